@@ -1,0 +1,87 @@
+"""Which value should the background have? Trains the refiner alone, supervised, with each choice.
+
+    python -m benchmarks.background --data DIR --layout albert --split albert-few-shot
+
+Prints Dice on the validation subject. Zero is the mean brain after z-scoring.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import tensorflow as tf
+
+from benchmarks.provenance import provenance
+from tf_msgan.config import Augmentation, TrainingConfig
+from tf_msgan.data.background import BACKGROUND
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.splits import read_split
+from tf_msgan.models.refine import build_refine_generator
+from tf_msgan.training.dice_metric import TissueDice
+from tf_msgan.training.losses import segmentation_loss
+from tf_msgan.training.runtime import make_optimizer
+
+
+def represent(image, choice):
+    """The network's input for a stream's image: another fill, or 0 and a mask channel."""
+    brain = image != BACKGROUND
+    if choice == "mask":
+        mask = tf.cast(brain[..., :1], tf.float32)
+        return tf.concat([tf.where(brain, image, 0.0), mask], axis=-1)
+    return tf.where(brain, image, float(choice))
+
+
+def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
+    keras.utils.set_random_seed(seed)
+    training = TrainingConfig(epochs=1, steps_per_epoch=steps, warmup_steps=50, seed=seed)
+    classes = len(cohort.labels.tissues) + 1
+    channels = len(cohort.modalities) + (choice == "mask")
+    network = build_refine_generator(channels, classes)
+    optimizer = make_optimizer(training, training.lr)
+    optimizer.build(network.trainable_variables)
+
+    @tf.function
+    def step(image, labels):
+        with tf.GradientTape() as tape:
+            x = represent(image, choice)
+            loss = segmentation_loss(network([x, tf.ones_like(x[..., :1])], training=True), labels)
+        variables = network.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    stream = training_stream(labelled, unlabelled, training.patch, 4, training.foreground, Augmentation(), seed)
+    for batch in stream.take(steps):
+        step(batch["labelled"]["image"], batch["labelled"]["labels"])
+    dice = TissueDice(cohort.labels.tissues)
+    for batch in validation_stream(validation, training.patch, 8):
+        x = represent(batch["image"], choice)
+        dice.update_state(batch["labels"], network([x, tf.ones_like(x[..., :1])]))
+    return {name: float(score) for name, score in dice.result().items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--layout", choices=LAYOUTS, required=True)
+    parser.add_argument("--split", required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=2)
+    options = parser.parse_args()
+
+    cohort = read_cohort(options.data, options.layout)
+    split = read_split(options.split, cohort)
+    labelled = [load_scan(cohort, id, with_labels=True) for id in split.train]
+    validation = [load_scan(cohort, id, with_labels=True) for id in split.validation]
+    print(provenance())
+    for choice in ("0", "-2", "-4", "mask"):
+        for seed in range(options.seeds):
+            # The unlabelled half of the stream is not used here.
+            scores = train(choice, seed, cohort, labelled, validation, labelled[:1], options.steps)
+            print(f"background {choice:>4}  seed {seed}  {scores}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The options of a run, checked against each other, and as JSON both ways."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from tf_msgan.errors import InputError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Widths of the networks, in channels at their finest level, and the latent vector's length."""
+
+    coarse_width: int = 8
+    noise_width: int = 8
+    refine_width: int = 16
+    discriminator_width: int = 16
+    latent: int = 32
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the losses (docs/paper.md).
+
+    Attributes:
+        gan: name of the adversarial pair.
+        unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
+        prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
+            at the start).
+        feature_matching, latent_recovery: beside G2's adversarial loss.
+    """
+
+    gan: str = "nsgan"
+    unlabelled: float = 0.5
+    fake: float = 0.5
+    prediction: float = 0.1
+    prediction_ramp_steps: int = 300
+    feature_matching: float = 1.0
+    latent_recovery: float = 0.1
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths of the random changes to labelled patches; every draw is uniform over ±strength unless said otherwise.
+
+    Attributes:
+        mirror: chance of a flip of the first axis, which is left–right in every layout read here.
+        warp_share: chance that a patch is turned and scaled at all.
+        rotation_degrees: about each axis.
+        scale: of each axis, relative.
+        brightness: added, in standard deviations of the brain.
+        contrast: relative.
+        gamma: exponent e^±gamma over the range −4..4.
+        noise: standard deviation is drawn from 0..noise.
+        bias: of a quadratic polynomial field's coefficients, relative.
+    """
+
+    mirror: float = 0.5
+    warp_share: float = 0.4
+    rotation_degrees: float = 12.0
+    scale: float = 0.12
+    brightness: float = 0.15
+    contrast: float = 0.15
+    gamma: float = 0.2
+    noise: float = 0.15
+    bias: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how fast.
+
+    Attributes:
+        epochs, steps_per_epoch: lengths of the run.
+        batch_size: labelled patches a step, and as many unlabelled ones.
+        patch: voxels a side, a multiple of 8.
+        foreground: share of patches centred on the brain.
+        lr: peak learning rate of every network; G2's is a quarter of it.
+        warmup_steps: of linear rise to `lr`, after which a cosine falls to `final_lr` × `lr`; 1 keeps it constant.
+        weight_decay: AdamW's.
+        clip_norm: largest gradient norm of a network.
+        seed: of weights, patches and noise.
+    """
+
+    epochs: int = 40
+    steps_per_epoch: int = 100
+    batch_size: int = 4
+    patch: int = 32
+    foreground: float = 0.9
+    lr: float = 1e-3
+    warmup_steps: int = 100
+    final_lr: float = 0.0
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "steps_per_epoch", "batch_size", "patch"):
+            _check(name, getattr(self, name), "1 or more", getattr(self, name) >= 1)
+        _check("patch", self.patch, "a multiple of 8", self.patch % 8 == 0)
+        _check("lr", self.lr, "above 0", self.lr > 0)
+        _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
+        _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that repeats a run, but for the data."""
+
+    model: str = "multi-stage"
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Config":
+        """Raises `TypeError` on a field that no config has."""
+        parts = {f.name: f.default_factory for f in dataclasses.fields(cls) if f.name != "model"}
+        return cls(values["model"], **{name: part(**values[name]) for name, part in parts.items()})
+
+    def with_training(self, **changes) -> "Config":
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, **changes))
+
+
+def _check(name, value, expected, ok):
+    if not ok:
+        raise InputError(f"--{name.replace('_', '-')}", value, expected)
+
+
+PRESETS = {
+    # Minutes on two cores, on the embedded 2 mm phantoms.
+    "demo": Config(training=TrainingConfig(epochs=8, steps_per_epoch=50)),
+    # Within an hour on two cores, on real scans.
+    "standard": Config(),
+    # Khaled & Han.
+    "paper": Config(training=TrainingConfig(epochs=80, batch_size=30, lr=1e-4, final_lr=1.0)),
+}

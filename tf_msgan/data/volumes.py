@@ -1,0 +1,113 @@
+"""Reads and writes volumes: Analyze 7.5 and NIfTI, through nibabel.
+
+A volume is an array `(i, j, k)` with the affine that takes voxel indices to RAS mm. Reading keeps the file's own axes
+and affine; nothing is reoriented or resampled.
+"""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from tf_msgan.errors import InputError
+from tf_msgan.files import atomic_write
+
+SUFFIXES = (".nii.gz", ".nii", ".hdr")
+
+# ALBERT's T1 and T2 share their voxels, but their headers' origins differ by up to 0.43 mm, half a voxel.
+GRID_TOLERANCE_VOXELS = 1.0
+
+
+@dataclass(frozen=True)
+class Volume:
+    """`data` `(i, j, k)`, `affine` `(4, 4)` float64 voxel → RAS mm, and the `path` that it came from."""
+
+    data: np.ndarray
+    affine: np.ndarray
+    path: Path
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm along i, j, k."""
+        return tuple(float(s) for s in nib.affines.voxel_sizes(self.affine))
+
+
+def read_image(path) -> Volume:
+    """Reads a scan as float32.
+
+    Raises:
+        InputError: the file is missing, damaged or not a 3-D volume (a fourth axis of length 1 is dropped), or has
+            voxels that are not finite.
+    """
+    volume = _read(path, np.float32)
+    bad = np.count_nonzero(~np.isfinite(volume.data))
+    if bad:
+        raise InputError(path, f"{bad} voxels that are NaN or infinite", "finite intensities")
+    return volume
+
+
+def read_codes(path) -> Volume:
+    """Reads a label map's own codes as int32.
+
+    Raises:
+        InputError: as `read_image`, or a code is not a whole number.
+    """
+    volume = _read(path, np.float64)
+    codes = volume.data.astype(np.int32)
+    wrong = volume.data[codes != volume.data]
+    if wrong.size:
+        raise InputError(path, f"the label value {wrong[0]:g}", "whole numbers")
+    return Volume(codes, volume.affine, volume.path)
+
+
+def _read(path, dtype):
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file", f"a volume ({', '.join(SUFFIXES)})")
+    try:
+        image = nib.load(path)
+        if not isinstance(image, nib.spatialimages.SpatialImage):
+            raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")
+        shape = image.shape[:3] if image.shape[3:] in ((), (1,)) else image.shape
+        if len(shape) != 3 or min(shape) < 1:
+            raise InputError(path, f"shape {image.shape}", "three axes (i, j, k), or a fourth of length 1")
+        data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype)
+    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
+        raise InputError(path, f"a header that cannot be read ({error})", "an Analyze or NIfTI volume") from None
+    except (OSError, EOFError, ValueError, TypeError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(path, f"a truncated or damaged file ({error})", "a whole Analyze or NIfTI volume") from None
+    return Volume(data, np.asarray(image.affine, np.float64), path)
+
+
+def check_same_grid(volume: Volume, reference: Volume):
+    """Refuses a volume that does not lie voxel on voxel over `reference`."""
+    if volume.data.shape != reference.data.shape:
+        raise InputError(volume.path, f"shape {volume.data.shape}", f"{reference.data.shape} as in {reference.path}")
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(reference.data.shape) - 1)
+    apart = np.linalg.norm(
+        nib.affines.apply_affine(volume.affine, corners) - nib.affines.apply_affine(reference.affine, corners), axis=1
+    ).max()
+    if not apart <= GRID_TOLERANCE_VOXELS * min(reference.spacing):
+        raise InputError(
+            volume.path, f"an affine whose corners lie {apart:.2f} mm away", f"the affine of {reference.path}"
+        )
+
+
+def write_analyze(path, data, spacing):
+    """Writes `data` `(i, j, k)` as an Analyze 7.5 pair `PATH.hdr`, `PATH.img` of shape `(i, j, k, 1)`, in its dtype."""
+    path = Path(path)
+    header = nib.AnalyzeHeader()
+    header.set_data_dtype(data.dtype)
+    header.set_data_shape((*data.shape, 1))
+    header.set_zooms((*spacing, 1.0))
+    with (
+        atomic_write(path.with_suffix(".img")) as image_path,
+        atomic_write(path.with_suffix(".hdr")) as header_path,
+        open(image_path, "wb") as image_file,
+        open(header_path, "wb") as header_file,
+    ):
+        header.write_to(header_file)
+        header.data_to_fileobj(data[..., None], image_file)

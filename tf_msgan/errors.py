@@ -1,0 +1,27 @@
+"""What a user did wrong, said in one line."""
+
+import functools
+import sys
+
+
+class InputError(Exception):
+    """Bad input. Its text is one line that names the file, what was found and what was expected."""
+
+    def __init__(self, where, found, expected):
+        super().__init__(f"{where}: found {found}; expected {expected}".replace("\n", " "))
+
+
+def exit_on_input_error(main):
+    """Makes a command end with one line on standard error and status 2 on an `InputError` or a failing write."""
+
+    @functools.wraps(main)
+    def guarded(argv=None):
+        try:
+            return main(argv)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+        except OSError as error:
+            print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+
+    return guarded

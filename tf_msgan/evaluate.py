@@ -1,0 +1,35 @@
+"""Evaluates a trained run on its test subjects, and writes its report: `python -m tf_msgan.evaluate RUN`."""
+
+import argparse
+from pathlib import Path
+
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.splits import Split, check_split
+from tf_msgan.errors import exit_on_input_error
+from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
+from tf_msgan.run_folder import read_run_config
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tf_msgan.evaluate", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser.add_argument("--data", metavar="DIR", help="where the run's scans lie now (default: where they lay)")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    return parser.parse_args(argv)
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    data = read_run_config(options.run)["data"]
+    cohort = read_cohort(options.data or data["root"], data["layout"])
+    split = Split(**{role: tuple(ids) for role, ids in data["split"].items()})
+    check_split(split, str(options.run), cohort)
+    with quiet_import():
+        from tf_msgan.evaluation.evaluate_run import evaluate_and_report
+    print(evaluate_and_report(options.run, cohort, split, Progress(not options.no_progress)))
+
+
+if __name__ == "__main__":
+    main()

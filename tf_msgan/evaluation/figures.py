@@ -1,0 +1,103 @@
+"""Pictures of a run, drawn with matplotlib's Agg backend."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import nibabel as nib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
+
+from tf_msgan.data.cohort import Scan
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.files import atomic_write
+
+TISSUE_COLOURS = ("#000000", "#3b7dd8", "#e8a33d", "#f5f1e6", "#7ac27a", "#b07ac2", "#c26a6a", "#8fd0d0")
+ERROR_COLOUR = "#e0245e"
+
+
+def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
+    """Three planes of a test subject: first modality, truth, prediction, and the errors over the first modality.
+
+    Planes go through the middle of the brain, in RAS order: left is left, front and top are up.
+    """
+    image, truth, prediction, brain = (
+        _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction, scan.brain)
+    )
+    spacing = nib.affines.voxel_sizes(scan.affine)[_axis_order(scan.affine)]
+    wrong = (truth != prediction) & (truth != IGNORE)
+    box = [np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    middle = [int(inside[len(inside) // 2]) for inside in box]
+    low, high = np.percentile(image[brain], [1, 99])
+    colours = ListedColormap(TISSUE_COLOURS[: len(tissues) + 1])
+
+    figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), facecolor="black", layout="constrained")
+    for row, (plane, name) in enumerate(((2, "axial"), (1, "coronal"), (0, "sagittal"))):
+        others = [axis for axis in range(3) if axis != plane]
+        window = tuple(slice(box[axis][0], box[axis][-1] + 1) for axis in others)
+
+        def cut(volume, plane=plane, window=window):
+            return volume.take(middle[plane], axis=plane)[window].T
+
+        aspect = spacing[others[1]] / spacing[others[0]]
+        grey = np.where(cut(brain), np.clip((cut(image) - low) / (high - low), 0, 1), 0)
+        error = np.stack([grey] * 3, axis=-1)
+        error[cut(wrong)] = matplotlib.colors.to_rgb(ERROR_COLOUR)
+        shown = np.where(cut(truth) == IGNORE, 0, cut(truth))
+        for axis, picture in zip(axes[row], (grey, shown, cut(prediction), error), strict=True):
+            options = {"cmap": "gray", "vmin": 0, "vmax": 1}
+            if picture is not grey and picture is not error:
+                options = {"cmap": colours, "vmin": -0.5, "vmax": len(tissues) + 0.5}
+            axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
+            axis.axis("off")
+        for number in range(1, len(tissues) + 1):
+            contour = cut(prediction) == number
+            if contour.any() and not contour.all():
+                axes[row, 0].contour(contour, [0.5], colors=TISSUE_COLOURS[number], linewidths=0.5, alpha=0.7)
+        axes[row, 0].text(0.02, 0.02, name, color="white", transform=axes[row, 0].transAxes)
+    for axis, title in zip(axes[0], ("T1, predicted contours", "truth", "prediction", "errors on T1"), strict=True):
+        axis.set_title(title, color="white")
+    handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
+    handles.append(Patch(color=ERROR_COLOUR, label="wrong"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
+    dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
+    figure.suptitle(f"subject {scan.id}   Dice  {dice}", color="white")
+    _save(figure, path)
+
+
+def draw_curves(path, history: dict[str, list[float]], tissues):
+    """Dice of training patches and of the validation subjects, and the losses of D and of the generators, by epoch."""
+    epochs = np.arange(1, len(history["epoch"]) + 1)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    axes[0].plot(epochs, history["dice"], color="0.6", label="training patches")
+    for number, name in enumerate(tissues, start=1):
+        colour = "0.2" if number == 3 else TISSUE_COLOURS[number]
+        axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
+    axes[0].set(title="Dice", ylim=(0, 1))
+    for name in ("d_labelled", "d_unlabelled", "d_fake"):
+        axes[1].plot(epochs, history[name], label=name[2:])
+    axes[1].set(title="discriminator", ylim=(0, None))
+    for name in ("g1_loss", "g2_loss", "g3_loss"):
+        axes[2].plot(epochs, history[name], label=name[:2].upper())
+    axes[2].set(title="generators", ylim=(0, None))
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _axis_order(affine):
+    return np.argsort(nib.io_orientation(affine)[:, 0])
+
+
+def _canonical(volume, affine):
+    return nib.orientations.apply_orientation(volume, nib.io_orientation(affine))
+
+
+def _save(figure, path):
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=90, facecolor=figure.get_facecolor())
+    plt.close(figure)

@@ -1,0 +1,72 @@
+"""The report of a run: a table for the terminal, and a page that holds all its pictures."""
+
+import base64
+import csv
+import importlib.resources
+import json
+from pathlib import Path
+
+import jinja2
+
+from tf_msgan.evaluation.metrics import mean_dice
+from tf_msgan.files import write_text
+
+
+def dice_rows(evaluation: dict) -> list[dict]:
+    """The table's rows, `{"name", "kind", "dice"}`: every subject, the mean over them, and the reference."""
+
+    def row(name, kind, scores):
+        return {"name": name, "kind": kind, "dice": [*(s["dice"] for s in scores.values()), mean_dice(scores)]}
+
+    rows = [row(id, "subject", scores) for id, scores in evaluation["subjects"].items()]
+    rows.append(row("multi-stage, mean", "mean", evaluation["mean"]))
+    rows += [
+        row(f"{name.upper()}, mean", "reference", reference["mean"])
+        for name, reference in evaluation["references"].items()
+    ]
+    return rows
+
+
+def format_table(evaluation: dict) -> str:
+    """The table as text."""
+    lines = ["".join([f"{'test Dice':<20}", *(f"{name:>8}" for name in [*evaluation["mean"], "mean"])])]
+    for row in dice_rows(evaluation):
+        lines.append("".join([f"{row['name']:<20}", *(f"{value:8.3f}" for value in row["dice"])]))
+    return "\n".join(lines)
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Reads `history.csv`, one row an epoch, as columns."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def write_report(run: Path, run_config: dict, evaluation: dict):
+    """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
+    history = read_history(run / "history.csv")
+    template = importlib.resources.files("tf_msgan.evaluation").joinpath("report.html.jinja").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    best = max(range(len(history["epoch"])), key=history["val_dice"].__getitem__)
+    page = environment.from_string(template).render(
+        run=run.name,
+        phantoms=run_config["data"]["phantoms"],
+        model=run_config["config"]["model"],
+        layout=run_config["data"]["layout"],
+        root=run_config["data"]["root"],
+        split=run_config["data"]["split"],
+        epochs=len(history["epoch"]),
+        minutes=sum(history["seconds"]) / 60,
+        machine=run_config["machine"],
+        best_epoch=best + 1,
+        tissues=list(evaluation["mean"]),
+        rows=dice_rows(evaluation),
+        curves=_data_url(run / "figures" / "curves.png"),
+        cases={id: _data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
+        config=json.dumps(run_config, indent=2),
+    )
+    write_text(run / "report.html", page)
+
+
+def _data_url(path):
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

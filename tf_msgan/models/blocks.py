@@ -1,0 +1,81 @@
+"""Layers that the networks share. Tensors are `(batch, i, j, k, channel)`."""
+
+import keras
+from keras import layers, ops
+
+from tf_msgan.data.background import BACKGROUND
+
+LEAK = 0.1
+
+
+def convolution(x, filters, kernel=3):
+    """Convolution, then LeakyReLU. There is no normalisation: over a small patch it throws away the absolute intensity
+    that z-scoring gave (docs/decisions.md)."""
+    x = layers.Conv3D(filters, kernel, padding="same", kernel_initializer="he_normal")(x)
+    return layers.LeakyReLU(LEAK)(x)
+
+
+def deconvolution(x, filters):
+    """Doubles the resolution."""
+    x = layers.Conv3DTranspose(filters, 2, strides=2, kernel_initializer="he_normal")(x)
+    return layers.LeakyReLU(LEAK)(x)
+
+
+def resample(x, level, target):
+    """Brings features of pyramid level `level` (0 is the finest) to level `target`."""
+    if target > level:
+        return layers.AveragePooling3D(2 ** (target - level))(x)
+    if target < level:
+        return layers.UpSampling3D(2 ** (level - target))(x)
+    return x
+
+
+def upsample(x, factor):
+    """Repeats every voxel `factor` times along i, j and k."""
+    for axis in (1, 2, 3):
+        x = ops.repeat(x, factor, axis=axis)
+    return x
+
+
+def voxel_head(x, channels, activation, name):
+    """A 1×1×1 convolution whose output is float32 under every precision policy."""
+    x = layers.Conv3D(channels, 1, name=f"{name}_logits")(x)
+    return layers.Activation(activation, dtype="float32", name=f"{name}_output")(x)
+
+
+@keras.saving.register_keras_serializable("tf_msgan")
+class PadToMultiple(layers.Layer):
+    """Pads the far ends of the three spatial axes until each divides by `multiple`.
+
+    Takes and gives `(batch, i, j, k, channel)`. `value` fills the padding: the background for images, 0 for maps.
+    """
+
+    def __init__(self, multiple, value=BACKGROUND, **kwargs):
+        super().__init__(**kwargs)
+        self.multiple = multiple
+        self.value = value
+
+    def call(self, x):
+        extra = [-size % self.multiple for size in ops.shape(x)[1:4]]
+        if all(isinstance(n, int) and n == 0 for n in extra):
+            return x
+        return ops.pad(x, [[0, 0], *[[0, n] for n in extra], [0, 0]], constant_values=self.value)
+
+    def compute_output_shape(self, input_shape):
+        batch, *space, channels = input_shape
+        return (batch, *[n if n is None else n + -n % self.multiple for n in space], channels)
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple, "value": self.value}
+
+
+@keras.saving.register_keras_serializable("tf_msgan")
+class CropLike(layers.Layer):
+    """Cuts the far ends of the first tensor's spatial axes to those of the second."""
+
+    def call(self, x, like):
+        i, j, k = ops.shape(like)[1:4]
+        return x[:, :i, :j, :k, :]
+
+    def compute_output_shape(self, x_shape, like_shape):
+        return (x_shape[0], *like_shape[1:4], x_shape[-1])

@@ -1,0 +1,38 @@
+"""Stage 3, G3: draws the tissues, guided by the coarse map."""
+
+import keras
+from keras import layers
+
+from tf_msgan.models.blocks import CropLike, PadToMultiple, convolution, deconvolution, resample, voxel_head
+
+LEVELS = 4
+
+
+def build_refine_generator(modalities: int, classes: int, width: int = 16, skip_width: int = 4) -> keras.Model:
+    """Four encoder and four decoder blocks with dense skip connections.
+
+    A decoder level takes the features of its own encoder level whole, and those of every other encoder level squeezed
+    to `skip_width` channels and resampled.
+
+    Takes images `(batch, i, j, k, modalities)` float32, z-scored, and coarse maps `(batch, i, j, k, 1)` float32,
+    P(brain) in 0..1. Gives `(batch, i, j, k, classes)` float32 probabilities.
+    """
+    image = keras.Input((None, None, None, modalities), name="image")
+    coarse = keras.Input((None, None, None, 1), name="coarse_map")
+    x = layers.Concatenate()([PadToMultiple(2**LEVELS)(image), PadToMultiple(2**LEVELS, value=0.0)(coarse)])
+    filters = [width << min(level, 2) for level in range(LEVELS + 1)]
+
+    encoded = []
+    for level in range(LEVELS):
+        x = layers.Concatenate()([x, convolution(x, filters[level])])
+        encoded.append(x)
+        x = layers.AveragePooling3D(2)(x)
+    x = convolution(x, filters[LEVELS])
+    squeezed = [convolution(features, skip_width, kernel=1) for features in encoded]
+
+    for level in reversed(range(LEVELS)):
+        others = [resample(squeezed[e], e, level) for e in range(LEVELS) if e != level]
+        x = layers.Concatenate()([deconvolution(x, filters[level]), encoded[level], *others])
+        x = convolution(convolution(x, filters[level]), filters[level])
+    x = CropLike()(x, image)
+    return keras.Model([image, coarse], voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")

@@ -1,0 +1,137 @@
+"""The losses, as pure functions of tensors (docs/paper.md has the table of equations).
+
+Logits are D's, `(batch, i, j, k, K)`, for the K real classes; the logit of "fake" is 0. Probabilities are
+`(batch, i, j, k, K)` in 0..1 and sum to 1 over the last axis. Labels are `(batch, i, j, k)` integers in 0..K-1 or
+`IGNORE`. Every loss is a float32 scalar, a mean over voxels; the natural logarithm is used throughout.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_msgan.data.labels import IGNORE
+
+TINY = 1e-7
+
+
+def realness(logits):
+    """s(x) = logsumexp of the K logits, `(batch, i, j, k)`, so that P(real) = Z / (Z + 1) = sigmoid(s)."""
+    return tf.reduce_logsumexp(tf.cast(logits, tf.float32), axis=-1)
+
+
+def valid_one_hot(labels, classes):
+    """Returns `(batch, i, j, k, K)` one-hot labels, all 0 where ignored, and `(batch, i, j, k)` 1 where not."""
+    labels = tf.cast(labels, tf.int32)
+    return tf.one_hot(tf.where(labels == IGNORE, -1, labels), classes), tf.cast(labels != IGNORE, tf.float32)
+
+
+def masked_mean(values, mask):
+    """The mean of `values` where `mask` is 1; 0 where it is nowhere."""
+    return tf.math.divide_no_nan(tf.reduce_sum(values * mask), tf.reduce_sum(mask))
+
+
+def labelled_loss(logits, labels):
+    """Eq. 10: −log P(y given x, real), cross-entropy over the K real classes, in 0..∞."""
+    target, valid = valid_one_hot(labels, logits.shape[-1])
+    return masked_mean(-tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1), valid)
+
+
+def unlabelled_loss(logits):
+    """Eq. 11: −log[Z / (Z + 1)] = softplus(−s), in 0..∞: an unlabelled voxel is real."""
+    return tf.reduce_mean(tf.nn.softplus(-realness(logits)))
+
+
+def fake_loss(logits):
+    """Eq. 12: −log[1 / (Z + 1)] = softplus(s), in 0..∞: a generated voxel is fake."""
+    return tf.reduce_mean(tf.nn.softplus(realness(logits)))
+
+
+def opinion(logits, prediction):
+    """D(x, p) = Σ_k p_k · P_{K+1}(k given x), `(batch, i, j, k)` in 0..1: how far D agrees with a prediction p.
+
+    `logits` of shape `(…, K)` with P_{K+1}(k given x) = exp(l_k) / (Z + 1).
+    """
+    return tf.exp(log_opinion(logits, tf.math.log(prediction + TINY)))
+
+
+def log_opinion(logits, log_prediction):
+    """log D(x, p) for log p, `(batch, i, j, k)` in −∞..0, without leaving the logarithm."""
+    return tf.reduce_logsumexp(log_prediction + logits, axis=-1) - tf.nn.softplus(realness(logits))
+
+
+def prediction_loss(logits, prediction):
+    """Eq. 14 for G1 and G3: −log D(x, p), a mean over voxels, in 0..∞. D is the judge: no gradient reaches it."""
+    return -tf.reduce_mean(log_opinion(tf.stop_gradient(logits), tf.math.log(prediction + TINY)))
+
+
+def brain_logits(logits):
+    """D's logits of (background, brain), `(batch, i, j, k, 2)`, from those of its classes."""
+    return tf.stack([logits[..., 0], tf.reduce_logsumexp(logits[..., 1:], axis=-1)], axis=-1)
+
+
+def feature_matching_loss(real_features, fake_features):
+    """Squared distance between the mean features of real and generated patches, `(batch, features)` each
+    (Salimans et al. 2016, as in Mondal et al. 2018)."""
+    gap = tf.reduce_mean(tf.stop_gradient(real_features), axis=0) - tf.reduce_mean(fake_features, axis=0)
+    return tf.reduce_mean(tf.square(gap))
+
+
+def latent_recovery_loss(z, mean, log_variance):
+    """−log N(z; μ, σ²) up to a constant, a mean over `(batch, latent)`: x̃ must tell which z made it, so that other z
+    give other x̃ (the variational term of Dai et al. 2017)."""
+    log_variance = tf.clip_by_value(log_variance, -5.0, 5.0)
+    return 0.5 * tf.reduce_mean(log_variance + tf.square(z - mean) * tf.exp(-log_variance))
+
+
+def segmentation_loss(prediction, labels):
+    """Cross-entropy plus 1 − Dice of a generator's prediction on labelled voxels, in 0..∞.
+
+    Dice is taken over the batch, for each tissue that is in it; the background, most of a patch, is left to the
+    cross-entropy.
+    """
+    target, valid = valid_one_hot(labels, prediction.shape[-1])
+    cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
+    seen = prediction * valid[..., None]
+    overlap = tf.reduce_sum(seen * target, axis=(0, 1, 2, 3))[1:]
+    truth = tf.reduce_sum(target, axis=(0, 1, 2, 3))[1:]
+    sizes = tf.reduce_sum(seen, axis=(0, 1, 2, 3))[1:] + truth
+    dice = (2 * overlap + 1) / (sizes + 1)
+    return cross_entropy + 1 - masked_mean(dice, tf.cast(truth > 0, tf.float32))
+
+
+def outline_loss(coarse, labels):
+    """Cross-entropy of coarse maps `(batch, i, j, k, 2)` at half resolution with the share of brain in the labels.
+
+    `labels` are `(batch, 2i, 2j, 2k)`; a coarse voxel weighs as much as it has voxels that are not ignored.
+    """
+    valid = tf.cast(labels != IGNORE, tf.float32)[..., None]
+    brain = tf.cast(labels != 0, tf.float32)[..., None] * valid
+    valid, brain = (tf.nn.avg_pool3d(v, 2, 2, "VALID")[..., 0] for v in (valid, brain))
+    log = tf.math.log(coarse + TINY)
+    return masked_mean(-(brain * log[..., 1] + (valid - brain) * log[..., 0]), tf.ones_like(valid)) / tf.maximum(
+        tf.reduce_mean(valid), TINY
+    )
+
+
+class GanLoss(NamedTuple):
+    """A pair of pure functions on D's logits, each a float32 scalar.
+
+    `generator(fake)` is what G2 minimises; `discriminator(unlabelled, fake)` returns the two terms that D minimises.
+    """
+
+    generator: Callable
+    discriminator: Callable
+
+
+def nsgan_generator(fake):
+    """Non-saturating: −log P(real) = softplus(−s) on x̃ (Goodfellow et al. 2014)."""
+    return unlabelled_loss(fake)
+
+
+def nsgan_discriminator(unlabelled, fake):
+    """Eqs. 11 and 12."""
+    return unlabelled_loss(unlabelled), fake_loss(fake)
+
+
+GAN_LOSSES = {"nsgan": GanLoss(nsgan_generator, nsgan_discriminator)}

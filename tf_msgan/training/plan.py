@@ -1,0 +1,67 @@
+"""What a run would do, for `--dry-run`."""
+
+import math
+
+import nibabel as nib
+import tensorflow as tf
+
+from tf_msgan.config import Config
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.splits import Split
+from tf_msgan.training.msgan import MultiStageGAN
+
+MIB = 2**20
+
+
+def describe_plan(cohort: Cohort, split: Split, config: Config) -> str:
+    """Returns the plan as text: subjects by role, networks with shapes and parameters, steps, estimated memory.
+
+    Reads headers only.
+    """
+    training = config.training
+    model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
+    lines = [f"cohort      {cohort.layout} layout in {cohort.root}, {', '.join(cohort.modalities)}"]
+    for role, ids in split.roles().items():
+        lines.append(f"{role:<12}{len(ids):>3}  {', '.join(ids)}")
+    batch, steps = training.batch_size, training.epochs * training.steps_per_epoch
+    lines.append(f"patches     {training.patch}³ voxels, {batch} labelled and {batch} unlabelled a step")
+    lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
+    lines.append("")
+    lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")
+    for name, network in model.networks().items():
+        takes, gives = (_shapes(tensors) for tensors in (network.inputs, network.outputs))
+        lines.append(f"{name:<16}{takes:<40}{gives:<40}{network.count_params():>12,}")
+    lines.append(f"{'all':<96}{sum(n.count_params() for n in model.networks().values()):>12,}")
+    lines.append("")
+    parts = {name: bytes / MIB for name, bytes in estimate_memory(model, cohort, split).items()}
+    lines.append(f"memory      about {sum(parts.values()):,.0f} MiB beyond TensorFlow itself:")
+    lines.append("            " + ", ".join(f"{name} {size:,.0f}" for name, size in parts.items()))
+    return "\n".join(lines)
+
+
+def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split) -> dict[str, int]:
+    """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
+    held = [*split.train, *split.validation, *split.unlabeled]
+    voxels = sum(math.prod(nib.load(cohort.subjects[id].images[0]).shape) for id in held)
+    scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
+    networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
+
+    training = model.config.training
+    # How many batches of patches run through each network in a step.
+    passes = {"coarse": 2, "noise": 1, "encoder": 1, "refine": 2, "discriminator": 3}
+    activations = sum(
+        passes[name] * _activations(network, training.patch) for name, network in model.networks().items()
+    )
+    return {"scans": scans, "weights and optimisers": networks, "activations": activations * training.batch_size}
+
+
+def _activations(network, patch):
+    """Bytes of all that the graph of one patch computes."""
+    specs = [tf.TensorSpec((1, *((patch,) * 3 if len(t.shape) == 5 else ()), t.shape[-1])) for t in network.inputs]
+    graph = tf.function(network).get_concrete_function(specs if len(specs) > 1 else specs[0]).graph
+    tensors = [t for operation in graph.get_operations() for t in operation.outputs]
+    return sum(t.shape.num_elements() * t.dtype.size for t in tensors if t.shape.rank == 5 and t.shape[0] == 1)
+
+
+def _shapes(tensors):
+    return ", ".join("(" + ", ".join("·" if n is None else str(n) for n in t.shape) + ")" for t in tensors)
