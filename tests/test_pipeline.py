@@ -1,0 +1,202 @@
+"""The streams of patches."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_msgan.config import Augmentation
+from tf_msgan.data.augmentation import (
+    change_intensities,
+    halve,
+    offsets,
+    random_affine,
+    sample_linear,
+    sample_nearest,
+    unmask,
+)
+from tf_msgan.data.background import BACKGROUND
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.pipeline import training_stream, validation_stream
+
+PATCH = 16
+NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
+
+
+@pytest.fixture(scope="module")
+def labelled(tiny_cohort):
+    return [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tiny_cohort):
+    return [load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")]
+
+
+def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augmentation=None):
+    stream = training_stream(
+        labelled, unlabelled, PATCH, 2, foreground, augmentation or Augmentation(), seed, first_element=first
+    )
+    return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(batches)]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True))
+
+
+def test_shapes_and_kinds(labelled, unlabelled):
+    batch = take(labelled, unlabelled, 1)[0]
+    assert batch["labelled"]["image"].shape == batch["labelled"]["context"].shape == (2, PATCH, PATCH, PATCH, 2)
+    assert batch["labelled"]["labels"].shape == (2, PATCH, PATCH, PATCH)
+    assert batch["labelled"]["labels"].dtype == np.uint8
+    assert set(batch["unlabelled"]) == {"image", "context"}
+
+
+def test_same_seed_same_patches_and_others_in_the_next_epoch(labelled, unlabelled):
+    first, again = (take(labelled, unlabelled, 6, seed=7) for _ in range(2))
+    assert same(first, again)
+    epoch, next_epoch = first[:3], first[3:]
+    assert not any(same(a, b) for a in epoch for b in next_epoch)
+    assert not same(first[0], take(labelled, unlabelled, 1, seed=8)[0])
+
+
+def test_stream_starts_anywhere(labelled, unlabelled):
+    whole = take(labelled, unlabelled, 4)
+    rest = take(labelled, unlabelled, 2, first=4)
+    assert same(whole[2:], rest)
+
+
+def test_labelled_and_unlabelled_draws_differ(labelled):
+    batch = take(labelled, labelled, 1, augmentation=NONE)[0]
+    assert not np.array_equal(batch["labelled"]["image"], batch["unlabelled"]["image"])
+
+
+def test_foreground_share(labelled, unlabelled):
+    def share_at_centre(foreground):
+        batches = take(labelled, unlabelled, 40, foreground=foreground)
+        centre = (slice(None), *[PATCH // 2] * 3, 0)
+        return np.mean([batch["unlabelled"]["image"][centre] != BACKGROUND for batch in batches])
+
+    assert share_at_centre(1.0) == 1.0
+    brain = np.mean([scan.brain.mean() for scan in unlabelled])
+    assert share_at_centre(0.0) == pytest.approx(brain, abs=0.2)
+    assert share_at_centre(0.0) < 0.8
+
+
+def test_unlabelled_patches_are_cut_from_the_scans(labelled, unlabelled):
+    scan = unlabelled[0]
+    filled = np.where(scan.brain[..., None], scan.image, BACKGROUND)
+    padded = np.pad(filled, [*[(PATCH, PATCH)] * 3, (0, 0)], constant_values=BACKGROUND)
+    windows = np.lib.stride_tricks.sliding_window_view(padded[..., 0], (PATCH,) * 3)
+    for batch in take(labelled, [scan], 2):
+        for patch in batch["unlabelled"]["image"]:
+            # A patch's first voxel and its mean find its place; then all of it must agree.
+            places = np.argwhere(np.isclose(windows[..., 8, 8, 8], patch[8, 8, 8, 0], atol=1e-6))
+            assert any(np.allclose(windows[tuple(place)], patch[..., 0], atol=1e-5) for place in places)
+
+
+def test_context_shows_the_patch_at_half_resolution(labelled, unlabelled):
+    for batch in take(labelled, unlabelled, 3):
+        image, context = batch["unlabelled"]["image"], batch["unlabelled"]["context"]
+        brain = (image != BACKGROUND).all(axis=-1)
+        pairs = image.reshape(2, *[PATCH // 2, 2] * 3, 2).mean(axis=(2, 4, 6))
+        inside = brain.reshape(2, *[PATCH // 2, 2] * 3).all(axis=(2, 4, 6))
+        middle = context[:, 4:12, 4:12, 4:12]
+        assert inside.any()
+        assert np.allclose(middle[inside], pairs[inside], atol=1e-4)
+
+
+def test_labels_follow_the_image_through_augmentation(labelled, unlabelled):
+    """In the tiny brains tissue can be told from T1 alone, so a label that slipped would show."""
+    only_geometry = dataclasses.replace(
+        Augmentation(), warp_share=1.0, brightness=0.0, contrast=0.0, gamma=0.0, noise=0.0, bias=0.0
+    )
+    for batch in take(labelled, unlabelled, 4, augmentation=only_geometry):
+        image, labels = batch["labelled"]["image"][..., 0], batch["labelled"]["labels"]
+        means = [image[labels == tissue].mean() for tissue in (0, 1, 2, 3) if np.any(labels == tissue)]
+        assert means == sorted(means)
+        assert (image[labels == 3] > image[labels == 1].mean()).mean() > 0.98
+
+
+def test_augmentation_keeps_the_background(labelled, unlabelled):
+    for batch in take(labelled, unlabelled, 4):
+        image, labels = batch["labelled"]["image"], batch["labelled"]["labels"]
+        assert np.mean(image[labels == 0] == BACKGROUND) > 0.9
+        assert np.mean(image[labels == 2] == BACKGROUND) == 0
+        assert np.isfinite(image).all() and np.isfinite(batch["labelled"]["context"]).all()
+
+
+def test_no_augmentation_is_the_identity(labelled, unlabelled):
+    batch = take(labelled, unlabelled, 1, augmentation=NONE)[0]["labelled"]
+    values = np.where(labelled[0].brain[..., None], labelled[0].image, BACKGROUND)
+    values = {*np.round(values.ravel(), 3), *np.round(np.where(labelled[1].brain[..., None], labelled[1].image, 0), 3).ravel()}
+    assert np.mean([v in values for v in np.round(batch["image"].ravel(), 3)]) > 0.99
+
+
+def test_affine_draws_stay_within_their_strengths():
+    strength = Augmentation(mirror=0.5, warp_share=0.5, rotation_degrees=10.0, scale=0.1)
+    matrices = np.stack([random_affine(strength, tf.constant([0, n])).numpy() for n in range(200)])
+    volumes = np.linalg.det(matrices)
+    assert np.abs(volumes).min() >= 0.9**3 and np.abs(volumes).max() <= 1.1**3
+    assert np.mean(volumes < 0) == pytest.approx(0.5, abs=0.12)
+    plain = [np.allclose(np.abs(m), np.eye(3)) for m in matrices]
+    assert np.mean(plain) == pytest.approx(0.5, abs=0.12)
+    turned = np.degrees(np.arctan2(np.abs(matrices[:, 1, 0]), np.abs(matrices[:, 0, 0])))
+    assert turned.max() < 21
+
+
+def test_sampling_matches_scipy():
+    from scipy.ndimage import map_coordinates
+
+    rng = np.random.default_rng(0)
+    volume = rng.random((9, 11, 10, 2), np.float32)
+    points = rng.uniform(-1, 11, (300, 3)).astype(np.float32)
+    got = sample_linear(tf.constant(volume), tf.constant(points)).numpy()
+    inside = np.clip(points, 0, np.array(volume.shape[:3]) - 1)
+    for channel in range(2):
+        expected = map_coordinates(volume[..., channel], inside.T, order=1)
+        assert got[:, channel] == pytest.approx(expected, abs=1e-5)
+    labels = rng.integers(0, 4, (9, 11, 10)).astype(np.uint8)
+    nearest = sample_nearest(tf.constant(labels), tf.constant(inside)).numpy()
+    assert np.array_equal(nearest, labels[tuple(np.rint(inside).astype(int).T)])
+
+
+def test_halving_ignores_what_is_outside_the_brain():
+    masked = np.zeros((2, 2, 4, 2), np.float32)
+    masked[0, :, :2] = [3.0, 1.0]
+    half = unmask(halve(tf.constant(masked))).numpy()
+    assert half.shape == (1, 1, 2, 1)
+    assert half.ravel().tolist() == [3.0, BACKGROUND]
+
+
+def test_intensity_changes_are_nothing_at_strength_zero():
+    image = tf.random.stateless_normal([8, 8, 8, 2], [1, 2])
+    changed, _ = change_intensities(image, image, NONE, tf.constant([0, 0]))
+    assert np.allclose(changed, image, atol=1e-5)
+
+
+def test_offsets_are_centred():
+    assert offsets(4).numpy().mean(axis=0) == pytest.approx([0, 0, 0])
+    assert offsets(4).numpy()[0].tolist() == [-1.5, -1.5, -1.5]
+
+
+def test_validation_covers_every_voxel_once(labelled):
+    counted = {tissue: 0 for tissue in range(4)}
+    for batch in validation_stream(labelled, PATCH, batch_size=3):
+        for tissue in counted:
+            counted[tissue] += int(np.sum(batch["labels"] == tissue))
+    expected = {tissue: sum(int(np.sum(scan.labels == tissue)) for scan in labelled) for tissue in range(4)}
+    assert counted == expected
+
+
+def test_beyond_the_border_labels_are_ignored(labelled):
+    last = list(validation_stream(labelled[:1], PATCH, batch_size=1))[-1]
+    # 28 × 33 × 30 voxels in tiles of 16: the last one holds 12 × 1 × 14 of them.
+    assert np.sum(last["labels"] != IGNORE) == 12 * 1 * 14
+
+
+def test_odd_patch_is_refused(labelled):
+    with pytest.raises(ValueError, match="even"):
+        validation_stream(labelled, 15, 1)

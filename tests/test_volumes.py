@@ -1,0 +1,127 @@
+"""Reading and writing volumes, on real files."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_image, write_analyze
+from tf_msgan.errors import InputError
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    dtype=st.sampled_from([np.uint8, np.int16]),
+    spacing=st.tuples(*[st.sampled_from([0.5, 1.0, 3.0])] * 3),
+    seed=st.integers(0, 1000),
+)
+def test_analyze_round_trip(tmp_path_factory, shape, dtype, spacing, seed):
+    data = np.random.default_rng(seed).integers(0, 255, shape).astype(dtype)
+    path = tmp_path_factory.mktemp("analyze") / "subject-1-T1.img"
+    write_analyze(path, data, spacing)
+    volume = read_image(path.with_suffix(".hdr"))
+    assert volume.data.dtype == np.float32
+    assert np.array_equal(volume.data, data)
+    assert volume.spacing == pytest.approx(spacing)
+    image = nib.load(path)
+    assert image.shape == (*shape, 1) and image.get_data_dtype() == dtype
+    assert sorted(p.name for p in path.parent.iterdir()) == ["subject-1-T1.hdr", "subject-1-T1.img"]
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_nifti_keeps_grid_and_affine(tmp_path, suffix):
+    affine = np.array([[0, -1.5, 0, 10], [2, 0, 0, -3], [0, 0, 0.8, 7], [0, 0, 0, 1]])
+    data = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    nib.save(nib.Nifti1Image(data, affine), tmp_path / f"scan{suffix}")
+    volume = read_image(tmp_path / f"scan{suffix}")
+    assert np.array_equal(volume.data, data)
+    assert np.allclose(volume.affine, affine)
+    assert volume.spacing == pytest.approx((2, 1.5, 0.8))
+
+
+def save(path, data):
+    nib.save(nib.Nifti1Image(data, np.eye(4)), path)
+    return path
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"no-such.*found no such file"):
+        read_image(tmp_path / "no-such.nii")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_truncated_nifti(tmp_path, suffix):
+    path = save(tmp_path / f"scan{suffix}", np.random.default_rng(0).random((20, 20, 20)))
+    truncate(path)
+    with pytest.raises(InputError, match=r"scan.*truncated or damaged"):
+        read_image(path)
+
+
+def test_truncated_and_missing_analyze_data(tmp_path):
+    path = tmp_path / "scan.img"
+    write_analyze(path, np.ones((20, 20, 20), np.int16), (1, 1, 1))
+    truncate(path)
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read_image(path.with_suffix(".hdr"))
+    path.unlink()
+    with pytest.raises(InputError, match=r"scan\.hdr"):
+        read_image(path.with_suffix(".hdr"))
+
+
+def test_text_that_claims_to_be_a_scan(tmp_path):
+    path = tmp_path / "scan.nii.gz"
+    path.write_text("not a scan")
+    with pytest.raises(InputError, match="scan"):
+        read_image(path)
+    with gzip.open(path, "wb") as file:
+        file.write(b"not a scan either" * 100)
+    with pytest.raises(InputError, match="scan"):
+        read_image(path)
+
+
+def test_not_finite(tmp_path):
+    data = np.ones((4, 4, 4))
+    data[0, 0, 0], data[1, 1, 1] = np.nan, np.inf
+    with pytest.raises(InputError, match="found 2 voxels that are NaN or infinite"):
+        read_image(save(tmp_path / "scan.nii", data))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 2), (4, 4, 4, 1, 3)])
+def test_wrong_number_of_axes(tmp_path, shape):
+    with pytest.raises(InputError, match="found shape"):
+        read_image(save(tmp_path / "scan.nii", np.ones(shape, np.float32)))
+
+
+def test_codes_must_be_whole(tmp_path):
+    data = np.zeros((3, 3, 3), np.float32)
+    data[1] = 2.5
+    with pytest.raises(InputError, match=r"found the label value 2\.5"):
+        read_codes(save(tmp_path / "label.nii", data))
+
+
+def test_codes_survive_float_storage(tmp_path):
+    data = np.zeros((3, 3, 3), np.float32)
+    data[1], data[2] = 150, 250
+    assert np.array_equal(read_codes(save(tmp_path / "label.nii", data)).data, data)
+
+
+def volume(shape=(10, 10, 10), shift=0.0):
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[0, 3] = shift
+    return Volume(np.zeros(shape), affine, "some/file.nii")
+
+
+def test_grids_must_agree():
+    check_same_grid(volume(shift=0.4), volume())
+    with pytest.raises(InputError, match=r"found shape \(9, 10, 10\)"):
+        check_same_grid(volume(shape=(9, 10, 10)), volume())
+    with pytest.raises(InputError, match=r"2\.50 mm away"):
+        check_same_grid(volume(shift=2.5), volume())
