@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from tf_msgan.config import PRESETS, Config
+from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantom_cohort import cached_infant_cohort
 from tf_msgan.data.splits import SPLITS, read_split
@@ -65,14 +66,18 @@ def main(argv=None):
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
         from tf_msgan.training.plan import describe_plan
-        from tf_msgan.training.run import train_run
+        from tf_msgan.training.run import load_training_scans, train_run
     print(describe_plan(cohort, split, config))
     if options.dry_run:
         return
 
+    scans = load_training_scans(cohort, split)
+    for id in split.test:
+        # Read to be refused now, if at all, and not after hours of training; nothing of it is kept.
+        load_scan(cohort, id, with_labels=True)
     run = prepare_run_folder(options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S"), options.overwrite)
     write_run_config(run, cohort, split, config, phantoms)
-    train_run(run, cohort, split, config, progress.bars)
+    train_run(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars)
     print(evaluate_and_report(run, cohort, split, progress))
 
 

@@ -153,8 +153,8 @@ class MultiStageGAN(keras.Model):
         return {**{name: self.means[name].result() for name in TERMS}, **self.dice.result()}
 
     def _ramp(self, steps):
-        """0 at the first step, 1 from step number `steps` on."""
-        return tf.minimum(1.0, tf.cast(self.steps, tf.float32) / max(steps, 1))
+        """Rises from 1 / `steps` at the first step to 1 at step number `steps`, and stays."""
+        return tf.minimum(1.0, (tf.cast(self.steps, tf.float32) + 1) / max(steps, 1))
 
     def test_step(self, data):
         self.dice.update_state(data["labels"], self(data, training=False))

@@ -1,11 +1,13 @@
 """A training run: from scans to a run folder with `config.json`, `history.csv`, `tensorboard/` and `model.keras`."""
 
 import zipfile
+from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort, load_scan
+from tf_msgan.data.cohort import Cohort, Scan, load_scan
 from tf_msgan.data.pipeline import training_stream, validation_stream
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
@@ -16,20 +18,44 @@ from tf_msgan.training.runtime import build_model
 VALIDATION_BATCH = 8
 
 
-def train_run(run, cohort: Cohort, split: Split, config: Config, bars: bool):
+@dataclass(frozen=True)
+class TrainingScans:
+    """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none."""
+
+    labelled: list[Scan]
+    unlabelled: list[Scan]
+    validation: list[Scan]
+
+
+def load_training_scans(cohort: Cohort, split: Split) -> TrainingScans:
+    """Reads the scans of every role but the test.
+
+    Raises:
+        InputError: a file is wrong.
+    """
+    return TrainingScans(
+        labelled=[load_scan(cohort, id, with_labels=True) for id in split.train],
+        unlabelled=[load_scan(cohort, id, with_labels=False) for id in split.unlabeled],
+        validation=[load_scan(cohort, id, with_labels=True) for id in split.validation],
+    )
+
+
+def train_run(run: Path, scans: TrainingScans, modalities, tissues, config: Config, bars: bool):
     """Trains with `model.fit`, and leaves the best model of all epochs in `run/model.keras`.
 
-    Test subjects are not read.
+    Args:
+        run: an existing folder.
+        scans: what to learn from.
+        modalities, tissues: names of the channels, and of the classes 1, 2, ….
+        config: of the run.
+        bars: whether to draw progress bars.
     """
     training = config.training
-    labelled = [load_scan(cohort, id, with_labels=True) for id in split.train]
-    unlabelled = [load_scan(cohort, id, with_labels=False) for id in split.unlabeled]
-    validation = [load_scan(cohort, id, with_labels=True) for id in split.validation]
-    model = build_model(len(cohort.modalities), cohort.labels.tissues, config)
+    model = build_model(len(modalities), tissues, config)
     model.fit(
         training_stream(
-            labelled,
-            unlabelled,
+            scans.labelled,
+            scans.unlabelled,
             training.patch,
             training.batch_size,
             training.foreground,
@@ -38,7 +64,7 @@ def train_run(run, cohort: Cohort, split: Split, config: Config, bars: bool):
         ),
         epochs=training.epochs,
         steps_per_epoch=training.steps_per_epoch,
-        validation_data=validation_stream(validation, training.patch, VALIDATION_BATCH),
+        validation_data=validation_stream(scans.validation, training.patch, VALIDATION_BATCH),
         shuffle=False,
         verbose=0,
         callbacks=[
@@ -51,7 +77,7 @@ def train_run(run, cohort: Cohort, split: Split, config: Config, bars: bool):
     )
 
 
-def load_model(run):
+def load_model(run: Path):
     """Returns the trained model of a run folder.
 
     Raises:

@@ -1,0 +1,233 @@
+"""The commands, run as a user runs them, on real files."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from conftest import ALBERT, run_command
+
+TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress")
+SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4", "5"]}
+
+
+@pytest.fixture(scope="module")
+def split_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("split") / "split.json"
+    path.write_text(json.dumps(SPLIT))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tiny_cohort, split_file, tmp_path_factory):
+    """A finished run on the tiny cohort, and what the command printed."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    result = train(tiny_cohort.root, split_file, folder)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def train(data, split, out, *more):
+    return run_command("tf_msgan.train", "--data", data, "--split", split, "--out", out, *TINY, *more)
+
+
+def assert_one_line_error(result, *words):
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    for word in words:
+        assert str(word) in result.stderr
+
+
+def test_run_folder(run):
+    folder, _ = run
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.json", "model.keras", "history.csv", "tensorboard", "evaluation.json", "report.html", "figures"),
+    }
+    assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "subject-4.png", "subject-5.png"}
+    assert list((folder / "tensorboard").rglob("events.out.tfevents*"))
+
+
+def test_history_has_a_row_an_epoch(run):
+    with open(run[0] / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds"):
+        assert all(np.isfinite(float(row[name])) for row in rows)
+
+
+def test_evaluation_has_every_test_subject_and_the_reference(run):
+    evaluation = json.loads((run[0] / "evaluation.json").read_text())
+    for scores in (evaluation, evaluation["references"]["qda"]):
+        assert set(scores["subjects"]) == {"4", "5"}
+        for tissue in ("CSF", "GM", "WM"):
+            dice = [scores["subjects"][id][tissue]["dice"] for id in ("4", "5")]
+            assert all(0 <= value <= 1 for value in dice)
+            assert scores["mean"][tissue]["dice"] == pytest.approx(np.mean(dice))
+    # Intensity tells the tiny brains' tissues apart.
+    assert evaluation["references"]["qda"]["mean"]["WM"]["dice"] > 0.9
+
+
+def test_table_is_printed(run):
+    output = run[1].stdout
+    assert re.search(r"^multi-stage, mean( +0\.\d{3}){4}$", output, re.MULTILINE)
+    assert re.search(r"^QDA, mean( +0\.\d{3}){4}$", output, re.MULTILINE)
+
+
+def test_report_holds_its_pictures(run):
+    page = (run[0] / "report.html").read_text()
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "http" not in page
+
+
+def test_config_repeats_the_run(run, tiny_cohort):
+    config = json.loads((run[0] / "config.json").read_text())
+    assert config["data"]["split"] == SPLIT
+    assert config["data"]["root"] == str(tiny_cohort.root)
+    assert config["config"]["training"]["patch"] == 16
+    assert {"python", "tensorflow", "keras", "numpy"} <= set(config["versions"])
+
+
+def test_evaluate_repeats_the_evaluation(run):
+    folder, _ = run
+    before = (folder / "evaluation.json").read_text()
+    (folder / "evaluation.json").unlink()
+    (folder / "report.html").unlink()
+    result = run_command("tf_msgan.evaluate", folder, "--no-progress")
+    assert result.returncode == 0, result.stderr
+    assert (folder / "evaluation.json").read_text() == before
+    assert (folder / "report.html").exists()
+
+
+def test_evaluate_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
+    shutil.copytree(tiny_cohort.root, tmp_path / "moved")
+    shutil.copytree(run[0], tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["data"]["root"] = str(tmp_path / "gone")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert_one_line_error(run_command("tf_msgan.evaluate", tmp_path / "run"), "gone", "no such folder")
+    result = run_command("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
+    assert result.returncode == 0, result.stderr
+
+
+def test_evaluate_without_a_run(tmp_path):
+    assert_one_line_error(run_command("tf_msgan.evaluate", tmp_path / "nothing"), tmp_path / "nothing", "no such file")
+
+
+def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tiny_split):
+    """Training ends well with the test subjects' voxels gone, and its weights are those of a run that has them."""
+    from tf_msgan.data.layouts import read_cohort
+    from tf_msgan.training.run import load_model, load_training_scans, train_run
+
+    models = []
+    for folder in ("with", "without"):
+        (tmp_path / folder).mkdir()
+        cohort = read_cohort(tiny_folder, "iseg")
+        scans = load_training_scans(cohort, tiny_split)
+        train_run(tmp_path / folder, scans, cohort.modalities, cohort.labels.tissues, tiny_config, bars=False)
+        models.append(load_model(tmp_path / folder))
+        for id in tiny_split.test:
+            for path in tiny_folder.glob(f"subject-{id}-*.img"):
+                path.write_bytes(b"")
+    for one, other in zip(models[0].variables, models[1].variables, strict=True):
+        assert np.allclose(one, other, atol=1e-6), one.path
+
+
+def test_labels_of_unlabelled_subjects_are_not_read(tiny_folder, split_file, tmp_path):
+    (tiny_folder / "subject-6-label.hdr").write_bytes(b"not a label map")
+    result = train(tiny_folder, split_file, tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+
+
+def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp_path):
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "run").exists()
+    output = result.stdout
+    assert re.search(r"^train +2 +1, 2$", output, re.MULTILINE)
+    assert re.search(r"^test +2 +4, 5$", output, re.MULTILINE)
+    assert "16³ voxels, 1 labelled and 1 unlabelled a step" in output
+    assert "2 epochs × 2 = 4" in output
+    for network in ("coarse", "noise", "encoder", "refine", "discriminator"):
+        assert re.search(rf"^{network} .*\d$", output, re.MULTILINE)
+    assert re.search(r"^memory +about [\d,]+ MiB", output, re.MULTILINE)
+
+
+def test_wrong_folder(tmp_path):
+    result = run_command("tf_msgan.train", "--data", tmp_path / "absent", "--out", tmp_path / "run")
+    assert_one_line_error(result, tmp_path / "absent", "no such folder")
+
+
+def test_missing_modality(tiny_folder, split_file, tmp_path):
+    for path in tiny_folder.glob("subject-6-T2.*"):
+        path.unlink()
+    assert_one_line_error(train(tiny_folder, split_file, tmp_path / "run"), tiny_folder, "no T2 for subject 6")
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_label_value(tiny_folder, split_file, tmp_path):
+    path = tiny_folder / "subject-2-label.img"
+    codes = bytearray(path.read_bytes())
+    codes[len(codes) // 2] = 77
+    path.write_bytes(codes)
+    result = train(tiny_folder, split_file, tmp_path / "run")
+    assert_one_line_error(result, "subject-2-label.hdr", "[77]", "[0, 10, 150, 250]")
+    assert not (tmp_path / "run").exists()
+
+
+def test_truncated_file(tiny_folder, split_file, tmp_path):
+    path = tiny_folder / "subject-7-T1.img"
+    path.write_bytes(path.read_bytes()[:1000])
+    result = train(tiny_folder, split_file, tmp_path / "run")
+    assert_one_line_error(result, "subject-7-T1.hdr", "truncated")
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_flags(tiny_cohort, split_file, tmp_path):
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--patch", 20)
+    assert_one_line_error(result, "--patch", "20", "multiple of 8")
+    result = train(tiny_cohort.root, "nonsense", tmp_path / "run")
+    assert_one_line_error(result, "nonsense", "iseg-few-shot")
+
+
+def test_folder_in_use_is_kept(tiny_cohort, split_file, tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me")
+    assert_one_line_error(train(tiny_cohort.root, split_file, tmp_path), tmp_path, "--overwrite")
+    assert_one_line_error(train(tiny_cohort.root, split_file, tmp_path, "--overwrite"), tmp_path, "no config.json")
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_overwrite_replaces_an_earlier_run(run, tiny_cohort, split_file, tmp_path):
+    shutil.copytree(run[0], tmp_path / "run")
+    (tmp_path / "run" / "figures" / "stale.png").write_bytes(b"")
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--overwrite")
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "run" / "figures" / "stale.png").exists()
+
+
+def test_help_is_quick_to_import():
+    """TensorFlow must not load for --help."""
+    result = run_command("tf_msgan.train", "--help")
+    assert result.returncode == 0 and "--dry-run" in result.stdout
+    code = "import sys, tf_msgan.train; sys.exit('tensorflow' in sys.modules)"
+    import subprocess
+    import sys
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ten_steps_on_the_real_neonates(albert, tmp_path):
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": ["01"], "validation": ["02"], "unlabeled": ["08"], "test": ["03"]}))
+    result = run_command(
+        *("tf_msgan.train", "--layout", "albert", "--data", ALBERT, "--split", split, "--out", tmp_path / "run"),
+        *("--epochs", 1, "--steps-per-epoch", 10, "--batch-size", 2, "--no-progress"),
+    )
+    assert result.returncode == 0, result.stderr
+    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert set(evaluation["subjects"]) == {"03"}
+    # Ten steps learn something of the tissue that fills most of the brain.
+    assert evaluation["mean"]["GM"]["dice"] > 0.3

@@ -1,0 +1,28 @@
+"""Options, and their way through JSON."""
+
+import json
+
+import pytest
+
+from tf_msgan.config import PRESETS, Config
+from tf_msgan.errors import InputError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name):
+    config = PRESETS[name]
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_the_papers_preset():
+    training = PRESETS["paper"].training
+    assert (training.patch, training.batch_size, training.epochs, training.lr) == (32, 30, 80, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 0), ("steps_per_epoch", -1), ("batch_size", 0), ("patch", 20), ("lr", 0.0), ("seed", -1), ("lr", float("nan"))],
+)
+def test_wrong_values_name_their_flag(name, value):
+    with pytest.raises(InputError, match=f"--{name.replace('_', '-')}: found"):
+        Config().with_training(**{name: value})

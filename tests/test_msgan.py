@@ -1,0 +1,151 @@
+"""The model that trains: steps, gradients, saving."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_msgan.config import Augmentation, LossConfig
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.evaluation.metrics import dice
+from tf_msgan.training.msgan import TERMS
+from tf_msgan.training.runtime import build_model
+
+TISSUES = ("CSF", "GM", "WM")
+
+
+@pytest.fixture(scope="module")
+def batch(tiny_cohort):
+    labelled = [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
+    unlabelled = [load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")]
+    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
+
+
+def train(model, batch, steps=1):
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    return model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False).history
+
+
+def weights(model):
+    return {
+        f"{name}/{variable.path}": variable.numpy()
+        for name, network in model.networks().items()
+        for variable in network.trainable_variables
+    }
+
+
+def test_a_step_changes_every_variable_of_every_network(tiny_config, batch):
+    model = build_model(2, TISSUES, tiny_config)
+    before = weights(model)
+    # Two steps: the first has coarse and refined maps of random networks, the second has slots.
+    train(model, batch, steps=2)
+    for name, value in weights(model).items():
+        assert not np.array_equal(value, before[name]), name
+        assert np.isfinite(value).all(), name
+
+
+def test_a_step_reports_every_term(tiny_config, batch):
+    model = build_model(2, TISSUES, tiny_config)
+    logs = train(model, batch, steps=2)
+    assert set(logs) == {*TERMS, "dice", *(f"dice_{tissue}" for tissue in TISSUES)}
+    weight = tiny_config.loss
+    assert logs["d_loss"][0] == pytest.approx(
+        logs["d_labelled"][0] + weight.unlabelled * logs["d_unlabelled"][0] + weight.fake * logs["d_fake"][0], rel=1e-4
+    )
+    assert logs["g3_loss"][0] == pytest.approx(
+        logs["g3_labelled"][0] + weight.prediction * logs["g3_opinion"][0], rel=1e-4
+    )
+
+
+def test_equal_seeds_give_equal_steps(tiny_config, batch):
+    results = []
+    for _ in range(2):
+        model = build_model(2, TISSUES, tiny_config)
+        train(model, batch)
+        results.append(weights(model))
+    for name, value in results[0].items():
+        assert np.allclose(value, results[1][name], atol=1e-6), name
+
+
+def test_each_network_learns_from_its_own_loss(tiny_config, batch):
+    """With a learning rate of 0 everywhere else, a step moves one network alone."""
+    for moving in ("coarse", "noise", "refine", "discriminator"):
+        model = build_model(2, TISSUES, tiny_config)
+        model.compile(
+            **{
+                f"{name}_optimizer": keras.optimizers.SGD(0.1 if name == moving else 0.0)
+                for name in ("coarse", "noise", "refine", "discriminator")
+            }
+        )
+        before = weights(model)
+        train(model, batch)
+        moved = {name.split("/")[0] for name, value in weights(model).items() if not np.array_equal(value, before[name])}
+        assert moved == ({"noise", "encoder"} if moving == "noise" else {moving})
+
+
+def test_prediction_term_ramps_up(tiny_config, batch):
+    config = dataclasses.replace(tiny_config, loss=LossConfig(prediction_ramp_steps=2))
+    model = build_model(2, TISSUES, config)
+    ramp = []
+    for _ in range(4):
+        ramp.append(float(model._ramp(2)))
+        train(model, batch)
+    assert ramp == [0.5, 1, 1, 1]
+
+
+def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):
+    model = build_model(2, TISSUES, tiny_config)
+    brain = np.zeros((4, 16, 16, 16, 2), np.float32)
+    brain[..., 0] = 1
+    brain[:, :, :8] = [0, 1]
+    perturbed = model.perturb(tf.constant(brain)).numpy()
+    assert np.allclose(perturbed.sum(axis=-1), 1, atol=1e-5)
+    assert np.abs(perturbed - brain).max() > 0.05
+    assert np.mean(perturbed.argmax(axis=-1) == brain.argmax(axis=-1)) > 0.95
+    assert not np.array_equal(perturbed, model.perturb(tf.constant(brain)).numpy())
+
+
+def test_saved_model_gives_equal_outputs_and_trains_on(tiny_config, batch, tmp_path):
+    model = build_model(2, TISSUES, tiny_config)
+    train(model, batch)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    inputs = batch["labelled"]
+    assert np.array_equal(model(inputs), loaded(inputs))
+    assert loaded.config == model.config and loaded.tissues == model.tissues
+    for (one, variables), (other, _) in zip(model._updates(), loaded._updates(), strict=True):
+        assert len(one.variables) > len(variables)
+        for a, b in zip(one.variables, other.variables, strict=True):
+            assert np.array_equal(a, b), a.path
+    train(model, batch)
+    train(loaded, batch)
+    for name, value in weights(model).items():
+        assert np.allclose(value, weights(loaded)[name], atol=1e-6), name
+
+
+def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
+    model = build_model(2, TISSUES, tiny_config)
+    scan = load_scan(tiny_cohort, "3", with_labels=True)
+    one, other = (
+        model.evaluate(validation_stream([scan], 16, size), verbose=0, return_dict=True) for size in (1, 5)
+    )
+    assert one == pytest.approx(other, abs=1e-6)
+    assert one["dice"] == pytest.approx(np.mean([one[f"dice_{tissue}"] for tissue in TISSUES]), abs=1e-6)
+
+
+def test_overfits_one_patch(tiny_config, batch):
+    """A tiny model must learn one batch by heart."""
+    network = dataclasses.replace(tiny_config.network, refine_width=8, coarse_width=8, discriminator_width=8)
+    config = dataclasses.replace(tiny_config, network=network).with_training(lr=5e-3, epochs=1, steps_per_epoch=10_000)
+    model = build_model(2, TISSUES, config)
+    train(model, batch, steps=150)
+    inputs = batch["labelled"]
+    predicted = np.argmax(model(inputs), axis=-1)
+    truth = inputs["labels"].numpy()
+    for tissue in (1, 2, 3):
+        assert dice(truth, predicted, tissue) > 0.95
+    named = np.argmax(model.discriminator(inputs["image"])[0], axis=-1)
+    assert np.mean([dice(truth, named, tissue) for tissue in (1, 2, 3)]) > 0.95
