@@ -1,6 +1,6 @@
 """Measures the infant phantoms against iSEG-2017's figures, and draws a montage of four.
 
-    python -m benchmarks.phantoms [--spacing 1] [--subjects 23] [--montage docs/phantoms.png]
+python -m benchmarks.phantoms [--spacing 1] [--subjects 23] [--montage docs/phantoms.png]
 """
 
 import argparse

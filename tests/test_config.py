@@ -21,7 +21,15 @@ def test_the_papers_preset():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("steps_per_epoch", -1), ("batch_size", 0), ("patch", 20), ("lr", 0.0), ("seed", -1), ("lr", float("nan"))],
+    [
+        ("epochs", 0),
+        ("steps_per_epoch", -1),
+        ("batch_size", 0),
+        ("patch", 20),
+        ("lr", 0.0),
+        ("seed", -1),
+        ("lr", float("nan")),
+    ],
 )
 def test_wrong_values_name_their_flag(name, value):
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')}: found"):

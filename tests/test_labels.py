@@ -24,7 +24,9 @@ def test_iseg_codes_become_classes():
 
 
 def test_unknown_value_is_refused_by_name():
-    with pytest.raises(InputError, match=r"label\.hdr: found label values \[7, 99\]; expected only \[0, 10, 150, 250\]"):
+    with pytest.raises(
+        InputError, match=r"label\.hdr: found label values \[7, 99\]; expected only \[0, 10, 150, 250\]"
+    ):
         encode(ISEG_LABELS, [0, 10, 150, 250, 99, 7])
 
 

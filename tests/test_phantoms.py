@@ -85,9 +85,9 @@ def test_cerebellum_and_brain_stem_are_gone():
 
 def test_command_writes_the_iseg_layout(written):
     names = {path.name for path in written.iterdir()}
-    assert {f"subject-{n}-{kind}.{suffix}" for n in range(1, 12) for kind in ("T1", "T2") for suffix in ("hdr", "img")} | {
-        f"subject-{n}-label.{suffix}" for n in range(1, 11) for suffix in ("hdr", "img")
-    } | {"truth"} == names
+    assert {
+        f"subject-{n}-{kind}.{suffix}" for n in range(1, 12) for kind in ("T1", "T2") for suffix in ("hdr", "img")
+    } | {f"subject-{n}-label.{suffix}" for n in range(1, 11) for suffix in ("hdr", "img")} | {"truth"} == names
     assert {path.name for path in (written / "truth").iterdir()} == {"subject-11-label.hdr", "subject-11-label.img"}
 
     t1 = nib.load(written / "subject-1-T1.hdr")

@@ -81,7 +81,7 @@ class TrainingConfig:
         seed: of weights, patches and noise.
     """
 
-    epochs: int = 40
+    epochs: int = 24
     steps_per_epoch: int = 100
     batch_size: int = 4
     patch: int = 32

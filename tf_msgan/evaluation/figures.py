@@ -15,13 +15,14 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.files import atomic_write
 
 TISSUE_COLOURS = ("#000000", "#3b7dd8", "#e8a33d", "#f5f1e6", "#7ac27a", "#b07ac2", "#c26a6a", "#8fd0d0")
-ERROR_COLOUR = "#e0245e"
+IGNORED_COLOUR, ERROR_COLOUR = "#4a4a4a", "#e0245e"
 
 
 def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
     """Three planes of a test subject: first modality, truth, prediction, and the errors over the first modality.
 
-    Planes go through the middle of the brain, in RAS order: left is left, front and top are up.
+    Planes are in RAS order: left is left, front and top are up. They go through the middle of the brain, but for the
+    sagittal one, which would show the cleft between the hemispheres.
     """
     image, truth, prediction, brain = (
         _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction, scan.brain)
@@ -29,9 +30,10 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
     spacing = nib.affines.voxel_sizes(scan.affine)[_axis_order(scan.affine)]
     wrong = (truth != prediction) & (truth != IGNORE)
     box = [np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    middle = [int(inside[len(inside) // 2]) for inside in box]
+    at = [int(inside[int(len(inside) * share)]) for inside, share in zip(box, (0.38, 0.5, 0.5), strict=True)]
     low, high = np.percentile(image[brain], [1, 99])
-    colours = ListedColormap(TISSUE_COLOURS[: len(tissues) + 1])
+    ignored = len(tissues) + 1
+    colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
 
     figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), facecolor="black", layout="constrained")
     for row, (plane, name) in enumerate(((2, "axial"), (1, "coronal"), (0, "sagittal"))):
@@ -39,17 +41,17 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
         window = tuple(slice(box[axis][0], box[axis][-1] + 1) for axis in others)
 
         def cut(volume, plane=plane, window=window):
-            return volume.take(middle[plane], axis=plane)[window].T
+            return volume.take(at[plane], axis=plane)[window].T
 
         aspect = spacing[others[1]] / spacing[others[0]]
         grey = np.where(cut(brain), np.clip((cut(image) - low) / (high - low), 0, 1), 0)
         error = np.stack([grey] * 3, axis=-1)
         error[cut(wrong)] = matplotlib.colors.to_rgb(ERROR_COLOUR)
-        shown = np.where(cut(truth) == IGNORE, 0, cut(truth))
+        shown = np.where(cut(truth) == IGNORE, ignored, cut(truth))
         for axis, picture in zip(axes[row], (grey, shown, cut(prediction), error), strict=True):
             options = {"cmap": "gray", "vmin": 0, "vmax": 1}
             if picture is not grey and picture is not error:
-                options = {"cmap": colours, "vmin": -0.5, "vmax": len(tissues) + 0.5}
+                options = {"cmap": colours, "vmin": -0.5, "vmax": ignored + 0.5}
             axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
             axis.axis("off")
         for number in range(1, len(tissues) + 1):
@@ -61,6 +63,8 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
         axis.set_title(title, color="white")
     handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
     handles.append(Patch(color=ERROR_COLOUR, label="wrong"))
+    if np.any(truth == IGNORE):
+        handles.append(Patch(color=IGNORED_COLOUR, label="not counted"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
     dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
     figure.suptitle(f"subject {scan.id}   Dice  {dice}", color="white")
