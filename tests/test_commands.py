@@ -4,10 +4,12 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from conftest import ALBERT, run_command
+from conftest import ALBERT, ROOT, run_command
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress")
 SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4", "5"]}
@@ -213,10 +215,7 @@ def test_help_is_quick_to_import():
     result = run_command("tf_msgan.train", "--help")
     assert result.returncode == 0 and "--dry-run" in result.stdout
     code = "import sys, tf_msgan.train; sys.exit('tensorflow' in sys.modules)"
-    import subprocess
-    import sys
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_ten_steps_on_the_real_neonates(albert, tmp_path):
