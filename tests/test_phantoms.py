@@ -3,9 +3,9 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmarks.phantoms import overlap, shares
 from conftest import run_command
 
+from benchmarks.phantoms import overlap, shares
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantom_cohort import write_infant_cohort
 from tf_msgan.data.phantoms import WM, infant_grid, load_template, make_infant

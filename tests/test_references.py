@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.splits import SPLITS
-from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.evaluation.metrics import mean_dice, mean_scores, score
 from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
 
 
@@ -42,7 +42,7 @@ def test_ignored_voxels_are_not_fitted(tiny_cohort):
 
 
 def test_figures_on_the_real_neonates(albert):
-    """0.729 CSF, 0.800 GM, 0.729 WM: the README that comes with the scans."""
+    """The README that comes with the scans gives 0.729 CSF, 0.800 GM, 0.729 WM, a mean of 0.753, on this split."""
     split = SPLITS["albert-few-shot"]
     qda = fit_qda([load_scan(albert, id, with_labels=True) for id in split.train])
     scores = {}
@@ -50,4 +50,6 @@ def test_figures_on_the_real_neonates(albert):
         scan = load_scan(albert, id, with_labels=True)
         scores[id] = score(scan.labels, segment_by_intensity(qda, scan), albert.labels.tissues)
     mean = mean_scores(scores)
-    assert [mean[tissue]["dice"] for tissue in ("CSF", "GM", "WM")] == pytest.approx([0.729, 0.800, 0.729], abs=0.005)
+    # It does not say how outliers were treated; ours are cut at 5 standard deviations.
+    assert [mean[tissue]["dice"] for tissue in ("CSF", "GM", "WM")] == pytest.approx([0.729, 0.800, 0.729], abs=0.01)
+    assert mean_dice(mean) == pytest.approx(0.753, abs=0.002)

@@ -27,6 +27,7 @@ def test_named_splits_are_the_papers_protocol():
 def test_file(tiny_cohort, tmp_path):
     split = read_split(write(tmp_path / "split.json", GOOD), tiny_cohort)
     assert split.train == ("1", "2") and split.unlabeled == ("6",)
+    assert read_split(write(tmp_path / "numbers.json", {**GOOD, "train": [1, 2]}), tiny_cohort) == split
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Reading and writing volumes, on real files."""
 
 import gzip
+import re
 
 import nibabel as nib
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_image, write_analyze
+from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_image, read_shape, write_analyze
 from tf_msgan.errors import InputError
 
 
@@ -65,6 +66,14 @@ def test_truncated_nifti(tmp_path, suffix):
         read_image(path)
 
 
+def test_shape_is_read_from_the_header(tmp_path):
+    path = save(tmp_path / "scan.nii.gz", np.ones((3, 4, 5, 1), np.float32))
+    assert read_shape(path) == (3, 4, 5)
+    path.write_bytes(b"no header")
+    with pytest.raises(InputError, match="scan"):
+        read_shape(path)
+
+
 def test_truncated_and_missing_analyze_data(tmp_path):
     path = tmp_path / "scan.img"
     write_analyze(path, np.ones((20, 20, 20), np.int16), (1, 1, 1))
@@ -100,10 +109,11 @@ def test_wrong_number_of_axes(tmp_path, shape):
         read_image(save(tmp_path / "scan.nii", np.ones(shape, np.float32)))
 
 
-def test_codes_must_be_whole(tmp_path):
+@pytest.mark.parametrize("value", [2.5, np.nan, np.inf, 1e12])
+def test_codes_must_be_whole(tmp_path, value):
     data = np.zeros((3, 3, 3), np.float32)
-    data[1] = 2.5
-    with pytest.raises(InputError, match=r"found the label value 2\.5"):
+    data[1] = value
+    with pytest.raises(InputError, match=re.escape(f"found the label value {np.float32(value):g}")):
         read_codes(save(tmp_path / "label.nii", data))
 
 

@@ -12,7 +12,7 @@ class InputError(Exception):
 
 
 def exit_on_input_error(main):
-    """Makes a command end with one line on standard error and status 2 on an `InputError` or a failing write."""
+    """Makes a command end with one line on standard error and status 2 on an `InputError` or a failing read or write."""
 
     @functools.wraps(main)
     def guarded(argv=None):
@@ -22,6 +22,9 @@ def exit_on_input_error(main):
             print(f"error: {error}", file=sys.stderr)
         except OSError as error:
             print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
         sys.exit(2)
 
     return guarded

@@ -76,8 +76,8 @@ def _from_file(path):
     except ValueError as error:
         raise InputError(path, f"no JSON ({error})", expected) from None
     well_formed = isinstance(content, dict) and all(
-        isinstance(ids, list) and all(isinstance(id, str) for id in ids) for ids in content.values()
+        isinstance(ids, list) and all(isinstance(id, str | int) for id in ids) for ids in content.values()
     )
     if not well_formed or sorted(content) != sorted(roles):
         raise InputError(path, "other content", expected)
-    return Split(**{role: tuple(ids) for role, ids in content.items()})
+    return Split(**{role: tuple(str(id) for id in ids) for role, ids in content.items()})

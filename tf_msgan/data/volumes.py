@@ -4,7 +4,7 @@ A volume is an array `(i, j, k)` with the affine that takes voxel indices to RAS
 and affine; nothing is reoriented or resampled.
 """
 
-import gzip
+import contextlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,30 +56,46 @@ def read_codes(path) -> Volume:
         InputError: as `read_image`, or a code is not a whole number.
     """
     volume = _read(path, np.float64)
-    codes = volume.data.astype(np.int32)
-    wrong = volume.data[codes != volume.data]
-    if wrong.size:
-        raise InputError(path, f"the label value {wrong[0]:g}", "whole numbers")
-    return Volume(codes, volume.affine, volume.path)
+    whole = np.isfinite(volume.data) & (np.rint(volume.data) == volume.data) & (np.abs(volume.data) < 2**31)
+    if not whole.all():
+        raise InputError(path, f"the label value {volume.data[~whole][0]:g}", "whole numbers")
+    return Volume(volume.data.astype(np.int32), volume.affine, volume.path)
+
+
+def read_shape(path) -> tuple[int, int, int]:
+    """Reads a volume's `(i, j, k)` from its header alone; raises as `read_image`."""
+    with _refusing_damage(path):
+        return _open(path)[1]
 
 
 def _read(path, dtype):
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such file", f"a volume ({', '.join(SUFFIXES)})")
-    try:
-        image = nib.load(path)
-        if not isinstance(image, nib.spatialimages.SpatialImage):
-            raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")
-        shape = image.shape[:3] if image.shape[3:] in ((), (1,)) else image.shape
-        if len(shape) != 3 or min(shape) < 1:
-            raise InputError(path, f"shape {image.shape}", "three axes (i, j, k), or a fourth of length 1")
+    with _refusing_damage(path):
+        image, shape = _open(path)
         data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype)
+        return Volume(data, np.asarray(image.affine, np.float64), Path(path))
+
+
+def _open(path):
+    if not Path(path).is_file():
+        raise InputError(path, "no such file", f"a volume ({', '.join(SUFFIXES)})")
+    image = nib.load(path)
+    if not isinstance(image, nib.spatialimages.SpatialImage):
+        raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")
+    shape = image.shape[:3] if image.shape[3:] in ((), (1,)) else image.shape
+    if len(shape) != 3 or min(shape) < 1:
+        raise InputError(path, f"shape {image.shape}", "three axes (i, j, k), or a fourth of length 1")
+    return image, shape
+
+
+@contextlib.contextmanager
+def _refusing_damage(path):
+    """Turns what nibabel and the decompressors raise into an `InputError`."""
+    try:
+        yield
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
         raise InputError(path, f"a header that cannot be read ({error})", "an Analyze or NIfTI volume") from None
-    except (OSError, EOFError, ValueError, TypeError, zlib.error, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
         raise InputError(path, f"a truncated or damaged file ({error})", "a whole Analyze or NIfTI volume") from None
-    return Volume(data, np.asarray(image.affine, np.float64), path)
 
 
 def check_same_grid(volume: Volume, reference: Volume):

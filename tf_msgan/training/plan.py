@@ -2,12 +2,12 @@
 
 import math
 
-import nibabel as nib
 import tensorflow as tf
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import read_shape
 from tf_msgan.training.msgan import MultiStageGAN
 
 MIB = 2**20
@@ -42,7 +42,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config) -> str:
 def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = [*split.train, *split.validation, *split.unlabeled]
-    voxels = sum(math.prod(nib.load(cohort.subjects[id].images[0]).shape) for id in held)
+    voxels = sum(math.prod(read_shape(cohort.subjects[id].images[0])) for id in held)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
 
