@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.models.fusion import fuse
 from tf_msgan.training import losses
@@ -123,6 +124,14 @@ def test_latent_recovery():
     z, mean, log_variance = tf.constant([[1.0, 0.0]]), tf.constant([[0.0, 0.0]]), tf.constant([[LOG(4.0), 0.0]])
     # −log N up to a constant: ½ (log 4 + 1/4) and ½ (0 + 0), averaged.
     assert float(losses.latent_recovery_loss(z, mean, log_variance)) == pytest.approx((LOG(4) + 0.25) / 4, rel=1e-5)
+
+
+def test_diversity_by_hand():
+    """Three voxels of brain and one outside, which must not count."""
+    image = voxels([0.0], [0.0], [0.0], [BACKGROUND])
+    one, other = voxels([0.0], [1.0], [0.5], [9.0]), voxels([0.1], [0.8], [0.5], [0.0])
+    assert float(losses.diversity_loss(one, other, image, 0.3)) == pytest.approx(0.3 - 0.1, rel=1e-5)
+    assert float(losses.diversity_loss(one, other, image, 0.05)) == 0
 
 
 def test_segmentation_loss_by_hand():

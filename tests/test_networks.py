@@ -90,8 +90,6 @@ def test_discriminator_gives_logits_of_the_real_classes_and_features():
 def test_noise_changes_the_brain_alone_and_with_z():
     keras.utils.set_random_seed(0)
     network = build_noise_generator(MODALITIES, LATENT, 4)
-    change = network.get_layer("change")
-    change.kernel.assign(change.kernel * 100)
     x = image((16, 16, 16)).numpy()
     x[:, :5] = BACKGROUND
     latents = [tf.random.stateless_normal([2, LATENT], [n, 0]) for n in range(2)]
@@ -99,12 +97,6 @@ def test_noise_changes_the_brain_alone_and_with_z():
     assert np.array_equal(one[:, :5], x[:, :5])
     assert np.abs(one - x).max() <= MAX_CHANGE
     assert np.abs(one - other)[:, 5:].mean() > 0.01
-
-
-def test_training_starts_from_the_image_itself():
-    network = build_noise_generator(MODALITIES, LATENT, 4)
-    x = image((16, 16, 16))
-    assert np.abs((network([x, tf.zeros((2, LATENT))]) - x).numpy()).mean() < 0.2
 
 
 def test_refiner_takes_every_encoder_level_at_every_decoder_level():

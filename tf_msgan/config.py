@@ -14,7 +14,7 @@ class NetworkConfig:
     noise_width: int = 8
     refine_width: int = 16
     discriminator_width: int = 16
-    latent: int = 32
+    latent: int = 16
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class LossConfig:
         unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
             at the start).
-        feature_matching, latent_recovery: beside G2's adversarial loss.
+        feature_matching, latent_recovery, diversity: beside G2's adversarial loss.
+        variants_differ: how far two variants of an image must lie apart, in standard deviations of the brain.
     """
 
     gan: str = "nsgan"
@@ -35,7 +36,9 @@ class LossConfig:
     prediction: float = 0.1
     prediction_ramp_steps: int = 300
     feature_matching: float = 1.0
-    latent_recovery: float = 0.1
+    latent_recovery: float = 1.0
+    diversity: float = 2.0
+    variants_differ: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,14 @@ class TrainingConfig:
         batch_size: labelled patches a step, and as many unlabelled ones.
         patch: voxels a side, a multiple of 8.
         foreground: share of patches centred on the brain.
-        lr: peak learning rate of every network; G2's is a quarter of it.
+        lr: peak learning rate of every network.
         warmup_steps: of linear rise to `lr`, after which a cosine falls to `final_lr` × `lr`; 1 keeps it constant.
         weight_decay: AdamW's.
         clip_norm: largest gradient norm of a network.
         seed: of weights, patches and noise.
     """
 
-    epochs: int = 24
+    epochs: int = 18
     steps_per_epoch: int = 100
     batch_size: int = 4
     patch: int = 32

@@ -29,8 +29,7 @@ def build_noise_generator(modalities: int, latent: int, width: int = 8) -> keras
         x = layers.Concatenate()([deconvolution(x, width << level), skips[level]])
         x = Modulate()(convolution(x, width << level), z)
     x = CropLike()(x, image)
-    # Small first weights: training starts from x̃ ≈ x.
-    change = layers.Conv3D(modalities, 1, kernel_initializer=keras.initializers.RandomNormal(0, 0.01), name="change")(x)
+    change = layers.Conv3D(modalities, 1, kernel_initializer=keras.initializers.RandomNormal(0, 0.1), name="change")(x)
     return keras.Model([image, z], ChangeBrain(MAX_CHANGE, dtype="float32")(image, change), name="noise_generator")
 
 

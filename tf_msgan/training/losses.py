@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.labels import IGNORE
 
 TINY = 1e-7
@@ -82,6 +83,16 @@ def latent_recovery_loss(z, mean, log_variance):
     give other x̃ (the variational term of Dai et al. 2017)."""
     log_variance = tf.clip_by_value(log_variance, -5.0, 5.0)
     return 0.5 * tf.reduce_mean(log_variance + tf.square(z - mean) * tf.exp(-log_variance))
+
+
+def diversity_loss(one, other, image, wanted):
+    """How much less than `wanted` two variants `(batch, i, j, k, modality)` of an image differ, in 0..`wanted`: the
+    mean of |x̃₁ − x̃₂| over the brain, in standard deviations of its intensity.
+
+    Without it G2 returns the image itself, whatever z: nothing fools D better (docs/decisions.md).
+    """
+    brain = tf.cast(image != BACKGROUND, tf.float32)
+    return tf.nn.relu(wanted - masked_mean(tf.abs(one - other), brain))
 
 
 def segmentation_loss(prediction, labels):

@@ -17,7 +17,7 @@ from tf_msgan.training.dice_metric import TissueDice
 TERMS = (
     *("d_loss", "d_labelled", "d_unlabelled", "d_fake"),
     *("g1_loss", "g1_outline", "g1_opinion"),
-    *("g2_loss", "g2_adversarial", "g2_matching", "g2_recovery"),
+    *("g2_loss", "g2_adversarial", "g2_matching", "g2_recovery", "g2_diversity"),
     *("g3_loss", "g3_labelled", "g3_opinion"),
 )
 
@@ -102,11 +102,13 @@ class MultiStageGAN(keras.Model):
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count = tf.shape(x)[0]
         gan = losses.GAN_LOSSES[weight.gan]
-        z = keras.random.normal((tf.shape(xu)[0], self.config.network.latent), seed=self.random)
+        latent = (tf.shape(xu)[0], self.config.network.latent)
+        z, other_z = keras.random.normal(latent, seed=self.random), keras.random.normal(latent, seed=self.random)
 
         with tf.GradientTape(persistent=True) as tape:
             # D sees labelled, unlabelled and generated patches.
             variant = self.noise([xu, z], training=True)
+            other_variant = self.noise([xu, other_z], training=True)
             logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
             logits_x, logits_u = logits[:count], logits[count:]
             logits_fake, features_fake = self.discriminator(variant, training=True)
@@ -125,8 +127,16 @@ class MultiStageGAN(keras.Model):
             mean, log_variance = self.encoder(variant, training=True)
             recovery = losses.latent_recovery_loss(z, mean, log_variance)
             matching = losses.feature_matching_loss(features[count:], features_fake)
+            diversity = losses.diversity_loss(
+                variant, self.noise([xu, other_z], training=True), xu, weight.variants_differ
+            )
             adversarial = gan.generator(logits_fake)
-            g2_loss = adversarial + weight.feature_matching * matching + weight.latent_recovery * recovery
+            g2_loss = (
+                adversarial
+                + weight.feature_matching * matching
+                + weight.latent_recovery * recovery
+                + weight.diversity * diversity
+            )
 
             prediction_weight = weight.prediction * self._ramp(weight.prediction_ramp_steps)
             outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
@@ -145,7 +155,7 @@ class MultiStageGAN(keras.Model):
         terms = (
             *(d_loss, labelled_term, real_term, fake_term),
             *(g1_loss, outline_term, outline_opinion),
-            *(g2_loss, adversarial, matching, recovery),
+            *(g2_loss, adversarial, matching, recovery, diversity),
             *(g3_loss, segmentation, refined_opinion),
         )
         for name, term in zip(TERMS, terms, strict=True):

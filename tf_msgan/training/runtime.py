@@ -31,7 +31,7 @@ def build_model(modalities, tissues, config) -> MultiStageGAN:
     model = MultiStageGAN(modalities, tissues, config, name="multi_stage_gan")
     model.compile(
         coarse_optimizer=make_optimizer(training, training.lr),
-        noise_optimizer=make_optimizer(training, training.lr / 4, beta_1=0.5),
+        noise_optimizer=make_optimizer(training, training.lr, beta_1=0.5),
         refine_optimizer=make_optimizer(training, training.lr),
         discriminator_optimizer=make_optimizer(training, training.lr),
     )
