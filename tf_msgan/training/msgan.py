@@ -106,7 +106,7 @@ class MultiStageGAN(keras.Model):
         z, other_z = keras.random.normal(latent, seed=self.random), keras.random.normal(latent, seed=self.random)
 
         with tf.GradientTape(persistent=True) as tape:
-            # D sees labelled, unlabelled and generated patches.
+            # Stage 2 makes variants; D sees labelled, unlabelled and generated patches.
             variant = self.noise([xu, z], training=True)
             other_variant = self.noise([xu, other_z], training=True)
             logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
@@ -127,9 +127,7 @@ class MultiStageGAN(keras.Model):
             mean, log_variance = self.encoder(variant, training=True)
             recovery = losses.latent_recovery_loss(z, mean, log_variance)
             matching = losses.feature_matching_loss(features[count:], features_fake)
-            diversity = losses.diversity_loss(
-                variant, self.noise([xu, other_z], training=True), xu, weight.variants_differ
-            )
+            diversity = losses.diversity_loss(variant, other_variant, xu, weight.variants_differ)
             adversarial = gan.generator(logits_fake)
             g2_loss = (
                 adversarial
