@@ -74,7 +74,7 @@ def test_command_writes_the_iseg_layout(written):
     names = {path.name for path in written.iterdir()}
     files = {f"subject-{n}-{kind}" for n in range(1, 12) for kind in ("T1", "T2")}
     files |= {f"subject-{n}-label" for n in range(1, 11)}
-    assert names == {"truth", *(f"{name}.{suffix}" for name in files for suffix in ("hdr", "img"))}
+    assert names == {"truth", "phantoms.json", *(f"{name}.{suffix}" for name in files for suffix in ("hdr", "img"))}
     assert {path.name for path in (written / "truth").iterdir()} == {"subject-11-label.hdr", "subject-11-label.img"}
 
     t1 = nib.load(written / "subject-1-T1.hdr")

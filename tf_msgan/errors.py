@@ -12,7 +12,7 @@ class InputError(Exception):
 
 
 def exit_on_input_error(main):
-    """Makes a command end with one line on standard error and status 2 on an `InputError` or a failing read or write."""
+    """Makes a command end with one line on standard error: status 2 on bad input or a failing write, 130 on Ctrl-C."""
 
     @functools.wraps(main)
     def guarded(argv=None):

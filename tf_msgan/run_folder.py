@@ -6,32 +6,36 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.phantom_cohort import are_phantoms
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.files import write_json
 from tf_msgan.machine import describe_machine, describe_versions
 
 
-def prepare_run_folder(path, overwrite: bool) -> Path:
-    """Makes the run folder.
+def check_run_folder(run: Path, overwrite: bool):
+    """Refuses a run folder that cannot be had.
 
     Raises:
         InputError: it holds something, and is not an earlier run that `overwrite` gives away.
     """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(path, "a file", "a folder for the run")
-    if path.is_dir() and any(path.iterdir()):
+    if run.exists() and not run.is_dir():
+        raise InputError(run, "a file", "a folder for the run")
+    if run.is_dir() and any(run.iterdir()):
         if not overwrite:
-            raise InputError(path, "something there already", "a new folder, or --overwrite")
-        if not (path / "config.json").is_file():
-            raise InputError(path, "no config.json in it", "an earlier run: --overwrite deletes nothing else")
-        shutil.rmtree(path)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+            raise InputError(run, "something there already", "a new folder, or --overwrite")
+        if not (run / "config.json").is_file():
+            raise InputError(run, "no config.json in it", "an earlier run: --overwrite deletes nothing else")
 
 
-def write_run_config(run: Path, cohort: Cohort, split: Split, config: Config, phantoms: bool):
+def make_run_folder(run: Path):
+    """Makes an empty run folder, in place of any earlier run that `check_run_folder` let pass."""
+    if run.is_dir():
+        shutil.rmtree(run)
+    run.mkdir(parents=True)
+
+
+def write_run_config(run: Path, cohort: Cohort, split: Split, config: Config):
     """Writes `config.json`: all that repeats the run."""
     write_json(
         run / "config.json",
@@ -40,7 +44,7 @@ def write_run_config(run: Path, cohort: Cohort, split: Split, config: Config, ph
             "data": {
                 "layout": cohort.layout,
                 "root": str(cohort.root.resolve()),
-                "phantoms": phantoms,
+                "phantoms": are_phantoms(cohort.root),
                 "split": {role: list(ids) for role, ids in split.roles().items()},
             },
             "versions": describe_versions(),

@@ -15,7 +15,7 @@ from tf_msgan.data.splits import SPLITS, read_split
 from tf_msgan.errors import exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import prepare_run_folder, write_run_config
+from tf_msgan.run_folder import check_run_folder, make_run_folder, write_run_config
 
 
 def parse(argv):
@@ -29,7 +29,7 @@ def parse(argv):
         help=f"{', '.join(SPLITS)}, or a file of ids by role (default: LAYOUT-few-shot)",
     )
     run = parser.add_argument_group("run")
-    run.add_argument("--out", metavar="DIR", help="run folder (default: runs/ and the time)")
+    run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/ and the time)")
     run.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     run.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     run.add_argument("--no-progress", action="store_true", help="no progress bars")
@@ -58,9 +58,11 @@ def read_config(options) -> Config:
 def main(argv=None):
     options = parse(argv)
     config = read_config(options)
+    run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    if not options.dry_run:
+        check_run_folder(run, options.overwrite)
     progress = Progress(not options.no_progress)
-    phantoms = options.data is None
-    root = cached_infant_cohort(progress.task("drawing the embedded phantoms")) if phantoms else options.data
+    root = options.data or cached_infant_cohort(progress.task("drawing the embedded phantoms"))
     cohort = read_cohort(root, options.layout)
     split = read_split(options.split or f"{options.layout}-few-shot", cohort)
     with quiet_import():
@@ -75,8 +77,8 @@ def main(argv=None):
     for id in split.test:
         # Read to be refused now, if at all, and not after hours of training; nothing of it is kept.
         load_scan(cohort, id, with_labels=True)
-    run = prepare_run_folder(options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S"), options.overwrite)
-    write_run_config(run, cohort, split, config, phantoms)
+    make_run_folder(run)
+    write_run_config(run, cohort, split, config)
     train_run(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars)
     print(evaluate_and_report(run, cohort, split, progress))
 

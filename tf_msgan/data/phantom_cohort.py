@@ -11,12 +11,20 @@ import numpy as np
 from tf_msgan.data.phantoms import make_infant
 from tf_msgan.data.volumes import write_analyze
 from tf_msgan.errors import InputError
+from tf_msgan.files import write_json
 
 LABELLED = 10
 ISEG_CODES = np.array([0, 10, 150, 250], np.uint8)
 
 # Named in the cache folder: raise it with every change to what is drawn.
 VERSION = 1
+
+# Lies in every folder of phantoms, so that no report takes them for scans.
+MARK = "phantoms.json"
+
+
+def are_phantoms(folder: Path) -> bool:
+    return (folder / MARK).is_file()
 
 
 def write_infant_cohort(folder, subjects: int, spacing: int, seed: int, progress=lambda done, total: None):
@@ -49,6 +57,7 @@ def write_infant_cohort(folder, subjects: int, spacing: int, seed: int, progress
             for done, future in enumerate(as_completed(futures), start=1):
                 future.result()
                 progress(done, subjects)
+        write_json(temporary / MARK, {"preset": "infant", "spacing_mm": spacing, "seed": seed, "version": VERSION})
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

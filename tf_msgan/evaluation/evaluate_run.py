@@ -43,8 +43,10 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
     }
     write_json(run / "evaluation.json", evaluation)
-    write_report(run, read_run_config(run), evaluation)
-    return f"\n{format_table(evaluation)}\n\nreport: {run / 'report.html'}"
+    run_config = read_run_config(run)
+    write_report(run, run_config, evaluation)
+    note = "These are figures on phantoms, not on scans.\n" if run_config["data"]["phantoms"] else ""
+    return f"\n{format_table(evaluation)}\n{note}\nreport: {run / 'report.html'}"
 
 
 def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
