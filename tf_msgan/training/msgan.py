@@ -46,7 +46,6 @@ class MultiStageGAN(keras.Model):
         self.encoder = build_latent_encoder(modalities, net.latent, net.noise_width)
         self.refine = build_refine_generator(modalities, classes, net.refine_width)
         self.discriminator = build_discriminator(modalities, classes, net.discriminator_width)
-        self.random = keras.random.SeedGenerator(self.config.training.seed)
         self.dice = TissueDice(self.tissues, name="dice")
         self.means = {name: keras.metrics.Mean(name=name) for name in TERMS}
         self.steps = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="steps")
@@ -84,7 +83,7 @@ class MultiStageGAN(keras.Model):
         edge = context.shape[1] // 4
         return self.coarse(context, training=training)[:, edge:-edge, edge:-edge, edge:-edge]
 
-    def perturb(self, outline):
+    def perturb(self, outline, seed):
         """Blurs the certainty of a coarse outline as unseen scans do.
 
         G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
@@ -92,7 +91,7 @@ class MultiStageGAN(keras.Model):
         log = tf.math.log(outline + losses.TINY)
         log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
         blobs = (tf.shape(outline)[0], *(n // 4 for n in outline.shape[1:4]), 1)
-        noise = upsample(keras.random.normal(blobs, seed=self.random), 4)
+        noise = upsample(tf.random.stateless_normal(blobs, seed), 4)
         brain = tf.sigmoid(0.7 * log_odds + 1.5 * noise)
         return tf.concat([1 - brain, brain], axis=-1)
 
@@ -102,8 +101,9 @@ class MultiStageGAN(keras.Model):
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count = tf.shape(x)[0]
         gan = losses.GAN_LOSSES[weight.gan]
+        z_seed, other_seed, perturb_seed = self._seeds(3)
         latent = (tf.shape(xu)[0], self.config.network.latent)
-        z, other_z = keras.random.normal(latent, seed=self.random), keras.random.normal(latent, seed=self.random)
+        z, other_z = (tf.random.stateless_normal(latent, seed) for seed in (z_seed, other_seed))
 
         with tf.GradientTape(persistent=True) as tape:
             # Stage 2 makes variants; D sees labelled, unlabelled and generated patches.
@@ -115,7 +115,7 @@ class MultiStageGAN(keras.Model):
 
             # Stage 1 outlines the brain in both, stage 3 draws the tissues inside outlines made worse.
             outline = self.outline(tf.concat([labelled["context"], unlabelled["context"]], 0), training=True)
-            guide = tf.stop_gradient(upsample(self.perturb(outline), 2)[..., 1:])
+            guide = tf.stop_gradient(upsample(self.perturb(outline, perturb_seed), 2)[..., 1:])
             refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
 
             # Eq. 9: D.
@@ -159,6 +159,11 @@ class MultiStageGAN(keras.Model):
         for name, term in zip(TERMS, terms, strict=True):
             self.means[name].update_state(term)
         return {**{name: self.means[name].result() for name in TERMS}, **self.dice.result()}
+
+    def _seeds(self, count):
+        """Stateless seeds of this step: a saved model goes on where it stood (Keras does not save a SeedGenerator)."""
+        step = tf.stack([tf.constant(self.config.training.seed, tf.int64), tf.cast(self.steps, tf.int64)])
+        return tf.unstack(tf.random.split(step, count))
 
     def _ramp(self, steps):
         """Rises from 1 / `steps` at the first step to 1 at step number `steps`, and stays."""
