@@ -135,7 +135,7 @@ def _check(name, value, expected, ok):
 
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
-    "demo": Config(training=TrainingConfig(epochs=8, steps_per_epoch=50)),
+    "demo": Config(training=TrainingConfig(epochs=6, steps_per_epoch=50)),
     # Within an hour on two cores, on real scans.
     "standard": Config(),
     # Khaled & Han.
