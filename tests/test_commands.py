@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -230,3 +231,19 @@ def test_ten_steps_on_the_real_neonates(albert, tmp_path):
     assert set(evaluation["subjects"]) == {"03"}
     # Ten steps learn something of the tissue that fills most of the brain.
     assert evaluation["mean"]["GM"]["dice"] > 0.3
+
+
+@pytest.mark.slow
+def test_first_run_on_the_embedded_cohort(tmp_path):
+    """No arguments but the run's length: the phantoms are drawn into the cache folder, once, and named as what they
+    are."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    arguments = ("--out", tmp_path / "run", "--epochs", 1, "--steps-per-epoch", 5, "--overwrite")
+    first = run_command("tf_msgan.train", *arguments, env=environment)
+    assert first.returncode == 0, first.stderr
+    assert "drawing the embedded phantoms: done" in first.stdout
+    assert "figures on phantoms" in first.stdout
+    assert "figures on <b>phantoms</b>" in (tmp_path / "run" / "report.html").read_text()
+    assert set(json.loads((tmp_path / "run" / "evaluation.json").read_text())["subjects"]) == set("456789") | {"10"}
+    second = run_command("tf_msgan.train", "--dry-run", env=environment)
+    assert second.returncode == 0 and "drawing" not in second.stdout
