@@ -16,8 +16,7 @@ BLOCK_FACTOR = 1.25
 
 
 def random_affine(augmentation: Augmentation, seed):
-    """Draws the `(3, 3)` map from patch offsets to block offsets, and whether it is other than the identity but for a
-    flip."""
+    """Draws the `(3, 3)` map from patch offsets to block offsets."""
     angle, scale, chance = tf.split(tf.random.stateless_uniform([8], seed, -1.0, 1.0), [3, 3, 2])
     a, b, c = tf.unstack(angle * (augmentation.rotation_degrees * math.pi / 180))
     one, zero = tf.ones([]), tf.zeros([])

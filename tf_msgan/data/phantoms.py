@@ -12,6 +12,8 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 from scipy.interpolate import RBFInterpolator
+from scipy.spatial.transform import Rotation
+from scipy.special import expit
 
 CSF, GM, WM = 1, 2, 3
 
@@ -148,7 +150,7 @@ def _draw_anatomy(template, grid, rng):
 
     displacement = _diffeomorphism(shape, rng)
     axes = [np.arange(a, b, dtype=np.float32) - c for a, b, c in zip(start, stop, centre, strict=True)]
-    tilt = _small_rotation(rng.normal(0, 3, 3))
+    tilt = Rotation.from_euler("XYZ", rng.normal(0, 3, 3), degrees=True).as_matrix()
     grid_axes = np.meshgrid(*axes, indexing="ij", sparse=True)
     offset = np.stack([a + u for a, u in zip(grid_axes, displacement, strict=True)])
     # Analyze's first axis runs from right to left, the template's from left to right.
@@ -164,7 +166,7 @@ def _draw_anatomy(template, grid, rng):
     brain = depth > rng.uniform(-0.5, 0.5)
 
     score = np.log(tissues + 0.03)
-    score[0] += rng.normal(0, 0.35) * _sigmoid((depth - 22) / 3)
+    score[0] += rng.normal(0, 0.35) * expit((depth - 22) / 3)
     for k, sd in enumerate((0.55, 0.4, 0.4)):
         score[k] += _smooth_noise(shape, 2.5, rng) * sd
     shares = SHARES + rng.normal(0, 1, 3) * SHARE_SD
@@ -254,15 +256,3 @@ def _smooth_noise(shape, sigma, rng):
         return noise[tuple(slice(0, n) for n in shape)]
     zoomed = ndimage.zoom(noise, stride, order=1, grid_mode=True, mode="nearest")
     return zoomed[tuple(slice(0, n) for n in shape)]
-
-
-def _small_rotation(degrees):
-    a, b, c = np.deg2rad(degrees)
-    x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
-    z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return x @ y @ z
-
-
-def _sigmoid(values):
-    return 1 / (1 + np.exp(-values))

@@ -91,10 +91,7 @@ class _BlockReader:
         if patch % 2:
             raise ValueError(f"patch must be even; received {patch}")
         self.size = 4 * math.ceil(BLOCK_FACTOR * patch / 2)
-        self.volumes = [
-            tf.constant(np.concatenate([scan.image, scan.brain[..., None]], axis=-1, dtype=np.float32))
-            for scan in scans
-        ]
+        self.volumes = [tf.constant(scan.masked()) for scan in scans]
         self.labels = None if scans[0].labels is None else [tf.constant(scan.labels) for scan in scans]
         self.foregrounds = [tf.constant(np.argwhere(scan.brain).astype(np.int16)) for scan in scans]
 

@@ -27,7 +27,7 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
     image, truth, prediction, brain = (
         _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction, scan.brain)
     )
-    spacing = nib.affines.voxel_sizes(scan.affine)[_axis_order(scan.affine)]
+    spacing = np.array(scan.spacing)[np.argsort(nib.io_orientation(scan.affine)[:, 0])]
     wrong = (truth != prediction) & (truth != IGNORE)
     box = [np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
     at = [int(inside[int(len(inside) * share)]) for inside, share in zip(box, (0.38, 0.5, 0.5), strict=True)]
@@ -91,10 +91,6 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     _save(figure, path)
-
-
-def _axis_order(affine):
-    return np.argsort(nib.io_orientation(affine)[:, 0])
 
 
 def _canonical(volume, affine):

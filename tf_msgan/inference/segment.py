@@ -37,12 +37,12 @@ def segment(model: MultiStageGAN, scan: Scan, tile=TILE, progress=lambda done, t
     coarse = outline_volume(model, masked)
     image = unmask(masked).numpy()
 
-    refine = _compiled(model.refine)
     shape = scan.brain.shape
     refined = Aggregator(shape, len(model.tissues) + 1)
     tiles = grid_slices(shape, tile, tuple(max(n // 2, 1) for n in tile))
     for done, where in enumerate(tiles, start=1):
-        refined.add(where, refine(image[where][None], coarse[where][None])[0].numpy())
+        tile_map = _refine(model, tf.constant(image[where][None]), tf.constant(coarse[where][None]))
+        refined.add(where, tile_map[0].numpy())
         progress(done, len(tiles))
     probabilities = fuse(tf.constant(coarse), tf.constant(refined.average())).numpy()
     return Segmentation(np.argmax(probabilities, axis=-1).astype(np.uint8), probabilities)
@@ -58,9 +58,7 @@ def outline_volume(model: MultiStageGAN, masked: np.ndarray) -> np.ndarray:
     return brain[: shape[0], : shape[1], : shape[2]]
 
 
-def _compiled(refine):
-    @tf.function(reduce_retracing=True)
-    def call(image, coarse):
-        return refine([image, coarse], training=False)
-
-    return call
+# Traced once a model, and not once a scan.
+@tf.function(reduce_retracing=True)
+def _refine(model, image, coarse):
+    return model.refine([image, coarse], training=False)

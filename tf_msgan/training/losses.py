@@ -120,9 +120,8 @@ def outline_loss(coarse, labels):
     brain = tf.cast(labels != 0, tf.float32)[..., None] * valid
     valid, brain = (tf.nn.avg_pool3d(v, 2, 2, "VALID")[..., 0] for v in (valid, brain))
     log = tf.math.log(coarse + TINY)
-    return masked_mean(-(brain * log[..., 1] + (valid - brain) * log[..., 0]), tf.ones_like(valid)) / tf.maximum(
-        tf.reduce_mean(valid), TINY
-    )
+    cross_entropy = -(brain * log[..., 1] + (valid - brain) * log[..., 0])
+    return tf.math.divide_no_nan(tf.reduce_sum(cross_entropy), tf.reduce_sum(valid))
 
 
 class GanLoss(NamedTuple):

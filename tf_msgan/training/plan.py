@@ -48,7 +48,7 @@ def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split) -> dict[
 
     training = model.config.training
     # How many batches of patches run through each network in a step.
-    passes = {"coarse": 2, "noise": 1, "encoder": 1, "refine": 2, "discriminator": 3}
+    passes = {"coarse": 2, "noise": 2, "encoder": 1, "refine": 2, "discriminator": 3}
     activations = sum(
         passes[name] * _activations(network, training.patch) for name, network in model.networks().items()
     )
