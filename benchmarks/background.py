@@ -18,10 +18,11 @@ from tf_msgan.config import Augmentation, TrainingConfig
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
 from tf_msgan.data.splits import read_split
 from tf_msgan.models.refine import build_refine_generator
-from tf_msgan.training.dice_metric import TissueDice
+from tf_msgan.training.metrics import TissueDice
 from tf_msgan.training.losses import segmentation_loss
 from tf_msgan.training.runtime import make_optimizer
 
@@ -41,7 +42,7 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
     classes = len(cohort.labels.tissues) + 1
     channels = len(cohort.modalities) + (choice == "mask")
     network = build_refine_generator(channels, classes)
-    optimizer = make_optimizer(training, training.lr)
+    optimizer = make_optimizer(training)
     optimizer.build(network.trainable_variables)
 
     @tf.function
@@ -52,11 +53,11 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    stream = training_stream(labelled, unlabelled, training.patch, 4, training.foreground, Augmentation(), seed)
+    stream = training_stream(HeldScans(labelled), HeldScans(unlabelled), training.patch, 4, training.foreground, Augmentation(), seed)
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])
     dice = TissueDice(cohort.labels.tissues)
-    for batch in validation_stream(validation, training.patch, 8):
+    for batch in validation_stream(HeldScans(validation), training.patch, 8):
         x = represent(batch["image"], choice)
         dice.update_state(batch["labels"], network([x, tf.ones_like(x[..., :1])]))
     return {name: float(score) for name, score in dice.result().items()}

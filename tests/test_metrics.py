@@ -8,7 +8,7 @@ from medpy.metric.binary import dc
 
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.evaluation.metrics import dice, mean_dice, mean_scores, score
-from tf_msgan.training.dice_metric import TissueDice
+from tf_msgan.training.metrics import TissueDice
 
 
 @settings(max_examples=50)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_msgan.config import Augmentation, LossConfig
 from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
 from tf_msgan.evaluation.metrics import dice
 from tf_msgan.training.msgan import TERMS
@@ -21,7 +22,7 @@ TISSUES = ("CSF", "GM", "WM")
 def batch(tiny_cohort):
     labelled = [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
     unlabelled = [load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")]
-    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
+    return next(iter(training_stream(HeldScans(labelled), HeldScans(unlabelled), 16, 2, 1.0, Augmentation(), seed=0)))
 
 
 def train(model, batch, steps=1):
@@ -130,7 +131,7 @@ def test_saved_model_gives_equal_outputs_and_trains_on(tiny_config, batch, tmp_p
 def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     model = build_model(2, TISSUES, tiny_config)
     scan = load_scan(tiny_cohort, "3", with_labels=True)
-    one, other = (model.evaluate(validation_stream([scan], 16, size), verbose=0, return_dict=True) for size in (1, 5))
+    one, other = (model.evaluate(validation_stream(HeldScans([scan]), 16, size), verbose=0, return_dict=True) for size in (1, 5))
     assert one == pytest.approx(other, abs=1e-6)
     assert one["dice"] == pytest.approx(np.mean([one[f"dice_{tissue}"] for tissue in TISSUES]), abs=1e-6)
 

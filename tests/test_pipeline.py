@@ -19,6 +19,7 @@ from tf_msgan.data.augmentation import (
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
 
 PATCH = 16
@@ -37,7 +38,7 @@ def unlabelled(tiny_cohort):
 
 def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augmentation=None):
     stream = training_stream(
-        labelled, unlabelled, PATCH, 2, foreground, augmentation or Augmentation(), seed, first_element=first
+        HeldScans(labelled), HeldScans(unlabelled), PATCH, 2, foreground, augmentation or Augmentation(), seed, first_element=first
     )
     return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(batches)]
 
@@ -184,7 +185,7 @@ def test_offsets_are_centred():
 
 def test_validation_covers_every_voxel_once(labelled):
     counted = {tissue: 0 for tissue in range(4)}
-    for batch in validation_stream(labelled, PATCH, batch_size=3):
+    for batch in validation_stream(HeldScans(labelled), PATCH, batch_size=3):
         for tissue in counted:
             counted[tissue] += int(np.sum(batch["labels"] == tissue))
     expected = {tissue: sum(int(np.sum(scan.labels == tissue)) for scan in labelled) for tissue in range(4)}
@@ -192,11 +193,11 @@ def test_validation_covers_every_voxel_once(labelled):
 
 
 def test_beyond_the_border_labels_are_ignored(labelled):
-    last = list(validation_stream(labelled[:1], PATCH, batch_size=1))[-1]
+    last = list(validation_stream(HeldScans(labelled[:1]), PATCH, batch_size=1))[-1]
     # 28 × 33 × 30 voxels in tiles of 16: the last one holds 12 × 1 × 14 of them.
     assert np.sum(last["labels"] != IGNORE) == 12 * 1 * 14
 
 
 def test_odd_patch_is_refused(labelled):
     with pytest.raises(ValueError, match="even"):
-        validation_stream(labelled, 15, 1)
+        validation_stream(HeldScans(labelled), 15, 1)

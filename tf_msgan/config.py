@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 from tf_msgan.errors import InputError
 
+SCHEDULES = ("cosine", "poly")
+STRATEGIES = ("one", "mirrored", "multiworker")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -78,9 +82,15 @@ class TrainingConfig:
         patch: voxels a side, a multiple of 8.
         foreground: share of patches centred on the brain.
         lr: peak learning rate of every network.
-        warmup_steps: of linear rise to `lr`, after which a cosine falls to `final_lr` × `lr`; 1 keeps it constant.
+        schedule: shape of the fall from `lr`, one of `SCHEDULES`.
+        warmup_steps: of linear rise to `lr`, after which the schedule falls to `final_lr` × `lr`; 1 keeps it constant.
         weight_decay: AdamW's.
         clip_norm: largest gradient norm of a network.
+        ema_decay: share of the old average that a step keeps; 0 makes the average the weights themselves.
+        patience: epochs without a better validation Dice after which training stops; 0 never stops it.
+        precision: Keras dtype policy, one of `PRECISIONS`.
+        jit_compile: whether XLA compiles the step (slower on a CPU).
+        deterministic: whether TensorFlow must repeat every operation bit by bit.
         seed: of weights, patches and noise.
     """
 
@@ -90,17 +100,28 @@ class TrainingConfig:
     patch: int = 32
     foreground: float = 0.9
     lr: float = 1e-3
+    schedule: str = "cosine"
     warmup_steps: int = 100
     final_lr: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    patience: int = 0
+    precision: str = "float32"
+    jit_compile: bool = False
+    deterministic: bool = False
     seed: int = 0
 
     def __post_init__(self):
         for name in ("epochs", "steps_per_epoch", "batch_size", "patch"):
             _check(name, getattr(self, name), "1 or more", getattr(self, name) >= 1)
         _check("patch", self.patch, "a multiple of 8", self.patch % 8 == 0)
+        for name in ("warmup_steps", "patience"):
+            _check(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
         _check("lr", self.lr, "above 0", self.lr > 0)
+        _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
+        _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
+        _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
 

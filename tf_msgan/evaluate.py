@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.splits import Split, check_split
 from tf_msgan.errors import exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.run_folder import read_run_config, recorded_split
 
 
 def parse(argv):
@@ -22,10 +21,9 @@ def parse(argv):
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    data = read_run_config(options.run)["data"]
-    cohort = read_cohort(options.data or data["root"], data["layout"])
-    split = Split(**{role: tuple(ids) for role, ids in data["split"].items()})
-    check_split(split, str(options.run), cohort)
+    recorded = read_run_config(options.run)
+    cohort = read_cohort(options.data or recorded["data"]["root"], recorded["data"]["layout"])
+    split = recorded_split(recorded, options.run, cohort)
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
     print(evaluate_and_report(options.run, cohort, split, Progress(not options.no_progress)))

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,3 +21,17 @@ def describe_machine() -> str:
 
 def describe_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def describe_commit() -> dict | None:
+    """The git commit of this code, and whether files that git tracks were changed since; None outside a repository."""
+
+    def git(*arguments):
+        folder = Path(__file__).parent
+        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -4,37 +4,57 @@ Without --data the embedded cohort of phantoms is used.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
-from tf_msgan.config import PRESETS, Config
+from tf_msgan.config import PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantom_cohort import cached_infant_cohort
 from tf_msgan.data.splits import SPLITS, read_split
-from tf_msgan.errors import exit_on_input_error
+from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import check_run_folder, make_run_folder, write_run_config
+from tf_msgan.run_folder import (
+    check_run_folder,
+    check_same_data,
+    make_run_folder,
+    read_run_config,
+    recorded_config,
+    recorded_split,
+    write_run_config,
+)
+
+# Options that are fields of a `TrainingConfig`.
+FIELDS = (
+    *("epochs", "steps_per_epoch", "batch_size", "patch", "lr", "schedule", "warmup_steps", "patience"),
+    *("precision", "jit_compile", "deterministic", "seed"),
+)
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.train", description=__doc__)
     data = parser.add_argument_group("data")
     data.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
-    data.add_argument("--layout", choices=LAYOUTS, default="iseg", help="of the folder (default: iseg)")
+    data.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: iseg)")
     data.add_argument(
         "--split",
         metavar="NAME|FILE.json",
         help=f"{', '.join(SPLITS)}, or a file of ids by role (default: LAYOUT-few-shot)",
     )
+    data.add_argument(
+        "--cache", metavar="DIR", type=Path, help="stream the scans from TFRecord shards made here, not from memory"
+    )
     run = parser.add_argument_group("run")
     run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/ and the time)")
     run.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
+    run.add_argument("--resume", action="store_true", help="go on with the run in the run folder, as it was begun")
+    run.add_argument("--max-minutes", type=float, help="of training, resumed parts included; evaluates then")
     run.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     run.add_argument("--no-progress", action="store_true", help="no progress bars")
     training = parser.add_argument_group("training")
-    training.add_argument("--model", choices=["multi-stage"], default="multi-stage")
+    training.add_argument("--model", choices=["multi-stage"])
     training.add_argument(
         "--preset", choices=PRESETS, help="start from these values (default: demo on the phantoms, else standard)"
     )
@@ -43,44 +63,106 @@ def parse(argv):
     training.add_argument("--batch-size", type=int, help="labelled patches a step, and as many unlabelled")
     training.add_argument("--patch", type=int, help="voxels a side, a multiple of 8")
     training.add_argument("--lr", type=float, help="peak learning rate")
+    training.add_argument("--schedule", choices=SCHEDULES, help="how the learning rate falls (default: cosine)")
+    training.add_argument("--warmup-steps", type=int, help="steps in which it rises first")
+    training.add_argument("--patience", type=int, help="stop after so many epochs without a better validation Dice")
     training.add_argument("--seed", type=int)
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--precision", choices=PRECISIONS, help="of the networks (default: float32)")
+    machine.add_argument("--deterministic", action="store_true", default=None, help="equal weights from equal seeds")
+    machine.add_argument("--jit-compile", action="store_true", default=None, help="compile the step with XLA")
+    machine.add_argument(
+        "--strategy", choices=STRATEGIES, default="one", help="mirrored: several devices; multiworker: see TF_CONFIG"
+    )
+    machine.add_argument("--devices", type=int, help="of --strategy mirrored (default: all GPUs)")
     return parser.parse_args(argv)
 
 
 def read_config(options) -> Config:
     preset = PRESETS[options.preset or ("standard" if options.data else "demo")]
-    names = ("epochs", "steps_per_epoch", "batch_size", "patch", "lr", "seed")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return preset.with_training(**given)
+    return preset.with_training(**_given(options))
+
+
+def _given(options):
+    return {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+
+
+def check_options(options):
+    """Refuses options that do not go together."""
+    if options.devices is not None and (options.strategy != "mirrored" or options.devices < 1):
+        raise InputError("--devices", options.devices, "1 or more, with --strategy mirrored")
+    if options.max_minutes is not None and not options.max_minutes > 0:
+        raise InputError("--max-minutes", options.max_minutes, "above 0")
+    if options.strategy == "multiworker" and options.max_minutes is not None:
+        raise InputError("--max-minutes", "--strategy multiworker", "--epochs: the workers' clocks differ")
+    if options.out is None and (options.resume or options.strategy == "multiworker"):
+        raise InputError("--out", "nothing", "the run's folder, for --resume and for several workers")
+    if options.resume and options.overwrite:
+        raise InputError("--resume", "--overwrite beside it", "one of the two")
+
+
+def check_unchanged(options, run: Path, recorded: dict, config: Config):
+    """Refuses options that would make a resumed run another one."""
+    data = recorded["data"]
+    began = {**vars(config.training), "layout": data["layout"], "model": config.model}
+    given = {**_given(options), "layout": options.layout, "model": options.model}
+    for name, value in given.items():
+        if value is not None and value != began[name]:
+            raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
+    for name in ("split", "preset"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name}", "--resume beside it", "it to be left out: the run's own is used")
 
 
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    config = read_config(options)
+    check_options(options)
     run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    if not options.dry_run:
-        check_run_folder(run, options.overwrite)
     progress = Progress(not options.no_progress)
-    root = options.data or cached_infant_cohort(progress.task("drawing the embedded phantoms"))
-    cohort = read_cohort(root, options.layout)
-    split = read_split(options.split or f"{options.layout}-few-shot", cohort)
+
+    def drawn():
+        return cached_infant_cohort(progress.task("drawing the embedded phantoms"))
+
+    if options.resume:
+        recorded = read_run_config(run)
+        config = recorded_config(recorded, run)
+        check_unchanged(options, run, recorded, config)
+        cohort = read_cohort(options.data or recorded["data"]["root"], recorded["data"]["layout"])
+        split = recorded_split(recorded, run, cohort)
+        check_same_data(run, recorded, cohort, split)
+    else:
+        config = read_config(options)
+        layout = options.layout or "iseg"
+        if not options.dry_run:
+            check_run_folder(run, options.overwrite)
+        cohort = read_cohort(options.data or drawn(), layout)
+        split = read_split(options.split or f"{layout}-few-shot", cohort)
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
         from tf_msgan.training.plan import describe_plan
         from tf_msgan.training.run import load_training_scans, train_run
+        from tf_msgan.training.strategy import is_chief, make_strategy
+    strategy = make_strategy(options.strategy, options.devices)
     print(describe_plan(cohort, split, config))
     if options.dry_run:
         return
 
-    scans = load_training_scans(cohort, split)
+    scans = load_training_scans(cohort, split, options.cache, progress)
     for id in split.test:
         # Read to be refused now, if at all, and not after hours of training; nothing of it is kept.
         load_scan(cohort, id, with_labels=True)
-    make_run_folder(run)
-    write_run_config(run, cohort, split, config)
-    train_run(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars)
-    print(evaluate_and_report(run, cohort, split, progress))
+    if is_chief(strategy) and not options.resume:
+        make_run_folder(run)
+        write_run_config(run, cohort, split, config, sys.argv[1:] if argv is None else argv)
+    train_run(
+        *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
+        resume=options.resume,
+        max_minutes=options.max_minutes,
+        strategy=strategy,
+    )
+    if is_chief(strategy):
+        print(evaluate_and_report(run, cohort, split, progress))
 
 
 if __name__ == "__main__":

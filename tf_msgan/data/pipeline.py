@@ -1,4 +1,4 @@
-"""Streams of patches from scans held in memory.
+"""Streams of patches, cut from the scans of a source (`tf_msgan.data.patch_source`).
 
 An element has, at a centre drawn or given,
     image: `(p, p, p, modality)` float32, background filled in;
@@ -9,6 +9,7 @@ and can start anywhere.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,109 +24,135 @@ from tf_msgan.data.augmentation import (
     sample_nearest,
     unmask,
 )
-from tf_msgan.data.cohort import Scan
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.patches import grid_slices
 
 
-def training_stream(labelled, unlabelled, patch, batch_size, foreground, augmentation, seed, first_element=0):
+class Share(NamedTuple):
+    """Which part of a stream one process takes: number `index` of `count` equal parts of every batch, itself split over
+    `replicas` devices, which take its elements in turn."""
+
+    index: int = 0
+    count: int = 1
+    replicas: int = 1
+
+
+def training_stream(
+    labelled, unlabelled, patch, batch_size, foreground, augmentation, seed, first_element=0, share=Share()
+):
     """An endless dataset of `{"labelled": batch, "unlabelled": batch}`.
 
     Args:
-        labelled: scans with labels; their patches are augmented.
-        unlabelled: scans without.
+        labelled: source of scans with labels; their patches are augmented.
+        unlabelled: source of scans without.
         patch: voxels a side, even.
-        batch_size: patches of each kind in a batch.
-        foreground: share of the patches, 0..1, whose centre is a voxel of the brain; the others lie anywhere.
+        batch_size: patches of each kind in a batch, over all shares; divides by their replicas.
+        foreground: share of the patches, 0..1, whose centre is a voxel of the brain; the others lie anywhere in its box.
         augmentation: of the labelled patches.
         seed: any int.
-        first_element: where in the stream to start, in patches.
+        first_element: where in the stream to start, in patches; divides by `batch_size`.
+        share: of each batch, and of how many devices; all shares together are the stream of one.
     """
+    numbers = _element_numbers(batch_size, first_element, share)
     streams = {
-        "labelled": _stream(labelled, patch, foreground, augmentation, [seed, 0], first_element),
-        "unlabelled": _stream(unlabelled, patch, foreground, None, [seed, 1], first_element),
+        "labelled": _stream(numbers, labelled, patch, foreground, augmentation, [seed, 0]),
+        "unlabelled": _stream(numbers, unlabelled, patch, foreground, None, [seed, 1]),
     }
-    return tf.data.Dataset.zip(streams).batch(batch_size, drop_remainder=True).prefetch(2)
+    size = batch_size // (share.count * share.replicas)
+    return tf.data.Dataset.zip(streams).batch(size, drop_remainder=True).prefetch(2)
 
 
-def validation_stream(scans, patch, batch_size):
-    """A finite dataset of batches that cover every voxel of `scans` once.
+def validation_stream(source, patch, batch_size, share=Share()):
+    """A finite dataset of batches that cover every voxel of the source's boxes once.
 
-    Patches at a far border reach beyond it, where labels are `IGNORE`.
+    Patches at a far border reach beyond it, where labels are `IGNORE`. Shares have equally many batches: what is missing
+    to that is filled up with patches that are ignored.
     """
-    reader = _BlockReader(scans, patch)
+    reader = _BlockReader(source, patch)
     centres = [
-        (number, *(s.start + patch // 2 for s in where))
-        for number, scan in enumerate(scans)
-        for where in grid_slices([-(-n // patch) * patch for n in scan.brain.shape], (patch,) * 3, (patch,) * 3)
+        (number, *(s.start + patch // 2 for s in where), 1)
+        for number, shape in enumerate(source.shapes)
+        for where in grid_slices([-(-n // patch) * patch for n in shape], (patch,) * 3, (patch,) * 3)
     ]
-    tiles = tf.data.Dataset.from_tensor_slices(np.array(centres, np.int32))
-    tiles = tiles.map(lambda tile: _cut(*reader(tile[0], tile[1:]), patch), num_parallel_calls=tf.data.AUTOTUNE)
-    return tiles.batch(batch_size).prefetch(2)
+    if share.count * share.replicas > 1:
+        filler = -len(centres) % (batch_size * share.count * share.replicas)
+        centres += [(*centres[0][:4], 0)] * filler
+
+    def tile(row):
+        cut = _cut(*reader(reader.source(row[0]), row[1:4]), patch)
+        return {**cut, "labels": tf.where(row[4] == 1, cut["labels"], IGNORE)}
+
+    tiles = tf.data.Dataset.from_tensor_slices(np.array(centres, np.int32)[share.index :: share.count])
+    return tiles.map(tile, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
 
 
-def _stream(scans, patch, foreground, augmentation, key, first_element):
-    reader = _BlockReader(scans, patch)
+def middle_patch(source, number, patch):
+    """The patch and its context in the middle of a scan's box, without labels; a batch of one."""
+    reader = _BlockReader(source, patch)
+    cut = _cut(*reader(source(tf.constant(number)), tf.constant([n // 2 for n in source.shapes[number]])), patch)
+    return {name: cut[name][None] for name in ("image", "context")}
+
+
+def _element_numbers(batch_size, first_element, share):
+    """The numbers of a share's elements: its part of batch after batch."""
+    part = batch_size // share.count
+    counter = tf.data.Dataset.counter(start=0)
+    return counter.map(lambda n: first_element + n // part * batch_size + share.index * part + n % part)
+
+
+def _stream(numbers, source, patch, foreground, augmentation, key):
+    reader = _BlockReader(source, patch)
     root = tf.random.fold_in(tf.random.fold_in(tf.constant([0, 0], tf.int32), key[0]), key[1])
 
     def element(number):
         scan_seed, centre_seed, affine_seed, intensity_seed = tf.unstack(
             tf.random.split(tf.random.fold_in(root, tf.cast(number, tf.int32)), 4)
         )
-        scan = tf.random.stateless_uniform([], scan_seed, 0, len(scans), tf.int32)
-        block, labels = reader(scan, reader.draw_centre(scan, foreground, centre_seed))
+        scan = source(tf.random.stateless_uniform([], scan_seed, 0, len(source.shapes), tf.int32))
+        block, labels = reader(scan, draw_centre(scan, foreground, centre_seed))
         if augmentation is None:
             return _cut(block, labels, patch)
         cut = _cut_affine(block, labels, patch, random_affine(augmentation, affine_seed))
         cut["image"], cut["context"] = change_intensities(cut["image"], cut["context"], augmentation, intensity_seed)
         return cut
 
-    numbers = tf.data.Dataset.counter(start=first_element)
     return numbers.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-class _BlockReader:
-    """Cuts blocks around a centre out of scans of any shapes; beyond a scan's border lies background."""
+def draw_centre(scan, foreground, seed):
+    """A random voxel `(3,)` of a `CroppedScan`."""
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    brain = scan.foreground
+    inside = brain[tf.random.stateless_uniform([], seeds[0], 0, tf.shape(brain)[0], tf.int32)]
+    share = tf.random.stateless_uniform([3], seeds[1])
+    anywhere = tf.cast(share * tf.cast(tf.shape(scan.volume)[:3], tf.float32), tf.int32)
+    return tf.where(tf.random.stateless_uniform([], seeds[2]) < foreground, tf.cast(inside, tf.int32), anywhere)
 
-    def __init__(self, scans: list[Scan], patch: int):
+
+class _BlockReader:
+    """Cuts blocks around a centre out of scans of any shapes; beyond a scan's box lies background."""
+
+    def __init__(self, source, patch: int):
         if patch % 2:
             raise ValueError(f"patch must be even; received {patch}")
+        self.source = source
         self.size = 4 * math.ceil(BLOCK_FACTOR * patch / 2)
-        self.volumes = [tf.constant(scan.masked()) for scan in scans]
-        self.labels = None if scans[0].labels is None else [tf.constant(scan.labels) for scan in scans]
-        self.foregrounds = [tf.constant(np.argwhere(scan.brain).astype(np.int16)) for scan in scans]
-
-    def draw_centre(self, scan, foreground, seed):
-        """A random voxel `(3,)` of scan number `scan`."""
-        seeds = tf.unstack(tf.random.split(seed, 3))
-
-        def draw(number):
-            brain = self.foregrounds[number]
-            inside = brain[tf.random.stateless_uniform([], seeds[0], 0, len(brain), tf.int32)]
-            share = tf.random.stateless_uniform([3], seeds[1])
-            anywhere = tf.cast(share * tf.cast(self.volumes[number].shape[:3], tf.float32), tf.int32)
-            return tf.where(tf.random.stateless_uniform([], seeds[2]) < foreground, tf.cast(inside, tf.int32), anywhere)
-
-        return self._on_scan(scan, draw)
 
     def __call__(self, scan, centre):
         """Returns the block and its labels (None where scans have none) whose middle is `centre`."""
         start = centre - self.size // 2
-        block = self._on_scan(scan, lambda n: self._crop(self.volumes[n], start, 0.0))
-        if self.labels is None:
+        block = self._crop(scan.volume, self.source.modalities + 1, start, 0.0)
+        if scan.labels is None:
             return block, None
-        return block, self._on_scan(scan, lambda n: self._crop(self.labels[n][..., None], start, IGNORE))[..., 0]
+        return block, self._crop(scan.labels[..., None], 1, start, IGNORE)[..., 0]
 
-    def _on_scan(self, scan, function):
-        return tf.switch_case(scan, [lambda n=n: function(n) for n in range(len(self.volumes))])
-
-    def _crop(self, volume, start, fill):
+    def _crop(self, volume, channels, start, fill):
         low = tf.maximum(start, 0)
-        high = tf.minimum(start + self.size, volume.shape[:3])
-        inside = tf.strided_slice(volume, tf.concat([low, [0]], 0), tf.concat([high, volume.shape[3:]], 0))
+        high = tf.minimum(start + self.size, tf.shape(volume)[:3])
+        inside = tf.strided_slice(volume, tf.concat([low, [0]], 0), tf.concat([high, [channels]], 0))
         padding = tf.concat([tf.stack([low - start, start + self.size - high], axis=1), [[0, 0]]], axis=0)
         block = tf.pad(inside, padding, constant_values=tf.cast(fill, volume.dtype))
-        return tf.ensure_shape(block, (self.size,) * 3 + tuple(volume.shape[3:]))
+        return tf.ensure_shape(block, (self.size,) * 3 + (channels,))
 
 
 def _cut(block, labels, patch):

@@ -52,7 +52,7 @@ def outline_volume(model: MultiStageGAN, masked: np.ndarray) -> np.ndarray:
     """Returns `(i, j, k, 1)` float32 P(brain) for a volume `(i, j, k, modality + 1)`, image × mask and mask."""
     shape = masked.shape[:3]
     even = np.pad(masked, [*((0, n % 2) for n in shape), (0, 0)], mode="edge")
-    brain = model.coarse(unmask(halve(tf.constant(even)))[None], training=False)[0, ..., 1:].numpy()
+    brain = model.coarse_average(unmask(halve(tf.constant(even)))[None], training=False)[0, ..., 1:].numpy()
     for axis in range(3):
         brain = np.repeat(brain, 2, axis=axis)
     return brain[: shape[0], : shape[1], : shape[2]]
@@ -61,4 +61,4 @@ def outline_volume(model: MultiStageGAN, masked: np.ndarray) -> np.ndarray:
 # Traced once a model, and not once a scan.
 @tf.function(reduce_retracing=True)
 def _refine(model, image, coarse):
-    return model.refine([image, coarse], training=False)
+    return model.refine_average([image, coarse], training=False)

@@ -1,38 +1,136 @@
-"""What happens between epochs."""
+"""What happens between steps and between epochs."""
 
+import csv
+import io
+import math
 import time
+from pathlib import Path
 
 import keras
 
-from tf_msgan.files import atomic_write
+from tf_msgan.errors import InputError
+from tf_msgan.files import atomic_write, write_text
+from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, write_checkpoint
+from tf_msgan.training.msgan import TERMS, MultiStageGAN
+from tf_msgan.training.stopping import reason_to_stop
 
 # What a line of progress shows, of all that is logged.
 SHOWN = ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice")
 
 
-class BestModel(keras.callbacks.Callback):
-    """Saves the model whenever the validation subjects' mean Dice over all tissues is the best so far."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-        self.best = -1.0
-
-    def on_epoch_end(self, epoch, logs=None):
-        if logs["val_dice"] > self.best:
-            self.best = logs["val_dice"]
-            with atomic_write(self.path) as temporary:
-                self.model.save(temporary)
-
-
-class EpochTime(keras.callbacks.Callback):
-    """Adds the epoch's `seconds`, validation included, to its logs."""
+class EpochFacts(keras.callbacks.Callback):
+    """Adds the learning rate and the epoch's `seconds`, validation included, to its logs."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begin = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
+        logs["lr"] = float(self.model.optimizer.learning_rate)
         logs["seconds"] = time.monotonic() - self.begin
+
+
+class StopAtNonFinite(keras.callbacks.Callback):
+    """Raises `InputError` after a step with a loss that is not finite, before anything of it is saved."""
+
+    def __init__(self, run: Path):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name in TERMS:
+            value = float(logs[name])
+            if not math.isfinite(value):
+                kept = f"the checkpoint of epoch {self.epoch} stands" if self.epoch else "no epoch was finished"
+                raise InputError(
+                    f"{self.run}: epoch {self.epoch + 1}, step {batch + 1}",
+                    f"{name} = {value}",
+                    f"a finite loss (a lower --lr may help); {kept}",
+                )
+
+
+class KeepRun(keras.callbacks.Callback):
+    """Keeps the run: its state, and on disk checkpoint, best model and history.
+
+    The checkpoint goes first. What the others hold is in it too, so that `restore` makes them whole after a kill between
+    the writes.
+
+    Args:
+        run: its folder.
+        writes: whether this process writes to it; of several workers one does.
+    """
+
+    def __init__(self, run: Path, writes: bool):
+        super().__init__()
+        self.run = run
+        self.writes = writes
+        self.state = RunState()
+        self.best = {}
+
+    def restore(self, model: MultiStageGAN, checkpoint: Checkpoint):
+        """Puts `model` where the checkpoint stands, and writes the best model and the history again.
+
+        Raises:
+            InputError: the checkpoint is of another model.
+        """
+        variables = {**model.model_variables(), **model.optimizer_variables()}
+        if {n: v.shape for n, v in variables.items()} != {n: v.shape for n, v in checkpoint.variables.items()}:
+            raise InputError(checkpoint_folder(self.run), "variables of another model", "those of the run's config.json")
+        for name, variable in variables.items():
+            variable.assign(checkpoint.variables[name])
+        self.state, self.best = checkpoint.state, checkpoint.best
+        if self.writes:
+            self._write_best(model)
+            self._write_history()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.state.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
+        values = {name: variable.numpy() for name, variable in self.model.model_variables().items()}
+        better = logs["val_dice"] > self.state.best_dice
+        if better:
+            self.state.best_epoch, self.state.best_dice = epoch, float(logs["val_dice"])
+            self.best = values
+        if not self.writes:
+            return
+        slots = {name: variable.numpy() for name, variable in self.model.optimizer_variables().items()}
+        write_checkpoint(self.run, Checkpoint(self.state, {**values, **slots}, self.best))
+        if better:
+            self._write_best(self.model)
+        self._write_history()
+
+    def _write_best(self, model):
+        """A float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
+        copy = MultiStageGAN(model.modalities, model.tissues, model.config.with_training(precision="float32"))
+        for name, variable in copy.model_variables().items():
+            variable.assign(self.best[name])
+        with atomic_write(self.run / "model.keras") as temporary:
+            copy.save(temporary)
+
+    def _write_history(self):
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.state.history[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.state.history)
+        write_text(self.run / "history.csv", text.getvalue())
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends the training where `reason_to_stop` says, and prints why."""
+
+    def __init__(self, state: RunState, max_minutes: float | None):
+        super().__init__()
+        self.state = state
+        self.max_minutes = max_minutes
+
+    def on_epoch_end(self, epoch, logs=None):
+        training = self.model.config.training
+        reason = reason_to_stop(self.state, training, self.max_minutes)
+        if reason:
+            self.model.stop_training = True
+            if self.state.epoch < training.epochs:
+                print(f"stopping: {reason}", flush=True)
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -50,7 +148,7 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.bars:
-            self.bar.update(batch + 1, [(name, logs[name]) for name in SHOWN], finalize=False)
+            self.bar.update(batch + 1, [(name, float(logs[name])) for name in SHOWN], finalize=False)
 
     def on_epoch_end(self, epoch, logs=None):
         shown = [(name, float(logs[name])) for name in (*SHOWN, "val_dice")]

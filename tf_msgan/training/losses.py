@@ -3,6 +3,9 @@
 Logits are D's, `(batch, i, j, k, K)`, for the K real classes; the logit of "fake" is 0. Probabilities are
 `(batch, i, j, k, K)` in 0..1 and sum to 1 over the last axis. Labels are `(batch, i, j, k)` integers in 0..K-1 or
 `IGNORE`. Every loss is a float32 scalar, a mean over voxels; the natural logarithm is used throughout.
+
+On several replicas a loss is such that its mean over the replicas is the loss of the whole batch, and so are gradients:
+plain means are local, and sums that a ratio or a square is made of run over all replicas.
 """
 
 from collections.abc import Callable
@@ -16,9 +19,30 @@ from tf_msgan.data.labels import IGNORE
 TINY = 1e-7
 
 
+def sum_replicas(values):
+    """The sum of `values` over all replicas. Gradients pass."""
+    replica = tf.distribute.get_replica_context()
+    return values if replica.num_replicas_in_sync == 1 else replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def total(values, axis=None):
+    """The sum over `axis` and over all replicas."""
+    return sum_replicas(tf.reduce_sum(values, axis))
+
+
+def batch_mean(values):
+    """The mean over the first axis, of the whole batch: replicas have equal parts of it."""
+    return sum_replicas(tf.reduce_mean(values, axis=0)) / tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def realness(logits):
     """s(x) = logsumexp of the K logits, `(batch, i, j, k)`, so that P(real) = Z / (Z + 1) = sigmoid(s)."""
     return tf.reduce_logsumexp(tf.cast(logits, tf.float32), axis=-1)
+
+
+def real_share(logits):
+    """P(real) = Z / (Z + 1), a mean over voxels, in 0..1."""
+    return tf.reduce_mean(tf.sigmoid(realness(logits)))
 
 
 def valid_one_hot(labels, classes):
@@ -29,7 +53,7 @@ def valid_one_hot(labels, classes):
 
 def masked_mean(values, mask):
     """The mean of `values` where `mask` is 1; 0 where it is nowhere."""
-    return tf.math.divide_no_nan(tf.reduce_sum(values * mask), tf.reduce_sum(mask))
+    return tf.math.divide_no_nan(total(values * mask), total(mask))
 
 
 def labelled_loss(logits, labels):
@@ -74,7 +98,7 @@ def brain_logits(logits):
 def feature_matching_loss(real_features, fake_features):
     """Squared distance between the mean features of real and generated patches, `(batch, features)` each
     (Salimans et al. 2016, as in Mondal et al. 2018)."""
-    gap = tf.reduce_mean(tf.stop_gradient(real_features), axis=0) - tf.reduce_mean(fake_features, axis=0)
+    gap = batch_mean(tf.stop_gradient(real_features)) - batch_mean(fake_features)
     return tf.reduce_mean(tf.square(gap))
 
 
@@ -85,14 +109,18 @@ def latent_recovery_loss(z, mean, log_variance):
     return 0.5 * tf.reduce_mean(log_variance + tf.square(z - mean) * tf.exp(-log_variance))
 
 
-def diversity_loss(one, other, image, wanted):
-    """How much less than `wanted` two variants `(batch, i, j, k, modality)` of an image differ, in 0..`wanted`: the
-    mean of |x̃₁ − x̃₂| over the brain, in standard deviations of its intensity.
+def difference(one, other, image):
+    """How far two variants `(batch, i, j, k, modality)` of an image lie apart: the mean of |x̃₁ − x̃₂| over the brain, in
+    standard deviations of its intensity, in 0..∞."""
+    return masked_mean(tf.abs(one - other), tf.cast(image != BACKGROUND, tf.float32))
+
+
+def diversity_loss(apart, wanted):
+    """How much less than `wanted` two variants differ, in 0..`wanted`.
 
     Without it G2 returns the image itself, whatever z: nothing fools D better (docs/decisions.md).
     """
-    brain = tf.cast(image != BACKGROUND, tf.float32)
-    return tf.nn.relu(wanted - masked_mean(tf.abs(one - other), brain))
+    return tf.nn.relu(wanted - apart)
 
 
 def segmentation_loss(prediction, labels):
@@ -104,11 +132,12 @@ def segmentation_loss(prediction, labels):
     target, valid = valid_one_hot(labels, prediction.shape[-1])
     cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
     seen = prediction * valid[..., None]
-    overlap = tf.reduce_sum(seen * target, axis=(0, 1, 2, 3))[1:]
-    truth = tf.reduce_sum(target, axis=(0, 1, 2, 3))[1:]
-    sizes = tf.reduce_sum(seen, axis=(0, 1, 2, 3))[1:] + truth
+    overlap, truth, sizes = (
+        total(values, axis=(0, 1, 2, 3))[1:] for values in (seen * target, target, seen + target)
+    )
     dice = (2 * overlap + 1) / (sizes + 1)
-    return cross_entropy + 1 - masked_mean(dice, tf.cast(truth > 0, tf.float32))
+    present = tf.cast(truth > 0, tf.float32)
+    return cross_entropy + 1 - tf.math.divide_no_nan(tf.reduce_sum(dice * present), tf.reduce_sum(present))
 
 
 def outline_loss(coarse, labels):
@@ -121,7 +150,7 @@ def outline_loss(coarse, labels):
     valid, brain = (tf.nn.avg_pool3d(v, 2, 2, "VALID")[..., 0] for v in (valid, brain))
     log = tf.math.log(coarse + TINY)
     cross_entropy = -(brain * log[..., 1] + (valid - brain) * log[..., 0])
-    return tf.math.divide_no_nan(tf.reduce_sum(cross_entropy), tf.reduce_sum(valid))
+    return tf.math.divide_no_nan(total(cross_entropy), total(valid))
 
 
 class GanLoss(NamedTuple):

@@ -11,15 +11,20 @@ from tf_msgan.models.fusion import fuse
 from tf_msgan.models.noise import build_latent_encoder, build_noise_generator
 from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training import losses
-from tf_msgan.training.dice_metric import TissueDice
+from tf_msgan.training.precision import dtype_policy
+from tf_msgan.training.metrics import TermMeans, TissueDice
 
-# What train_step reports, in the order of a step: D's terms, then those of G1, G2 and G3.
+# What train_step reports, in the order of a step: D's terms, then those of G1, G2 and G3; …
 TERMS = (
     *("d_loss", "d_labelled", "d_unlabelled", "d_fake"),
     *("g1_loss", "g1_outline", "g1_opinion"),
     *("g2_loss", "g2_adversarial", "g2_matching", "g2_recovery", "g2_diversity"),
     *("g3_loss", "g3_labelled", "g3_opinion"),
 )
+# … P(real) as D sees it, and how far variants of an image lie apart; …
+HEALTH = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart")
+# … and the norms of the gradients before they are clipped.
+NORMS = ("g1_gradient", "g2_gradient", "g3_gradient", "d_gradient")
 
 
 @keras.saving.register_keras_serializable("tf_msgan")
@@ -27,7 +32,8 @@ class MultiStageGAN(keras.Model):
     """G1 outlines the brain, G2 makes variants of images, G3 draws the tissues, D names voxels or calls them fake.
 
     `call` takes `{"image", "context"}` as in `tf_msgan.data.pipeline` and gives the fused probabilities
-    `(batch, p, p, p, K)`, float32.
+    `(batch, p, p, p, K)`, float32. It, and whoever segments, uses the moving averages of G1 and G3, `coarse_average` and
+    `refine_average`.
 
     Args:
         modalities: channels of an image.
@@ -36,29 +42,57 @@ class MultiStageGAN(keras.Model):
     """
 
     def __init__(self, modalities, tissues, config, **kwargs):
-        super().__init__(**kwargs)
+        # What flows between the networks is float32; the policy is theirs.
+        super().__init__(dtype="float32", **kwargs)
         self.modalities = modalities
         self.tissues = tuple(tissues)
         self.config = config if isinstance(config, Config) else Config.from_dict(config)
         net, classes = self.config.network, len(self.tissues) + 1
-        self.coarse = build_coarse_generator(modalities, net.coarse_width)
-        self.noise = build_noise_generator(modalities, net.latent, net.noise_width)
-        self.encoder = build_latent_encoder(modalities, net.latent, net.noise_width)
-        self.refine = build_refine_generator(modalities, classes, net.refine_width)
-        self.discriminator = build_discriminator(modalities, classes, net.discriminator_width)
+        with dtype_policy(self.config.training.precision):
+            self.coarse = build_coarse_generator(modalities, net.coarse_width)
+            self.noise = build_noise_generator(modalities, net.latent, net.noise_width)
+            self.encoder = build_latent_encoder(modalities, net.latent, net.noise_width)
+            self.refine = build_refine_generator(modalities, classes, net.refine_width)
+            self.discriminator = build_discriminator(modalities, classes, net.discriminator_width)
+            self.coarse_average = build_coarse_generator(modalities, net.coarse_width)
+            self.refine_average = build_refine_generator(modalities, classes, net.refine_width)
+        for network, average in self._averages():
+            average.set_weights(network.get_weights())
+            average.trainable = False
         self.dice = TissueDice(self.tissues, name="dice")
-        self.means = {name: keras.metrics.Mean(name=name) for name in TERMS}
-        self.steps = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="steps")
+        self.terms = TermMeans((*TERMS, *HEALTH), name="terms")
+        # Under float16 a step whose gradients overflow is skipped, and its norms say nothing.
+        self.norms = TermMeans(NORMS, only_finite=True, name="norms")
+        self.steps = self.add_weight(
+            *((), "zeros", "int64"), trainable=False, aggregation="only_first_replica", name="steps"
+        )
         self.built = True
 
     def networks(self) -> dict[str, keras.Model]:
-        """The networks by name."""
+        """The networks that learn, by name."""
         names = ("coarse", "noise", "encoder", "refine", "discriminator")
         return {name: getattr(self, name) for name in names}
 
+    def _averages(self):
+        return [(self.coarse, self.coarse_average), (self.refine, self.refine_average)]
+
     def compile(self, coarse_optimizer, noise_optimizer, refine_optimizer, discriminator_optimizer):
-        """Takes one optimiser for each of G1, G2 with its encoder, G3 and D, and builds each."""
-        super().compile(optimizer=refine_optimizer)
+        """Takes one optimiser for each of G1, G2 with its encoder, G3 and D, and builds each.
+
+        Under mixed_float16 each must be a `LossScaleOptimizer`: Keras wraps none but `optimizer` by itself, and a
+        gradient that was not scaled would be divided by the scale all the same.
+
+        Raises:
+            ValueError: an optimiser lacks what the precision asks for.
+        """
+        scaled = self.config.training.precision == "mixed_float16"
+        optimizers = (coarse_optimizer, noise_optimizer, refine_optimizer, discriminator_optimizer)
+        for optimizer in optimizers:
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) != scaled:
+                raise ValueError(f"{self.config.training.precision}: received the optimizer {optimizer}")
+        super().compile(
+            optimizer=refine_optimizer, auto_scale_loss=False, jit_compile=self.config.training.jit_compile
+        )
         self.coarse_optimizer = coarse_optimizer
         self.noise_optimizer = noise_optimizer
         self.refine_optimizer = refine_optimizer
@@ -74,14 +108,29 @@ class MultiStageGAN(keras.Model):
             (self.discriminator_optimizer, self.discriminator.trainable_variables),
         ]
 
-    def call(self, inputs, training=False):
-        coarse = upsample(self.outline(inputs["context"], training=training), 2)[..., 1:]
-        return fuse(coarse, self.refine([inputs["image"], coarse], training=training))
+    def model_variables(self) -> dict[str, keras.Variable]:
+        """All that a saved model holds, by names that do not depend on what else the process has built."""
+        networks = {
+            **self.networks(),
+            "coarse_average": self.coarse_average,
+            "refine_average": self.refine_average,
+        }
+        named = {f"{name}/{n}": v for name, network in networks.items() for n, v in enumerate(network.variables)}
+        return {**named, "steps": self.steps}
 
-    def outline(self, context, training=False):
-        """G1's `(batch, p/2, p/2, p/2, 2)` map of the middle of a context, which is where the patch lies."""
-        edge = context.shape[1] // 4
-        return self.coarse(context, training=training)[:, edge:-edge, edge:-edge, edge:-edge]
+    def optimizer_variables(self) -> dict[str, keras.Variable]:
+        """What a step changes beside `model_variables`: slots, iterations and loss scales, by name."""
+        names = ("coarse", "noise", "refine", "discriminator")
+        return {
+            f"{name}_optimizer/{n}": variable
+            for name, (optimizer, _) in zip(names, self._updates(), strict=True)
+            for n, variable in enumerate(optimizer.variables)
+        }
+
+    def call(self, inputs, training=False):
+        outline = middle(self.coarse_average(inputs["context"], training=training))
+        coarse = upsample(outline, 2)[..., 1:]
+        return fuse(coarse, self.refine_average([inputs["image"], coarse], training=training))
 
     def perturb(self, outline, seed):
         """Blurs the certainty of a coarse outline as unseen scans do.
@@ -90,31 +139,30 @@ class MultiStageGAN(keras.Model):
         """
         log = tf.math.log(outline + losses.TINY)
         log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
-        blobs = (tf.shape(outline)[0], *(n // 4 for n in outline.shape[1:4]), 1)
-        noise = upsample(tf.random.stateless_normal(blobs, seed), 4)
-        brain = tf.sigmoid(0.7 * log_odds + 1.5 * noise)
+        blobs = self._normal(tf.shape(outline)[0], (*(n // 4 for n in outline.shape[1:4]), 1), seed)
+        brain = tf.sigmoid(0.7 * log_odds + 1.5 * upsample(blobs, 4))
         return tf.concat([1 - brain, brain], axis=-1)
 
     def train_step(self, data):
         weight = self.config.loss
         labelled, unlabelled = data["labelled"], data["unlabelled"]
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
-        count = tf.shape(x)[0]
+        count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
         gan = losses.GAN_LOSSES[weight.gan]
         z_seed, other_seed, perturb_seed = self._seeds(3)
-        latent = (tf.shape(xu)[0], self.config.network.latent)
-        z, other_z = (tf.random.stateless_normal(latent, seed) for seed in (z_seed, other_seed))
+        z, other_z = (self._normal(count_u, (self.config.network.latent,), seed) for seed in (z_seed, other_seed))
 
         with tf.GradientTape(persistent=True) as tape:
             # Stage 2 makes variants; D sees labelled, unlabelled and generated patches.
-            variant = self.noise([xu, z], training=True)
-            other_variant = self.noise([xu, other_z], training=True)
+            variants = self.noise([tf.concat([xu, xu], 0), tf.concat([z, other_z], 0)], training=True)
+            variant, other_variant = variants[:count_u], variants[count_u:]
             logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
             logits_x, logits_u = logits[:count], logits[count:]
             logits_fake, features_fake = self.discriminator(variant, training=True)
 
             # Stage 1 outlines the brain in both, stage 3 draws the tissues inside outlines made worse.
-            outline = self.outline(tf.concat([labelled["context"], unlabelled["context"]], 0), training=True)
+            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
+            outline = middle(self.coarse(context, training=True))
             guide = tf.stop_gradient(upsample(self.perturb(outline, perturb_seed), 2)[..., 1:])
             refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
 
@@ -127,7 +175,8 @@ class MultiStageGAN(keras.Model):
             mean, log_variance = self.encoder(variant, training=True)
             recovery = losses.latent_recovery_loss(z, mean, log_variance)
             matching = losses.feature_matching_loss(features[count:], features_fake)
-            diversity = losses.diversity_loss(variant, other_variant, xu, weight.variants_differ)
+            apart = losses.difference(variant, other_variant, xu)
+            diversity = losses.diversity_loss(apart, weight.variants_differ)
             adversarial = gan.generator(logits_fake)
             g2_loss = (
                 adversarial
@@ -145,33 +194,87 @@ class MultiStageGAN(keras.Model):
             segmentation = losses.segmentation_loss(refined[:count], y)
             g3_loss = segmentation + prediction_weight * refined_opinion
 
-        for (optimizer, variables), loss in zip(self._updates(), (g1_loss, g2_loss, g3_loss, d_loss), strict=True):
-            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            objectives = [
+                optimizer.scale_loss(loss / self.distribute_strategy.num_replicas_in_sync)
+                for (optimizer, _), loss in zip(self._updates(), (g1_loss, g2_loss, g3_loss, d_loss), strict=True)
+            ]
 
+        norms = [
+            self._descend(optimizer, tape.gradient(objective, variables), variables)
+            for (optimizer, variables), objective in zip(self._updates(), objectives, strict=True)
+        ]
+        self._follow()
         self.steps.assign_add(1)
+
+        self.norms.update_state(norms)
         self.dice.update_state(y, refined[:count])
-        terms = (
-            *(d_loss, labelled_term, real_term, fake_term),
-            *(g1_loss, outline_term, outline_opinion),
-            *(g2_loss, adversarial, matching, recovery, diversity),
-            *(g3_loss, segmentation, refined_opinion),
+        self.terms.update_state(
+            [
+                *(d_loss, labelled_term, real_term, fake_term),
+                *(g1_loss, outline_term, outline_opinion),
+                *(g2_loss, adversarial, matching, recovery, diversity),
+                *(g3_loss, segmentation, refined_opinion),
+                *(losses.real_share(logits) for logits in (logits_x, logits_u, logits_fake)),
+                apart,
+            ]
         )
-        for name, term in zip(TERMS, terms, strict=True):
-            self.means[name].update_state(term)
-        return {**{name: self.means[name].result() for name in TERMS}, **self.dice.result()}
+        return self._reported(self.terms, self.norms, self.dice)
+
+    def test_step(self, data):
+        self.dice.update_state(data["labels"], self(data, training=False))
+        return self._reported(self.dice)
+
+    def _descend(self, optimizer, gradients, variables):
+        """One update by the gradient of the whole batch, no longer than `clip_norm`. Returns its norm."""
+        replica = tf.distribute.get_replica_context()
+        # An optimiser clips before it sums over the replicas, so both are done here.
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        scale = optimizer.scale_loss(1.0)
+        clipped, norm = tf.clip_by_global_norm(gradients, self.config.training.clip_norm * scale)
+        shares = [gradient / replica.num_replicas_in_sync for gradient in clipped]
+        optimizer.apply_gradients(zip(shares, variables, strict=True))
+        return norm / scale
+
+    def _follow(self):
+        """Moves the averages of G1 and G3 after their weights. A young average forgets faster, so that the first, random
+        weights are soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
+        step = tf.cast(self.steps, tf.float32)
+        decay = tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step))
+
+        def update(strategy, decay):
+            for network, average in self._averages():
+                for new, old in zip(network.variables, average.variables, strict=True):
+                    strategy.extended.update(
+                        old.value, lambda o, n, d: o.assign(d * o + (1 - d) * n), args=(new.value, decay), group=False
+                    )
+
+        tf.distribute.get_replica_context().merge_call(update, args=(decay,))
 
     def _seeds(self, count):
-        """Stateless seeds of this step: a saved model goes on where it stood (Keras does not save a SeedGenerator)."""
+        """Stateless seeds of this step: a resumed run goes on where it stood (Keras saves no SeedGenerator)."""
         step = tf.stack([tf.constant(self.config.training.seed, tf.int64), tf.cast(self.steps, tf.int64)])
         return tf.unstack(tf.random.split(step, count))
+
+    def _normal(self, count, shape, seed):
+        """This replica's `(count, *shape)` part of one standard normal draw for the whole batch, so that the number of
+        replicas changes no draw."""
+        replica = tf.distribute.get_replica_context()
+        draw = tf.random.stateless_normal((count * replica.num_replicas_in_sync, *shape), seed)
+        first = replica.replica_id_in_sync_group * count
+        return draw[first : first + count]
 
     def _ramp(self, steps):
         """Rises from 1 / `steps` at the first step to 1 at step number `steps`, and stays."""
         return tf.minimum(1.0, (tf.cast(self.steps, tf.float32) + 1) / max(steps, 1))
 
-    def test_step(self, data):
-        self.dice.update_state(data["labels"], self(data, training=False))
-        return self.dice.result()
+    def _reported(self, *metrics):
+        results = {name: value for metric in metrics for name, value in metric.result().items()}
+        # Keras reduces the results of several workers along a first axis.
+        several_workers = isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        return {name: value[None] for name, value in results.items()} if several_workers else results
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing is left to build, and what Keras does here fails with several workers."""
 
     def get_config(self):
         return {
@@ -181,12 +284,8 @@ class MultiStageGAN(keras.Model):
             "config": self.config.to_dict(),
         }
 
-    def get_compile_config(self):
-        optimizers = (optimizer for optimizer, _ in self._updates())
-        return {
-            f"{name}_optimizer": keras.saving.serialize_keras_object(optimizer)
-            for name, optimizer in zip(("coarse", "noise", "refine", "discriminator"), optimizers, strict=True)
-        }
 
-    def compile_from_config(self, config):
-        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+def middle(outline):
+    """The middle `(batch, p/2, p/2, p/2, 2)` of a context's outline, which is where the patch lies."""
+    edge = outline.shape[1] // 4
+    return outline[:, edge:-edge, edge:-edge, edge:-edge]

@@ -1,18 +1,27 @@
-"""A training run: from scans to a run folder with `config.json`, `history.csv`, `tensorboard/` and `model.keras`."""
+"""A training run: from scans to a run folder (README, "A run folder holds")."""
 
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort, Scan, load_scan
+from tf_msgan.data.cohort import Cohort, load_scan
+from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.shards import ShardedScans, shard_scans
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
-from tf_msgan.training.callbacks import BestModel, EpochProgress, EpochTime
+from tf_msgan.progress import Progress
+from tf_msgan.training.callbacks import EpochFacts, EpochProgress, KeepRun, StopAtNonFinite, StopEarly
+from tf_msgan.training.checkpoint import read_checkpoint
+from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.runtime import build_model
+from tf_msgan.training.samples import KeepSamples
+from tf_msgan.training.stopping import reason_to_stop
+from tf_msgan.training.strategy import distribute, is_chief
 
 # Patches of a validation batch; it changes no figure.
 VALIDATION_BATCH = 8
@@ -22,59 +31,111 @@ VALIDATION_BATCH = 8
 class TrainingScans:
     """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none."""
 
-    labelled: list[Scan]
-    unlabelled: list[Scan]
-    validation: list[Scan]
+    labelled: HeldScans | ShardedScans
+    unlabelled: HeldScans | ShardedScans
+    validation: HeldScans | ShardedScans
 
 
-def load_training_scans(cohort: Cohort, split: Split) -> TrainingScans:
-    """Reads the scans of every role but the test.
+def load_training_scans(cohort: Cohort, split: Split, cache: Path | None, progress: Progress) -> TrainingScans:
+    """Reads the scans of every role but the test, into memory or, one at a time, into shards in the folder `cache`.
 
     Raises:
         InputError: a file is wrong.
     """
+
+    def load(role, ids, with_labels):
+        if cache is None:
+            return HeldScans([load_scan(cohort, id, with_labels) for id in ids])
+        return shard_scans(cache, cohort, ids, with_labels, progress.task(f"caching {role} scans"))
+
     return TrainingScans(
-        labelled=[load_scan(cohort, id, with_labels=True) for id in split.train],
-        unlabelled=[load_scan(cohort, id, with_labels=False) for id in split.unlabeled],
-        validation=[load_scan(cohort, id, with_labels=True) for id in split.validation],
+        labelled=load("train", split.train, True),
+        unlabelled=load("unlabeled", split.unlabeled, False),
+        validation=load("validation", split.validation, True),
     )
 
 
-def train_run(run: Path, scans: TrainingScans, modalities, tissues, config: Config, bars: bool):
-    """Trains with `model.fit`, and leaves the best model of all epochs in `run/model.keras`.
+def train_run(
+    run: Path,
+    scans: TrainingScans,
+    modalities,
+    tissues,
+    config: Config,
+    bars: bool = False,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> MultiStageGAN:
+    """Trains with `model.fit`, and leaves the best model of all epochs in `run/model.keras`. Returns the last one.
 
     Args:
-        run: an existing folder.
+        run: an existing folder; with several workers, one that all of them see.
         scans: what to learn from.
         modalities, tissues: names of the channels, and of the classes 1, 2, ….
         config: of the run.
         bars: whether to draw progress bars.
+        resume: go on from the run's newest checkpoint that is whole.
+        max_minutes: of training in all.
+        strategy: of `make_strategy`; one device by default.
+
+    Raises:
+        InputError: no checkpoint can be read, a loss is not finite, a shard is damaged, or a worker is gone.
     """
     training = config.training
-    model = build_model(len(modalities), tissues, config)
-    model.fit(
-        training_stream(
-            scans.labelled,
-            scans.unlabelled,
-            training.patch,
-            training.batch_size,
-            training.foreground,
-            config.augmentation,
-            training.seed,
-        ),
-        epochs=training.epochs,
-        steps_per_epoch=training.steps_per_epoch,
-        validation_data=validation_stream(scans.validation, training.patch, VALIDATION_BATCH),
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            EpochTime(),
-            EpochProgress(bars),
-            keras.callbacks.CSVLogger(run / "history.csv"),
-            keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
-            BestModel(run / "model.keras"),
-        ],
-    )
+    strategy = strategy or tf.distribute.get_strategy()
+    if training.batch_size % strategy.num_replicas_in_sync:
+        raise InputError("--batch-size", training.batch_size, f"a multiple of {strategy.num_replicas_in_sync} devices")
+    checkpoint = read_checkpoint(run) if resume else None
+    with strategy.scope():
+        model = build_model(len(modalities), tissues, config)
+    keep = KeepRun(run, writes=is_chief(strategy))
+    if checkpoint:
+        keep.restore(model, checkpoint)
+    if resume:
+        print(f"resuming at epoch {keep.state.epoch + 1}", flush=True)
+    if reason_to_stop(keep.state, training, max_minutes):
+        return model
+
+    first_element = keep.state.epoch * training.steps_per_epoch * training.batch_size
+
+    def patches(share):
+        return training_stream(
+            *(scans.labelled, scans.unlabelled, training.patch, training.batch_size, training.foreground),
+            *(config.augmentation, training.seed, first_element, share),
+        )
+
+    def validation_patches(share):
+        return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share)
+
+    shown = [
+        EpochProgress(bars),
+        KeepSamples(run, scans.unlabelled),
+        keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
+    ]
+    try:
+        model.fit(
+            distribute(strategy, patches),
+            initial_epoch=keep.state.epoch,
+            epochs=training.epochs,
+            steps_per_epoch=training.steps_per_epoch,
+            validation_data=distribute(strategy, validation_patches),
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                StopAtNonFinite(run),
+                EpochFacts(),
+                *(shown if is_chief(strategy) else []),
+                keep,
+                StopEarly(keep.state, max_minutes),
+            ],
+        )
+    except tf.errors.DataLossError as error:
+        raise InputError("--cache", f"a damaged shard ({error.message})", "whole ones: --resume makes it again") from None
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if strategy.cluster_resolver is None:
+            raise
+        raise InputError(run, f"a worker that is gone ({error.message})", "all of them: start each with --resume") from None
+    return model
 
 
 def load_model(run: Path):
@@ -87,6 +148,6 @@ def load_model(run: Path):
     if not path.is_file():
         raise InputError(path, "no such file", "the model of a finished tf_msgan.train")
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, compile=False)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise InputError(path, f"a file that Keras cannot read ({error})", "a model saved by tf_msgan.train") from None

@@ -1,38 +1,34 @@
-"""What a training run stands on: seeds and optimisers."""
+"""What a training run stands on: seeds, determinism and optimisers."""
 
 import keras
+import tensorflow as tf
 from keras import optimizers
 
-from tf_msgan.config import TrainingConfig
+from tf_msgan.config import Config, TrainingConfig
 from tf_msgan.training.msgan import MultiStageGAN
+from tf_msgan.training.schedule import make_schedule
 
 
-def make_optimizer(training: TrainingConfig, lr: float, beta_1: float = 0.9) -> optimizers.Optimizer:
-    """AdamW with linear warm-up, cosine decay and a bound on the gradient's norm.
+def make_optimizer(training: TrainingConfig, beta_1: float = 0.9) -> optimizers.Optimizer:
+    """AdamW with the run's schedule; loss-scaled under mixed_float16. The model clips the gradients.
 
-    Without normalisation the networks need all three (docs/decisions.md).
+    Without normalisation the networks need warm-up, decay and clipping (docs/decisions.md).
     """
-    schedule = optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(training.epochs * training.steps_per_epoch - training.warmup_steps, 1),
-        alpha=training.final_lr,
-        warmup_target=lr,
-        warmup_steps=training.warmup_steps,
-    )
-    return optimizers.AdamW(
-        schedule, weight_decay=training.weight_decay, beta_1=beta_1, global_clipnorm=training.clip_norm
-    )
+    adam = optimizers.AdamW(make_schedule(training), weight_decay=training.weight_decay, beta_1=beta_1)
+    return optimizers.LossScaleOptimizer(adam) if training.precision == "mixed_float16" else adam
 
 
-def build_model(modalities, tissues, config) -> MultiStageGAN:
-    """Seeds every source of randomness, then builds and compiles the model."""
+def build_model(modalities: int, tissues, config: Config) -> MultiStageGAN:
+    """Seeds every source of randomness, then builds and compiles the model. Call it in the strategy's scope."""
     training = config.training
     keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
     model = MultiStageGAN(modalities, tissues, config, name="multi_stage_gan")
     model.compile(
-        coarse_optimizer=make_optimizer(training, training.lr),
-        noise_optimizer=make_optimizer(training, training.lr, beta_1=0.5),
-        refine_optimizer=make_optimizer(training, training.lr),
-        discriminator_optimizer=make_optimizer(training, training.lr),
+        coarse_optimizer=make_optimizer(training),
+        noise_optimizer=make_optimizer(training, beta_1=0.5),
+        refine_optimizer=make_optimizer(training),
+        discriminator_optimizer=make_optimizer(training),
     )
     return model

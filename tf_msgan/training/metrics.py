@@ -1,4 +1,4 @@
-"""Dice as a Keras metric, counted over all voxels of an epoch."""
+"""What a step reports, as Keras metrics."""
 
 import keras
 from keras import ops
@@ -41,3 +41,33 @@ class TissueDice(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "tissues": self.tissues}
+
+
+@keras.saving.register_keras_serializable("tf_msgan")
+class TermMeans(keras.metrics.Metric):
+    """The mean of each of several scalars over the steps since the last reset; `result` is a dict by name.
+
+    Args:
+        names: of the scalars, in the order in which `update_state` takes them.
+        only_finite: leave out values that are not finite.
+    """
+
+    def __init__(self, names, only_finite=False, name="terms", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.names = tuple(names)
+        self.only_finite = only_finite
+        self.totals = self.add_variable((len(self.names),), "zeros", name="totals")
+        self.counts = self.add_variable((len(self.names),), "zeros", name="counts")
+
+    def update_state(self, values):
+        values = ops.stack([ops.cast(value, "float32") for value in values])
+        counted = ops.isfinite(values) if self.only_finite else ops.ones_like(values, "bool")
+        self.totals.assign_add(ops.where(counted, values, 0.0))
+        self.counts.assign_add(ops.cast(counted, "float32"))
+
+    def result(self):
+        means = self.totals / ops.maximum(self.counts, 1.0)
+        return {name: means[index] for index, name in enumerate(self.names)}
+
+    def get_config(self):
+        return {**super().get_config(), "names": self.names, "only_finite": self.only_finite}

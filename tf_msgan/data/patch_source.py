@@ -1,0 +1,54 @@
+"""Where patches are cut from: scans cropped to the brain, held in memory here, on disk in `tf_msgan.data.shards`.
+
+A source is called in a tf.data graph with the number of a scan, and gives it as a `CroppedScan` of tensors.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_msgan.data.cohort import Scan
+
+
+class CroppedScan(NamedTuple):
+    """A scan in the smallest box that holds its brain and its labels.
+
+    Attributes:
+        volume: `(i, j, k, modality + 1)` float32, the image times the brain mask, and the mask.
+        labels: `(i, j, k)` uint8 classes, or None.
+        foreground: `(voxels, 3)` int16 indices of the brain's voxels.
+    """
+
+    volume: np.ndarray | tf.Tensor
+    labels: np.ndarray | tf.Tensor | None
+    foreground: np.ndarray | tf.Tensor
+
+
+def crop_scan(scan: Scan) -> CroppedScan:
+    used = scan.brain if scan.labels is None else scan.brain | (scan.labels > 0)
+    along = [np.flatnonzero(used.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    box = tuple(slice(at[0], at[-1] + 1) for at in along)
+    foreground = np.argwhere(scan.brain[box]).astype(np.int16)
+    labels = None if scan.labels is None else np.ascontiguousarray(scan.labels[box])
+    return CroppedScan(np.ascontiguousarray(scan.masked()[box]), labels, foreground)
+
+
+class HeldScans:
+    """Scans in memory.
+
+    Attributes:
+        shapes: `(i, j, k)` of each cropped scan.
+        modalities: how many.
+    """
+
+    def __init__(self, scans: list[Scan]):
+        cropped = [crop_scan(scan) for scan in scans]
+        self.shapes = [scan.volume.shape[:3] for scan in cropped]
+        self.modalities = scans[0].image.shape[-1]
+        self._has_labels = cropped[0].labels is not None
+        self._tensors = [[tf.constant(array) for array in scan if array is not None] for scan in cropped]
+
+    def __call__(self, number) -> CroppedScan:
+        volume, *labels, foreground = tf.switch_case(number, [lambda t=tensors: t for tensors in self._tensors])
+        return CroppedScan(volume, labels[0] if self._has_labels else None, foreground)

@@ -1,0 +1,95 @@
+"""Checkpoints of a run: all that an unfinished run needs to go on as if nothing had happened.
+
+One file an epoch, `checkpoints/epoch-NNNN.npz`, the two newest kept. A file appears whole or not at all, and its members
+carry checksums, so that a damaged one is known when it is read.
+"""
+
+import json
+import re
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tf_msgan.errors import InputError
+from tf_msgan.files import atomic_write
+
+GENERATIONS = 2
+
+
+@dataclass
+class RunState:
+    """How far a run has come.
+
+    Attributes:
+        history: one dict of floats an epoch done.
+        best_epoch, best_dice: the epoch, from 0, with the best validation Dice so far; −1 before the first.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    best_dice: float = -1.0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch to do next, from 0."""
+        return len(self.history)
+
+
+@dataclass
+class Checkpoint:
+    """`state`, the training's `variables`, and the `best` model's, all by name."""
+
+    state: RunState
+    variables: dict[str, np.ndarray]
+    best: dict[str, np.ndarray]
+
+
+def checkpoint_folder(run: Path) -> Path:
+    return run / "checkpoints"
+
+
+def write_checkpoint(run: Path, checkpoint: Checkpoint):
+    """Writes the newest generation, then drops those that are too old."""
+    arrays = {f"training/{name}": value for name, value in checkpoint.variables.items()}
+    arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
+    state = np.frombuffer(json.dumps(asdict(checkpoint.state)).encode(), np.uint8)
+    with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
+        np.savez(temporary, state=state, **arrays)
+    for old in _generations(run)[GENERATIONS:]:
+        old.unlink()
+
+
+def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole; `say` is told of those that are not. None if none was ever written.
+
+    Raises:
+        InputError: the run has come so far that there must be one, but none can be read.
+    """
+    for path in _generations(run):
+        try:
+            return _read(path)
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            say(f"{path} is damaged ({error}): falling back to the one before")
+    if checkpoint_folder(run).exists() or (run / "history.csv").exists():
+        raise InputError(checkpoint_folder(run), "no checkpoint that can be read", "one to resume from, or --overwrite")
+    return None
+
+
+def _read(path):
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    state = RunState(**json.loads(arrays.pop("state").tobytes()))
+    parts = {"training": {}, "best": {}}
+    for name, value in arrays.items():
+        part, _, variable = name.partition("/")
+        parts[part][variable] = value
+    return Checkpoint(state, parts["training"], parts["best"])
+
+
+def _generations(run):
+    """The checkpoints, newest first."""
+    files = checkpoint_folder(run).glob("epoch-*.npz")
+    return sorted((f for f in files if re.fullmatch(r"epoch-\d{4,}", f.stem)), key=lambda f: int(f.stem[6:]), reverse=True)

@@ -1,0 +1,16 @@
+"""Mixed precision."""
+
+import contextlib
+
+import keras
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str):
+    """Layers made in the block compute as the Keras dtype policy `name` says."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
