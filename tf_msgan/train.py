@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from tf_msgan.config import PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config
-from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.cohort import Cohort, load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantom_cohort import cached_infant_cohort
-from tf_msgan.data.splits import SPLITS, read_split
+from tf_msgan.data.splits import SPLITS, Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
@@ -101,17 +101,17 @@ def check_options(options):
         raise InputError("--resume", "--overwrite beside it", "one of the two")
 
 
-def check_unchanged(options, run: Path, recorded: dict, config: Config):
+def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: Split):
     """Refuses options that would make a resumed run another one."""
-    data = recorded["data"]
-    began = {**vars(config.training), "layout": data["layout"], "model": config.model}
+    began = {**vars(config.training), "layout": cohort.layout, "model": config.model}
     given = {**_given(options), "layout": options.layout, "model": options.model}
     for name, value in given.items():
         if value is not None and value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
-    for name in ("split", "preset"):
-        if getattr(options, name) is not None:
-            raise InputError(f"--{name}", "--resume beside it", "it to be left out: the run's own is used")
+    if options.preset is not None and read_config(options) != config:
+        raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
+    if options.split is not None and read_split(options.split, cohort) != split:
+        raise InputError("--split", options.split, f"the split of {run}, or no --split")
 
 
 @exit_on_input_error
@@ -127,9 +127,9 @@ def main(argv=None):
     if options.resume:
         recorded = read_run_config(run)
         config = recorded_config(recorded, run)
-        check_unchanged(options, run, recorded, config)
         cohort = read_cohort(options.data or recorded["data"]["root"], recorded["data"]["layout"])
         split = recorded_split(recorded, run, cohort)
+        check_unchanged(options, run, config, cohort, split)
         check_same_data(run, recorded, cohort, split)
     else:
         config = read_config(options)
@@ -155,12 +155,13 @@ def main(argv=None):
     if is_chief(strategy) and not options.resume:
         make_run_folder(run)
         write_run_config(run, cohort, split, config, sys.argv[1:] if argv is None else argv)
-    train_run(
+    model = train_run(
         *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
         resume=options.resume,
         max_minutes=options.max_minutes,
         strategy=strategy,
     )
+    print(f"weights at the end: SHA-256 {model.digest()}", flush=True)
     if is_chief(strategy):
         print(evaluate_and_report(run, cohort, split, progress))
 

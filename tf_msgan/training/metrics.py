@@ -1,9 +1,19 @@
 """What a step reports, as Keras metrics."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tf_msgan.data.labels import IGNORE
+
+
+def over_replicas(variable):
+    """A metric's sums over all replicas. Keras adds them up outside a step, but leaves them apart within one."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return ops.convert_to_tensor(variable)
+    # `identity` puts the value on the replica's device, without which several workers cannot reduce it.
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(variable))
 
 
 @keras.saving.register_keras_serializable("tf_msgan")
@@ -34,8 +44,9 @@ class TissueDice(keras.metrics.Metric):
             self.sizes.assign_add(here * size)
 
     def result(self):
-        absent = self.sizes == 0
-        dice = ops.where(absent, 1.0, 2 * self.overlap / ops.where(absent, 1.0, self.sizes))
+        overlap, sizes = over_replicas(self.overlap), over_replicas(self.sizes)
+        absent = sizes == 0
+        dice = ops.where(absent, 1.0, 2 * overlap / ops.where(absent, 1.0, sizes))
         scores = {f"{self.name}_{tissue}": dice[index] for index, tissue in enumerate(self.tissues)}
         return {**scores, self.name: ops.mean(dice)}
 
@@ -66,7 +77,7 @@ class TermMeans(keras.metrics.Metric):
         self.counts.assign_add(ops.cast(counted, "float32"))
 
     def result(self):
-        means = self.totals / ops.maximum(self.counts, 1.0)
+        means = over_replicas(self.totals) / ops.maximum(over_replicas(self.counts), 1.0)
         return {name: means[index] for index, name in enumerate(self.names)}
 
     def get_config(self):

@@ -1,6 +1,9 @@
 """The multi-stage GAN as a Keras model: Khaled & Han's three generators and their discriminator."""
 
+import hashlib
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_msgan.config import Config
@@ -118,6 +121,13 @@ class MultiStageGAN(keras.Model):
         named = {f"{name}/{n}": v for name, network in networks.items() for n, v in enumerate(network.variables)}
         return {**named, "steps": self.steps}
 
+    def digest(self) -> str:
+        """SHA-256 of `model_variables`, in hexadecimal: equal for equal weights, bit by bit."""
+        total = hashlib.sha256()
+        for variable in self.model_variables().values():
+            total.update(np.ascontiguousarray(variable.numpy()).tobytes())
+        return total.hexdigest()
+
     def optimizer_variables(self) -> dict[str, keras.Variable]:
         """What a step changes beside `model_variables`: slots, iterations and loss scales, by name."""
         names = ("coarse", "noise", "refine", "discriminator")
@@ -132,15 +142,18 @@ class MultiStageGAN(keras.Model):
         coarse = upsample(outline, 2)[..., 1:]
         return fuse(coarse, self.refine_average([inputs["image"], coarse], training=training))
 
-    def perturb(self, outline, seed):
+    def perturb(self, outline, noise):
         """Blurs the certainty of a coarse outline as unseen scans do.
 
         G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
+
+        Args:
+            outline: `(batch, i, j, k, 2)` probabilities.
+            noise: `(batch, i/4, j/4, k/4, 1)`, standard normal.
         """
         log = tf.math.log(outline + losses.TINY)
         log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
-        blobs = self._normal(tf.shape(outline)[0], (*(n // 4 for n in outline.shape[1:4]), 1), seed)
-        brain = tf.sigmoid(0.7 * log_odds + 1.5 * upsample(blobs, 4))
+        brain = tf.sigmoid(0.7 * log_odds + 1.5 * upsample(noise, 4))
         return tf.concat([1 - brain, brain], axis=-1)
 
     def train_step(self, data):
@@ -149,8 +162,9 @@ class MultiStageGAN(keras.Model):
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
         gan = losses.GAN_LOSSES[weight.gan]
-        z_seed, other_seed, perturb_seed = self._seeds(3)
-        z, other_z = (self._normal(count_u, (self.config.network.latent,), seed) for seed in (z_seed, other_seed))
+        seeds, blobs = self._seeds(4), (*(n // 8 for n in x.shape[1:4]), 1)
+        z, other_z = (self._normal(count_u, (self.config.network.latent,), seed) for seed in seeds[:2])
+        noise = tf.concat([self._normal(count, blobs, seeds[2]), self._normal(count_u, blobs, seeds[3])], 0)
 
         with tf.GradientTape(persistent=True) as tape:
             # Stage 2 makes variants; D sees labelled, unlabelled and generated patches.
@@ -163,7 +177,7 @@ class MultiStageGAN(keras.Model):
             # Stage 1 outlines the brain in both, stage 3 draws the tissues inside outlines made worse.
             context = tf.concat([labelled["context"], unlabelled["context"]], 0)
             outline = middle(self.coarse(context, training=True))
-            guide = tf.stop_gradient(upsample(self.perturb(outline, perturb_seed), 2)[..., 1:])
+            guide = tf.stop_gradient(upsample(self.perturb(outline, noise), 2)[..., 1:])
             refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
 
             # Eq. 9: D.

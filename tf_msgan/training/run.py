@@ -105,7 +105,9 @@ def train_run(
         )
 
     def validation_patches(share):
-        return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share)
+        return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share).repeat()
+
+    validation_step = VALIDATION_BATCH * strategy.num_replicas_in_sync
 
     shown = [
         EpochProgress(bars),
@@ -119,6 +121,8 @@ def train_run(
             epochs=training.epochs,
             steps_per_epoch=training.steps_per_epoch,
             validation_data=distribute(strategy, validation_patches),
+            # Keras cannot count the batches of several workers.
+            validation_steps=len(validation_stream(scans.validation, training.patch, validation_step)),
             shuffle=False,
             verbose=0,
             callbacks=[
@@ -131,10 +135,10 @@ def train_run(
         )
     except tf.errors.DataLossError as error:
         raise InputError("--cache", f"a damaged shard ({error.message})", "whole ones: --resume makes it again") from None
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
         if strategy.cluster_resolver is None:
             raise
-        raise InputError(run, f"a worker that is gone ({error.message})", "all of them: start each with --resume") from None
+        raise InputError(run, "a worker that is gone", "all of them: start each again with --resume") from None
     return model
 
 
