@@ -22,8 +22,8 @@ from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
 from tf_msgan.data.splits import read_split
 from tf_msgan.models.refine import build_refine_generator
-from tf_msgan.training.metrics import TissueDice
 from tf_msgan.training.losses import segmentation_loss
+from tf_msgan.training.metrics import TissueDice
 from tf_msgan.training.runtime import make_optimizer
 
 
@@ -53,7 +53,9 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    stream = training_stream(HeldScans(labelled), HeldScans(unlabelled), training.patch, 4, training.foreground, Augmentation(), seed)
+    stream = training_stream(
+        HeldScans(labelled), HeldScans(unlabelled), training.patch, 4, training.foreground, Augmentation(), seed
+    )
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])
     dice = TissueDice(cohort.labels.tissues)

@@ -29,6 +29,11 @@ def test_the_papers_preset():
         ("lr", 0.0),
         ("seed", -1),
         ("lr", float("nan")),
+        ("schedule", "step"),
+        ("warmup_steps", -1),
+        ("patience", -1),
+        ("ema_decay", 1.0),
+        ("precision", "float16"),
     ],
 )
 def test_wrong_values_name_their_flag(name, value):

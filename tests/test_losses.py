@@ -130,8 +130,17 @@ def test_diversity_by_hand():
     """Three voxels of brain and one outside, which must not count."""
     image = voxels([0.0], [0.0], [0.0], [BACKGROUND])
     one, other = voxels([0.0], [1.0], [0.5], [9.0]), voxels([0.1], [0.8], [0.5], [0.0])
-    assert float(losses.diversity_loss(one, other, image, 0.3)) == pytest.approx(0.3 - 0.1, rel=1e-5)
-    assert float(losses.diversity_loss(one, other, image, 0.05)) == 0
+    apart = losses.difference(one, other, image)
+    assert float(apart) == pytest.approx(0.1, rel=1e-5)
+    assert float(losses.diversity_loss(apart, 0.3)) == pytest.approx(0.3 - 0.1, rel=1e-5)
+    assert float(losses.diversity_loss(apart, 0.05)) == 0
+
+
+def test_share_of_real_by_hand():
+    """Two voxels: Z = e⁰ + e⁰ = 2 and Z = e¹ + e² give Z / (Z + 1)."""
+    z = np.exp(1) + np.exp(2)
+    logits = voxels([0.0, 0.0], [1.0, 2.0])
+    assert float(losses.real_share(logits)) == pytest.approx((2 / 3 + z / (z + 1)) / 2, rel=1e-5)
 
 
 def test_segmentation_loss_by_hand():

@@ -8,7 +8,7 @@ from medpy.metric.binary import dc
 
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.evaluation.metrics import dice, mean_dice, mean_scores, score
-from tf_msgan.training.metrics import TissueDice
+from tf_msgan.training.metrics import TermMeans, TissueDice
 
 
 @settings(max_examples=50)
@@ -68,3 +68,21 @@ def test_keras_metric_counts_every_tissue():
     truth = np.array([1, 2, 3]).reshape(1, 3, 1, 1)
     metric.update_state(truth, np.eye(4, dtype=np.float32)[[0, 2, 3]].reshape(1, 3, 1, 1, 4))
     assert float(metric.result()["dice"]) == pytest.approx(2 / 3)
+
+
+def test_means_of_terms():
+    means = TermMeans(("a", "b"))
+    means.update_state([1.0, 4.0])
+    means.update_state([3.0, float("nan")])
+    assert float(means.result()["a"]) == 2
+    assert np.isnan(means.result()["b"])
+    means.reset_state()
+    means.update_state([5.0, 6.0])
+    assert {name: float(value) for name, value in means.result().items()} == {"a": 5, "b": 6}
+
+
+def test_means_of_what_is_finite():
+    means = TermMeans(("a", "b"), only_finite=True)
+    means.update_state([1.0, float("inf")])
+    means.update_state([2.0, 3.0])
+    assert {name: float(value) for name, value in means.result().items()} == {"a": 1.5, "b": 3}

@@ -17,10 +17,10 @@ from tf_msgan.data.augmentation import (
     unmask,
 )
 from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.cohort import Scan, load_scan
 from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.patch_source import HeldScans, crop_scan
+from tf_msgan.data.pipeline import Share, training_stream, validation_stream
 
 PATCH = 16
 NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
@@ -38,7 +38,14 @@ def unlabelled(tiny_cohort):
 
 def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augmentation=None):
     stream = training_stream(
-        HeldScans(labelled), HeldScans(unlabelled), PATCH, 2, foreground, augmentation or Augmentation(), seed, first_element=first
+        HeldScans(labelled),
+        HeldScans(unlabelled),
+        PATCH,
+        2,
+        foreground,
+        augmentation or Augmentation(),
+        seed,
+        first_element=first,
     )
     return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(batches)]
 
@@ -81,7 +88,7 @@ def test_foreground_share(labelled, unlabelled):
         return np.mean([batch["unlabelled"]["image"][centre] != BACKGROUND for batch in batches])
 
     assert share_at_centre(1.0) == 1.0
-    brain = np.mean([scan.brain.mean() for scan in unlabelled])
+    brain = np.mean([crop_scan(scan).volume[..., -1].mean() for scan in unlabelled])
     assert share_at_centre(0.0) == pytest.approx(brain, abs=0.2)
     assert share_at_centre(0.0) < 0.8
 
@@ -188,16 +195,60 @@ def test_validation_covers_every_voxel_once(labelled):
     for batch in validation_stream(HeldScans(labelled), PATCH, batch_size=3):
         for tissue in counted:
             counted[tissue] += int(np.sum(batch["labels"] == tissue))
-    expected = {tissue: sum(int(np.sum(scan.labels == tissue)) for scan in labelled) for tissue in range(4)}
-    assert counted == expected
+    boxes = [crop_scan(scan).labels for scan in labelled]
+    assert counted == {tissue: sum(int(np.sum(box == tissue)) for box in boxes) for tissue in range(4)}
+    # No tissue is lost to the cropping.
+    for tissue in (1, 2, 3):
+        assert counted[tissue] == sum(int(np.sum(scan.labels == tissue)) for scan in labelled)
 
 
 def test_beyond_the_border_labels_are_ignored(labelled):
-    last = list(validation_stream(HeldScans(labelled[:1]), PATCH, batch_size=1))[-1]
-    # 28 × 33 × 30 voxels in tiles of 16: the last one holds 12 × 1 × 14 of them.
-    assert np.sum(last["labels"] != IGNORE) == 12 * 1 * 14
+    source = HeldScans(labelled[:1])
+    assert all(PATCH < n < 2 * PATCH for n in source.shapes[0])
+    last = list(validation_stream(source, PATCH, batch_size=1))[-1]
+    assert np.sum(last["labels"] != IGNORE) == np.prod([n - PATCH for n in source.shapes[0]])
 
 
 def test_odd_patch_is_refused(labelled):
     with pytest.raises(ValueError, match="even"):
         validation_stream(HeldScans(labelled), 15, 1)
+
+
+def test_cropping_keeps_the_brain_and_every_label():
+    """A labelled voxel outside the brain, as ALBERT has, stays in the box."""
+    brain = np.zeros((9, 8, 7), bool)
+    brain[2:5, 3:6, 1:4] = True
+    labels = np.where(brain, 2, 0).astype(np.uint8)
+    labels[7, 4, 2] = 1
+    image = np.where(brain[..., None], 1.5, 0).astype(np.float32)
+    cropped = crop_scan(Scan("x", image, brain, labels, np.eye(4), (1.0, 1.0, 1.0)))
+    assert cropped.volume.shape == (6, 3, 3, 2)
+    assert cropped.labels.sum() == labels.sum()
+    assert np.array_equal(cropped.volume[..., 1], brain[2:8, 3:6, 1:4])
+    assert len(cropped.foreground) == brain.sum()
+    assert cropped.volume[tuple(cropped.foreground.T)][:, 1].all()
+
+
+@pytest.mark.parametrize(("count", "replicas"), [(1, 2), (2, 1), (2, 2)])
+def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
+    """Every batch of one process, put together from those of the devices in their order."""
+    held, others = HeldScans(labelled), HeldScans(unlabelled)
+
+    def stream(share):
+        return iter(training_stream(held, others, PATCH, 4, 1.0, NONE, 0, first_element=4, share=share))
+
+    whole, shares = stream(Share()), [stream(Share(index, count, replicas)) for index in range(count)]
+    for _ in range(2):
+        parts = [next(share) for share in shares for _ in range(replicas)]
+        together = tf.nest.map_structure(lambda *p: np.concatenate(p), *parts)
+        assert same(next(whole), together)
+
+
+def test_shares_of_the_validation_are_equally_long_and_count_once(labelled):
+    source = HeldScans(labelled)
+    shares = [list(validation_stream(source, PATCH, 3, Share(index, 2, 2))) for index in range(2)]
+    assert len(shares[0]) == len(shares[1]) == 2 * len(validation_stream(source, PATCH, 12))
+    seen = np.concatenate([batch["labels"].numpy().ravel() for share in shares for batch in share])
+    assert {n: int(np.sum(seen == n)) for n in range(4)} == {
+        n: sum(int(np.sum(crop_scan(scan).labels == n)) for scan in labelled) for n in range(4)
+    }

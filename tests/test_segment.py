@@ -18,11 +18,11 @@ class PointwiseModel:
 
     tissues = TISSUES
 
-    def refine(self, inputs, training):
+    def refine_average(self, inputs, training):
         image, coarse = inputs
         return tf.nn.softmax(tf.concat([-image[..., :1], image, coarse], axis=-1))
 
-    def coarse(self, half, training):
+    def coarse_average(self, half, training):
         brain = tf.sigmoid(half[..., :1])
         return tf.concat([1 - brain, brain], axis=-1)
 
@@ -39,7 +39,7 @@ def test_tiling_equals_the_whole_volume_for_a_pointwise_model(shape):
     scan, model = make_scan(shape), PointwiseModel()
     coarse = outline_volume(model, scan.masked())
     image = np.where(scan.brain[..., None], scan.image, BACKGROUND).astype(np.float32)
-    whole = fuse(coarse, model.refine([image, coarse], training=False)).numpy()
+    whole = fuse(coarse, model.refine_average([image, coarse], training=False)).numpy()
     result = segment(model, scan, tile=(16, 20, 24))
     assert result.probabilities.shape == (*shape, 4)
     assert np.allclose(result.probabilities, whole, atol=1e-5)
@@ -62,14 +62,14 @@ def test_probabilities_are_averaged_and_not_label_ids(tiny_config):
     class Torn(PointwiseModel):
         calls = 0
 
-        def refine(self, inputs, training):
+        def refine_average(self, inputs, training):
             # The tile's number is told by its first voxel.
             first = tf.reduce_max(inputs[0]) > 0
             one, three = tf.one_hot(1, 4), tf.one_hot(3, 4)
             chosen = tf.where(first, 0.9 * one + 0.1 * three, 0.1 * one + 0.9 * three)
             return tf.broadcast_to(chosen, [*inputs[0].shape[:4], 4])
 
-        def coarse(self, half, training):
+        def coarse_average(self, half, training):
             return tf.broadcast_to(tf.constant([0.0, 1.0]), [*half.shape[:4], 2])
 
     shape = (24, 16, 16)

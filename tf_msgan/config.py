@@ -121,6 +121,8 @@ class TrainingConfig:
         _check("lr", self.lr, "above 0", self.lr > 0)
         _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
         _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
+        # Below, levels that are computed in bfloat16 have 2³ voxels (tf_msgan.models.blocks, FLOAT32_LEVEL).
+        _check("patch", self.patch, "16 or more", self.precision != "mixed_bfloat16" or self.patch >= 16)
         _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)

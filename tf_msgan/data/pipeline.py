@@ -37,8 +37,11 @@ class Share(NamedTuple):
     replicas: int = 1
 
 
+WHOLE = Share()
+
+
 def training_stream(
-    labelled, unlabelled, patch, batch_size, foreground, augmentation, seed, first_element=0, share=Share()
+    labelled, unlabelled, patch, batch_size, foreground, augmentation, seed, first_element=0, share=WHOLE
 ):
     """An endless dataset of `{"labelled": batch, "unlabelled": batch}`.
 
@@ -47,7 +50,7 @@ def training_stream(
         unlabelled: source of scans without.
         patch: voxels a side, even.
         batch_size: patches of each kind in a batch, over all shares; divides by their replicas.
-        foreground: share of the patches, 0..1, whose centre is a voxel of the brain; the others lie anywhere in its box.
+        foreground: share of the patches, 0..1, whose centre is a voxel of the brain; others lie anywhere in its box.
         augmentation: of the labelled patches.
         seed: any int.
         first_element: where in the stream to start, in patches; divides by `batch_size`.
@@ -62,11 +65,11 @@ def training_stream(
     return tf.data.Dataset.zip(streams).batch(size, drop_remainder=True).prefetch(2)
 
 
-def validation_stream(source, patch, batch_size, share=Share()):
+def validation_stream(source, patch, batch_size, share=WHOLE):
     """A finite dataset of batches that cover every voxel of the source's boxes once.
 
-    Patches at a far border reach beyond it, where labels are `IGNORE`. Shares have equally many batches: what is missing
-    to that is filled up with patches that are ignored.
+    Patches at a far border reach beyond it, where labels are `IGNORE`. Shares have equally many batches: what is
+    missing to that is filled up with patches that are ignored.
     """
     reader = _BlockReader(source, patch)
     centres = [

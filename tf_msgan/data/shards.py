@@ -1,7 +1,7 @@
 """Scans on disk for cohorts larger than memory: one TFRecord shard a scan, made once.
 
-A shard's name holds the digest of the files that it was made from, and TFRecord keeps a checksum of its content. A shard
-appears whole or not at all, so that a conversion that was cut short goes on where it stopped.
+A shard's name holds the digest of the files that it was made from, and TFRecord keeps a checksum of its content. A
+shard appears whole or not at all, so that a conversion that was cut short goes on where it stopped.
 """
 
 from pathlib import Path

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort, Scan, load_scan
 from tf_msgan.data.splits import Split
-from tf_msgan.evaluation.figures import draw_case, draw_curves
+from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
-from tf_msgan.evaluation.report import format_table, read_history, write_report
+from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
 from tf_msgan.files import write_json
 from tf_msgan.inference.segment import Segmentation, segment
 from tf_msgan.progress import Progress
@@ -36,7 +36,10 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         id = case.scan.id
         scores[id], reference_scores[id] = case.scores, case.reference_scores
         draw_case(run / "figures" / f"subject-{id}.png", case.scan, case.segmentation.labels, tissues, case.scores)
-    draw_curves(run / "figures" / "curves.png", read_history(run / "history.csv"), tissues)
+    history = read_history(run / "history.csv")
+    draw_curves(run / "figures" / "curves.png", history, tissues)
+    draw_health(run / "figures" / "health.png", history)
+    draw_samples(run / "figures" / "samples.png", read_samples(run), tissues)
     evaluation = {
         "subjects": scores,
         "mean": mean_scores(scores),

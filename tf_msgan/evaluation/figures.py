@@ -93,6 +93,54 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
     _save(figure, path)
 
 
+def draw_health(path, history: dict[str, list[float]]):
+    """How the game between G2 and D stands, by epoch: P(real) as D sees it, how far variants lie apart, the norms of
+    the gradients, and the learning rate."""
+    epochs = np.arange(1, len(history["epoch"]) + 1)
+    figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+    for name in ("real_labelled", "real_unlabelled", "real_fake"):
+        axes[0].plot(epochs, history[name], label=name.removeprefix("real_"))
+    axes[0].set(title="P(real), by D", ylim=(0, 1))
+    axes[1].plot(epochs, history["variants_apart"], label="mean |x̃₁ − x̃₂|")
+    axes[1].set(title="variants, SD of the brain", ylim=(0, None))
+    for name in ("d", "g1", "g2", "g3"):
+        axes[2].plot(epochs, history[f"{name}_gradient"], label=name.upper())
+    axes[2].set(title="gradient norms", yscale="log")
+    axes[3].plot(epochs, history["lr"], label="at the end of the epoch")
+    axes[3].set(title="learning rate", ylim=(0, None))
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    _save(figure, path)
+
+
+def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
+    """One row an epoch: a slice of an unlabelled scan, two variants of it, their difference, and the coarse, refined
+    and fused maps. `samples` is as `tf_msgan.training.samples` wrote them, by epoch from 1."""
+    colours = ListedColormap(TISSUE_COLOURS[: len(tissues) + 1])
+    columns = ("scan", "variant", "another", "their difference", "coarse", "refined", "fused")
+    figure, axes = plt.subplots(
+        *(len(samples), len(columns)), figsize=(14, 2.1 * len(samples) + 0.5), layout="constrained", squeeze=False
+    )
+    for row, (epoch, slices) in zip(axes, samples.items(), strict=True):
+        grey = {"cmap": "gray", "vmin": -4, "vmax": 4}
+        classes = {"cmap": colours, "vmin": -0.5, "vmax": len(tissues) + 0.5}
+        pictures = [
+            *((slices[name], grey) for name in ("image", "variant", "other_variant")),
+            (slices["variant"] - slices["other_variant"], {"cmap": "coolwarm", "vmin": -1, "vmax": 1}),
+            (slices["coarse"], {"cmap": "gray", "vmin": 0, "vmax": 1}),
+            *((np.argmax(slices[name], axis=-1), classes) for name in ("refined", "fused")),
+        ]
+        for axis, (picture, options) in zip(row, pictures, strict=True):
+            axis.imshow(picture.T, origin="lower", interpolation="nearest", **options)
+            axis.set(xticks=[], yticks=[])
+        row[0].set_ylabel(f"epoch {epoch}")
+    for axis, title in zip(axes[0], columns, strict=True):
+        axis.set_title(title)
+    _save(figure, path)
+
+
 def _canonical(volume, affine):
     return nib.orientations.apply_orientation(volume, nib.io_orientation(affine))
 

@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 
 import jinja2
+import numpy as np
 
 from tf_msgan.evaluation.metrics import mean_dice
 from tf_msgan.files import write_text
+
+# Rows of the picture of samples.
+SAMPLED_EPOCHS = 5
 
 
 def dice_rows(evaluation: dict) -> list[dict]:
@@ -42,6 +46,14 @@ def read_history(path: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
+def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
+    """Reads the slices of at most `SAMPLED_EPOCHS` epochs, first and last included, by epoch from 1."""
+    paths = {int(path.stem.removeprefix("epoch-")): path for path in run.glob("samples/epoch-*.npz")}
+    epochs = sorted(paths)
+    chosen = {epochs[round(at)] for at in np.linspace(0, len(epochs) - 1, min(SAMPLED_EPOCHS, len(epochs)))}
+    return {epoch: dict(np.load(paths[epoch])) for epoch in sorted(chosen)}
+
+
 def write_report(run: Path, run_config: dict, evaluation: dict):
     """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
     history = read_history(run / "history.csv")
@@ -61,7 +73,7 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         best_epoch=best + 1,
         tissues=list(evaluation["mean"]),
         rows=dice_rows(evaluation),
-        curves=_data_url(run / "figures" / "curves.png"),
+        pictures={name: _data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
         cases={id: _data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
         config=json.dumps(run_config, indent=2),
     )

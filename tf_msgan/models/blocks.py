@@ -8,10 +8,16 @@ from tf_msgan.data.background import BACKGROUND
 LEAK = 0.1
 
 
-def convolution(x, filters, kernel=3):
+# Pyramid levels from here on are computed in float32 under every policy. TensorFlow 2.21's bfloat16 gradient of a 3³
+# kernel over 2³ voxels is at times not finite on a CPU (docs/decisions.md), and so deep there is little to gain.
+FLOAT32_LEVEL = 3
+
+
+def convolution(x, filters, kernel=3, level=0):
     """Convolution, then LeakyReLU. There is no normalisation: over a small patch it throws away the absolute intensity
-    that z-scoring gave (docs/decisions.md)."""
-    x = layers.Conv3D(filters, kernel, padding="same", kernel_initializer="he_normal")(x)
+    that z-scoring gave (docs/decisions.md). `level` is that of `x` in the pyramid, 0 the finest."""
+    dtype = "float32" if level >= FLOAT32_LEVEL else None
+    x = layers.Conv3D(filters, kernel, padding="same", kernel_initializer="he_normal", dtype=dtype)(x)
     return layers.LeakyReLU(LEAK)(x)
 
 
@@ -21,10 +27,15 @@ def deconvolution(x, filters):
     return layers.LeakyReLU(LEAK)(x)
 
 
+def average(x, factor=2):
+    """Averages blocks of `factor`³ voxels, in float32: TensorFlow has no float16 average pooling on a CPU."""
+    return layers.AveragePooling3D(factor, dtype="float32")(x)
+
+
 def resample(x, level, target):
     """Brings features of pyramid level `level` (0 is the finest) to level `target`."""
     if target > level:
-        return layers.AveragePooling3D(2 ** (target - level))(x)
+        return average(x, 2 ** (target - level))
     if target < level:
         return layers.UpSampling3D(2 ** (level - target))(x)
     return x

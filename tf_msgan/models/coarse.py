@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tf_msgan.models.blocks import CropLike, PadToMultiple, convolution, deconvolution, voxel_head
+from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution, deconvolution, voxel_head
 
 
 def build_coarse_generator(modalities: int, width: int = 8) -> keras.Model:
@@ -18,7 +18,7 @@ def build_coarse_generator(modalities: int, width: int = 8) -> keras.Model:
     for level in range(2):
         x = convolution(x, width << level)
         skips.append(x)
-        x = layers.AveragePooling3D(2)(x)
+        x = average(x)
     x = convolution(convolution(x, width << 2), width << 2)
     for level in (1, 0):
         x = layers.Concatenate()([deconvolution(x, width << level), skips[level]])

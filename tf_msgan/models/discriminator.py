@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tf_msgan.models.blocks import CropLike, PadToMultiple, convolution, deconvolution, voxel_head
+from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution, deconvolution, voxel_head
 
 LEVELS = 3
 
@@ -21,8 +21,8 @@ def build_discriminator(modalities: int, classes: int, width: int = 16) -> keras
     for level in range(LEVELS):
         x = convolution(convolution(x, width << level), width << level)
         skips.append(x)
-        x = layers.AveragePooling3D(2)(x)
-    x = convolution(x, width << LEVELS)
+        x = average(x)
+    x = convolution(x, width << LEVELS, level=LEVELS)
     features = layers.GlobalAveragePooling3D(dtype="float32", name="features")(x)
     for level in reversed(range(LEVELS)):
         x = layers.Concatenate()([deconvolution(x, width << level), skips[level]])

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from tf_msgan.data.background import BACKGROUND
-from tf_msgan.models.blocks import CropLike, PadToMultiple, convolution, deconvolution
+from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution, deconvolution
 
 # How far a variant may stray from its image, in standard deviations of the brain's intensity.
 MAX_CHANGE = 2.0
@@ -23,7 +23,7 @@ def build_noise_generator(modalities: int, latent: int, width: int = 8) -> keras
     for level in range(2):
         x = convolution(x, width << level)
         skips.append(x)
-        x = layers.AveragePooling3D(2)(x)
+        x = average(x)
     x = Modulate()(convolution(x, width << 2), z)
     for level in (1, 0):
         x = layers.Concatenate()([deconvolution(x, width << level), skips[level]])
@@ -38,7 +38,7 @@ def build_latent_encoder(modalities: int, latent: int, width: int = 8) -> keras.
     image = keras.Input((None, None, None, modalities), name="image")
     x = PadToMultiple(8)(image)
     for level in range(3):
-        x = layers.AveragePooling3D(2)(convolution(x, width << level))
+        x = average(convolution(x, width << level))
     x = layers.GlobalAveragePooling3D()(x)
     mean = layers.Dense(latent, dtype="float32", name="mean")(x)
     log_variance = layers.Dense(latent, kernel_initializer="zeros", dtype="float32", name="log_variance")(x)

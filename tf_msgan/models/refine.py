@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tf_msgan.models.blocks import CropLike, PadToMultiple, convolution, deconvolution, resample, voxel_head
+from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution, deconvolution, resample, voxel_head
 
 LEVELS = 4
 
@@ -24,15 +24,15 @@ def build_refine_generator(modalities: int, classes: int, width: int = 16, skip_
 
     encoded = []
     for level in range(LEVELS):
-        x = layers.Concatenate()([x, convolution(x, filters[level])])
+        x = layers.Concatenate()([x, convolution(x, filters[level], level=level)])
         encoded.append(x)
-        x = layers.AveragePooling3D(2)(x)
-    x = convolution(x, filters[LEVELS])
+        x = average(x)
+    x = convolution(x, filters[LEVELS], level=LEVELS)
     squeezed = [convolution(features, skip_width, kernel=1) for features in encoded]
 
     for level in reversed(range(LEVELS)):
         others = [resample(squeezed[e], e, level) for e in range(LEVELS) if e != level]
         x = layers.Concatenate()([deconvolution(x, filters[level]), encoded[level], *others])
-        x = convolution(convolution(x, filters[level]), filters[level])
+        x = convolution(convolution(x, filters[level], level=level), filters[level], level=level)
     x = CropLike()(x, image)
     return keras.Model([image, coarse], voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")

@@ -54,8 +54,8 @@ class StopAtNonFinite(keras.callbacks.Callback):
 class KeepRun(keras.callbacks.Callback):
     """Keeps the run: its state, and on disk checkpoint, best model and history.
 
-    The checkpoint goes first. What the others hold is in it too, so that `restore` makes them whole after a kill between
-    the writes.
+    The checkpoint goes first. What the others hold is in it too, so that `restore` makes them whole after a kill
+    between the writes.
 
     Args:
         run: its folder.
@@ -77,7 +77,9 @@ class KeepRun(keras.callbacks.Callback):
         """
         variables = {**model.model_variables(), **model.optimizer_variables()}
         if {n: v.shape for n, v in variables.items()} != {n: v.shape for n, v in checkpoint.variables.items()}:
-            raise InputError(checkpoint_folder(self.run), "variables of another model", "those of the run's config.json")
+            raise InputError(
+                checkpoint_folder(self.run), "variables of another model", "those of the run's config.json"
+            )
         for name, variable in variables.items():
             variable.assign(checkpoint.variables[name])
         self.state, self.best = checkpoint.state, checkpoint.best

@@ -1,7 +1,7 @@
 """Checkpoints of a run: all that an unfinished run needs to go on as if nothing had happened.
 
-One file an epoch, `checkpoints/epoch-NNNN.npz`, the two newest kept. A file appears whole or not at all, and its members
-carry checksums, so that a damaged one is known when it is read.
+One file an epoch, `checkpoints/epoch-NNNN.npz`, the two newest kept. A file appears whole or not at all, and its
+members carry checksums, so that a damaged one is known when it is read.
 """
 
 import json
@@ -52,13 +52,13 @@ def checkpoint_folder(run: Path) -> Path:
 
 
 def write_checkpoint(run: Path, checkpoint: Checkpoint):
-    """Writes the newest generation, then drops those that are too old."""
+    """Writes the newest generation, then drops those that are too old, and what a kill left half-written."""
     arrays = {f"training/{name}": value for name, value in checkpoint.variables.items()}
     arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
     state = np.frombuffer(json.dumps(asdict(checkpoint.state)).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
         np.savez(temporary, state=state, **arrays)
-    for old in _generations(run)[GENERATIONS:]:
+    for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(".tmp-*")]:
         old.unlink()
 
 
@@ -73,7 +73,7 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
             return _read(path)
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             say(f"{path} is damaged ({error}): falling back to the one before")
-    if checkpoint_folder(run).exists() or (run / "history.csv").exists():
+    if _generations(run) or (run / "history.csv").exists():
         raise InputError(checkpoint_folder(run), "no checkpoint that can be read", "one to resume from, or --overwrite")
     return None
 
@@ -92,4 +92,6 @@ def _read(path):
 def _generations(run):
     """The checkpoints, newest first."""
     files = checkpoint_folder(run).glob("epoch-*.npz")
-    return sorted((f for f in files if re.fullmatch(r"epoch-\d{4,}", f.stem)), key=lambda f: int(f.stem[6:]), reverse=True)
+    return sorted(
+        (f for f in files if re.fullmatch(r"epoch-\d{4,}", f.stem)), key=lambda f: int(f.stem[6:]), reverse=True
+    )

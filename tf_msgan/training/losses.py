@@ -132,9 +132,7 @@ def segmentation_loss(prediction, labels):
     target, valid = valid_one_hot(labels, prediction.shape[-1])
     cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
     seen = prediction * valid[..., None]
-    overlap, truth, sizes = (
-        total(values, axis=(0, 1, 2, 3))[1:] for values in (seen * target, target, seen + target)
-    )
+    overlap, truth, sizes = (total(values, axis=(0, 1, 2, 3))[1:] for values in (seen * target, target, seen + target))
     dice = (2 * overlap + 1) / (sizes + 1)
     present = tf.cast(truth > 0, tf.float32)
     return cross_entropy + 1 - tf.math.divide_no_nan(tf.reduce_sum(dice * present), tf.reduce_sum(present))

@@ -14,8 +14,8 @@ from tf_msgan.models.fusion import fuse
 from tf_msgan.models.noise import build_latent_encoder, build_noise_generator
 from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training import losses
-from tf_msgan.training.precision import dtype_policy
 from tf_msgan.training.metrics import TermMeans, TissueDice
+from tf_msgan.training.precision import dtype_policy
 
 # What train_step reports, in the order of a step: D's terms, then those of G1, G2 and G3; …
 TERMS = (
@@ -35,8 +35,8 @@ class MultiStageGAN(keras.Model):
     """G1 outlines the brain, G2 makes variants of images, G3 draws the tissues, D names voxels or calls them fake.
 
     `call` takes `{"image", "context"}` as in `tf_msgan.data.pipeline` and gives the fused probabilities
-    `(batch, p, p, p, K)`, float32. It, and whoever segments, uses the moving averages of G1 and G3, `coarse_average` and
-    `refine_average`.
+    `(batch, p, p, p, K)`, float32. It, and whoever segments, uses the moving averages of G1 and G3, `coarse_average`
+    and `refine_average`.
 
     Args:
         modalities: channels of an image.
@@ -93,9 +93,7 @@ class MultiStageGAN(keras.Model):
         for optimizer in optimizers:
             if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) != scaled:
                 raise ValueError(f"{self.config.training.precision}: received the optimizer {optimizer}")
-        super().compile(
-            optimizer=refine_optimizer, auto_scale_loss=False, jit_compile=self.config.training.jit_compile
-        )
+        super().compile(optimizer=refine_optimizer, auto_scale_loss=False, jit_compile=self.config.training.jit_compile)
         self.coarse_optimizer = coarse_optimizer
         self.noise_optimizer = noise_optimizer
         self.refine_optimizer = refine_optimizer
@@ -250,8 +248,8 @@ class MultiStageGAN(keras.Model):
         return norm / scale
 
     def _follow(self):
-        """Moves the averages of G1 and G3 after their weights. A young average forgets faster, so that the first, random
-        weights are soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
+        """Moves the averages of G1 and G3 after their weights. A young average forgets faster, so that the first,
+        random weights are soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
         step = tf.cast(self.steps, tf.float32)
         decay = tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step))
 

@@ -92,7 +92,7 @@ def train_run(
     if checkpoint:
         keep.restore(model, checkpoint)
     if resume:
-        print(f"resuming at epoch {keep.state.epoch + 1}", flush=True)
+        print(f"resuming: {keep.state.epoch} of {training.epochs} epochs are done", flush=True)
     if reason_to_stop(keep.state, training, max_minutes):
         return model
 
@@ -134,7 +134,9 @@ def train_run(
             ],
         )
     except tf.errors.DataLossError as error:
-        raise InputError("--cache", f"a damaged shard ({error.message})", "whole ones: --resume makes it again") from None
+        raise InputError(
+            "--cache", f"a damaged shard ({error.message})", "whole ones: --resume makes it again"
+        ) from None
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
         if strategy.cluster_resolver is None:
             raise

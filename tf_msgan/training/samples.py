@@ -45,7 +45,7 @@ def sample_slices(model: MultiStageGAN, patch) -> dict[str, np.ndarray]:
 
 
 class KeepSamples(keras.callbacks.Callback):
-    """Writes `samples/epoch-NNNN.npz`, the `sample_slices` of the first unlabelled scan, and shows them in TensorBoard."""
+    """Writes `samples/epoch-NNNN.npz`, `sample_slices` of the first unlabelled scan, and shows them in TensorBoard."""
 
     def __init__(self, run: Path, source):
         super().__init__()

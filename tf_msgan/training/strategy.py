@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_msgan.data.pipeline import Share
 from tf_msgan.errors import InputError
 
+
 def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
     """Call it before anything else of TensorFlow.
 

@@ -1,0 +1,108 @@
+"""Mixed precision: each of the four optimisers must make the step that float32 makes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_msgan.config import Augmentation
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.patch_source import HeldScans
+from tf_msgan.data.pipeline import training_stream
+from tf_msgan.training.runtime import build_model
+
+TISSUES = ("CSF", "GM", "WM")
+NAMES = ("coarse", "noise", "refine", "discriminator")
+RATE = 0.01
+
+
+@pytest.fixture(scope="module")
+def batch(tiny_cohort):
+    labelled = HeldScans([load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")])
+    unlabelled = HeldScans([load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")])
+    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
+
+
+def sgd_model(config, precision):
+    """Plain descent, so that a gradient that is too small by a factor shows: Adam would hide it."""
+    model = build_model(2, TISSUES, config.with_training(precision=precision, clip_norm=1e6))
+
+    def optimizer():
+        sgd = keras.optimizers.SGD(RATE)
+        return keras.optimizers.LossScaleOptimizer(sgd, initial_scale=2.0**12) if precision == "mixed_float16" else sgd
+
+    model.compile(**{f"{name}_optimizer": optimizer() for name in NAMES})
+    return model
+
+
+def networks(model):
+    return {
+        name: model.noise.variables + model.encoder.variables if name == "noise" else getattr(model, name).variables
+        for name in NAMES
+    }
+
+
+def values(model):
+    return {name: [v.numpy() for v in variables] for name, variables in networks(model).items()}
+
+
+def step(model, batch):
+    """What a step adds to each network's weights, as one vector, and its logs."""
+    before = values(model)
+    logs = fit(model, batch)
+    after = values(model)
+    return {
+        name: np.concatenate([(b - a).ravel() for a, b in zip(before[name], after[name], strict=True)])
+        for name in NAMES
+    }, logs
+
+
+def fit(model, batch):
+    return model.fit(tf.data.Dataset.from_tensors(batch), verbose=0, shuffle=False).history
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_step_equals_that_of_float32(tiny_config, batch, precision):
+    (expected, _), (got, logs) = (step(sgd_model(tiny_config, p), batch) for p in ("float32", precision))
+    tolerance = 0.02 if precision == "mixed_float16" else 0.15
+    for name in NAMES:
+        size = np.linalg.norm(expected[name])
+        assert size > 0
+        assert np.linalg.norm(got[name] - expected[name]) < tolerance * size, name
+    assert np.isfinite(logs["d_loss"]).all()
+
+
+def test_a_gradient_that_overflows_skips_the_step(tiny_config, batch):
+    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
+    optimizers = [optimizer for optimizer, _ in model._updates()]
+    for optimizer in optimizers:
+        optimizer.dynamic_scale.assign(2.0**120)
+    before = values(model)
+    fit(model, batch)
+    for name, after in values(model).items():
+        assert all(np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
+    for optimizer in optimizers:
+        assert float(optimizer.dynamic_scale) == 2.0**119
+        assert int(optimizer.iterations) == 0
+        # The next step, at a scale that fits, is made.
+        optimizer.dynamic_scale.assign(2.0**10)
+    logs = fit(model, batch)
+    for name, after in values(model).items():
+        assert any(not np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
+        assert all(np.isfinite(value).all() for value in after), name
+    assert np.isfinite(logs["g3_gradient"]).all()
+
+
+def test_outputs_are_float32_and_layers_are_not(tiny_config, batch):
+    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_bfloat16"))
+    assert model(batch["labelled"]).dtype == "float32"
+    for network in model.networks().values():
+        assert {output.dtype for output in network.outputs} == {"float32"}
+        assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
+        assert all(variable.dtype == "float32" for variable in network.variables)
+
+
+def test_optimisers_that_do_not_scale_are_refused(tiny_config):
+    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
+    with pytest.raises(ValueError, match="mixed_float16: received"):
+        model.compile(**{f"{name}_optimizer": keras.optimizers.SGD(0.1) for name in NAMES})
