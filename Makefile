@@ -1,5 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
+# Most of a test's time goes to one thread that traces graphs.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test test-all lint
 
@@ -7,10 +9,10 @@ demo: .venv/run.stamp
 	$(BIN)/python -m tf_msgan.train --out runs/demo --overwrite
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: .venv/dev.stamp
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest $(PARALLEL) -m ""
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

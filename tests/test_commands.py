@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import ALBERT, ROOT, run_command
 
-TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress")
+TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
 SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4", "5"]}
 
 
@@ -47,8 +47,12 @@ def test_run_folder(run):
     folder, _ = run
     assert {path.name for path in folder.iterdir()} == {
         *("config.json", "model.keras", "history.csv", "tensorboard", "evaluation.json", "report.html", "figures"),
+        *("checkpoints", "samples"),
     }
-    assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "subject-4.png", "subject-5.png"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        *("curves.png", "health.png", "samples.png", "subject-4.png", "subject-5.png"),
+    }
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"epoch-0001.npz", "epoch-0002.npz"}
     assert list((folder / "tensorboard").rglob("events.out.tfevents*"))
 
 
@@ -56,7 +60,8 @@ def test_history_has_a_row_an_epoch(run):
     with open(run[0] / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds"):
+    health = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart", "d_gradient", "g2_gradient", "lr")
+    for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds", *health):
         assert all(np.isfinite(float(row[name])) for row in rows)
 
 
@@ -81,7 +86,8 @@ def test_table_is_printed(run):
 def test_report_holds_its_pictures(run):
     page = (run[0] / "report.html").read_text()
     sources = re.findall(r'src="([^"]*)"', page)
-    assert len(sources) == 3
+    # Curves, health, samples and two subjects.
+    assert len(sources) == 5
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "http" not in page
 
@@ -92,6 +98,59 @@ def test_config_repeats_the_run(run, tiny_cohort):
     assert config["data"]["root"] == str(tiny_cohort.root)
     assert config["config"]["training"]["patch"] == 16
     assert {"python", "tensorflow", "keras", "numpy"} <= set(config["versions"])
+    assert config["command"][-1] == "--deterministic" and config["config"]["training"]["seed"] == 0
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (config["git"] or {}).get("commit", "") == commit.stdout.strip()
+    assert re.fullmatch(r"[0-9a-f]{64}", config["data"]["sha256"])
+    assert set(config["data"]["subjects_sha256"]) == set("1234567")
+
+
+def test_samples_are_in_tensorboard(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run[0] / "tensorboard" / "samples"), size_guidance={"tensors": 0})
+    events.Reload()
+    names = {f"samples/{name}" for name in ("image", "variant", "other_variant", "coarse", "refined", "fused")}
+    assert set(events.Tags()["tensors"]) == names
+    assert [event.step for event in events.Tensors("samples/fused")] == [0, 1]
+
+
+def weights_digest(result):
+    return re.search(r"^weights at the end: SHA-256 ([0-9a-f]{64})$", result.stdout, re.MULTILINE)[1]
+
+
+def test_equal_seeds_give_equal_weights_from_memory_and_from_a_cache(run, tiny_folder, split_file, tmp_path):
+    # Neither role nor cache may make anything of an unlabelled subject's labels.
+    (tiny_folder / "subject-6-label.hdr").write_bytes(b"not a label map")
+    cache = tmp_path / "cache"
+    again = train(tiny_folder, split_file, tmp_path / "again", "--cache", cache)
+    assert again.returncode == 0, again.stderr
+    assert weights_digest(again) == weights_digest(run[1])
+    # Two labelled, one validation, two unlabelled; none of a test subject.
+    assert len(list(cache.glob("*.tfrecord"))) == 5
+    assert not list(cache.glob("iseg-[45]-*"))
+
+
+def test_max_minutes_stops_and_still_reports_in_place_of_an_earlier_run(run, tiny_cohort, split_file, tmp_path):
+    shutil.copytree(run[0], tmp_path / "run")
+    (tmp_path / "run" / "figures" / "stale.png").write_bytes(b"")
+    options = ("--max-minutes", "0.01", "--schedule", "poly", "--overwrite")
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", *options)
+    assert result.returncode == 0, result.stderr
+    assert "stopping: " in result.stdout and "go beyond 0.01" in result.stdout
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 2
+    assert (tmp_path / "run" / "report.html").exists()
+    assert not (tmp_path / "run" / "figures" / "stale.png").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tiny_cohort, split_file, tmp_path):
+    """One line that names the term; the checkpoint before stands."""
+    options = ("--epochs", 4, "--warmup-steps", 1, "--lr", "1e30")
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", *options)
+    assert_one_line_error(result, tmp_path / "run", "finite loss")
+    assert re.search(r"epoch \d, step \d: found [dg]\d?_[a-z]+ = (nan|inf|-inf);", result.stderr)
+    done = len(list((tmp_path / "run").glob("checkpoints/epoch-*.npz")))
+    assert ("checkpoint of epoch" in result.stderr) == (done > 0)
 
 
 def test_evaluate_repeats_the_evaluation(run):
@@ -123,26 +182,21 @@ def test_evaluate_without_a_run(tmp_path):
 def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tiny_split):
     """Training ends well with the test subjects' voxels gone, and its weights are those of a run that has them."""
     from tf_msgan.data.layouts import read_cohort
+    from tf_msgan.progress import Progress
     from tf_msgan.training.run import load_model, load_training_scans, train_run
 
     models = []
     for folder in ("with", "without"):
         (tmp_path / folder).mkdir()
         cohort = read_cohort(tiny_folder, "iseg")
-        scans = load_training_scans(cohort, tiny_split)
-        train_run(tmp_path / folder, scans, cohort.modalities, cohort.labels.tissues, tiny_config, bars=False)
+        scans = load_training_scans(cohort, tiny_split, None, Progress(False))
+        train_run(tmp_path / folder, scans, cohort.modalities, cohort.labels.tissues, tiny_config)
         models.append(load_model(tmp_path / folder))
         for id in tiny_split.test:
             for path in tiny_folder.glob(f"subject-{id}-*.img"):
                 path.write_bytes(b"")
     for one, other in zip(models[0].variables, models[1].variables, strict=True):
         assert np.allclose(one, other, atol=1e-6), one.path
-
-
-def test_labels_of_unlabelled_subjects_are_not_read(tiny_folder, split_file, tmp_path):
-    (tiny_folder / "subject-6-label.hdr").write_bytes(b"not a label map")
-    result = train(tiny_folder, split_file, tmp_path / "run")
-    assert result.returncode == 0, result.stderr
 
 
 def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp_path):
@@ -201,14 +255,6 @@ def test_folder_in_use_is_kept(tiny_cohort, split_file, tmp_path):
     assert_one_line_error(train(tiny_cohort.root, split_file, tmp_path), tmp_path, "--overwrite")
     assert_one_line_error(train(tiny_cohort.root, split_file, tmp_path, "--overwrite"), tmp_path, "no config.json")
     assert (tmp_path / "mine.txt").exists()
-
-
-def test_overwrite_replaces_an_earlier_run(run, tiny_cohort, split_file, tmp_path):
-    shutil.copytree(run[0], tmp_path / "run")
-    (tmp_path / "run" / "figures" / "stale.png").write_bytes(b"")
-    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--overwrite")
-    assert result.returncode == 0, result.stderr
-    assert not (tmp_path / "run" / "figures" / "stale.png").exists()
 
 
 def test_help_is_quick_to_import():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_msgan.config import Augmentation, LossConfig
+from tf_msgan.config import Augmentation
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
@@ -39,19 +39,15 @@ def weights(model):
     }
 
 
-def test_a_step_changes_every_variable_of_every_network(tiny_config, batch):
+def test_two_steps_change_every_variable_and_report_every_term(tiny_config, batch):
     model = build_model(2, TISSUES, tiny_config)
     before = weights(model)
     # Two steps: the first has coarse and refined maps of random networks, the second has slots.
-    train(model, batch, steps=2)
+    logs = train(model, batch, steps=2)
     for name, value in weights(model).items():
         assert not np.array_equal(value, before[name]), name
         assert np.isfinite(value).all(), name
 
-
-def test_a_step_reports_every_term(tiny_config, batch):
-    model = build_model(2, TISSUES, tiny_config)
-    logs = train(model, batch, steps=2)
     assert set(logs) == {*TERMS, *HEALTH, *NORMS, "dice", *(f"dice_{tissue}" for tissue in TISSUES)}
     assert all(0 < logs[name][0] < 1 for name in HEALTH[:3])
     assert all(logs[name][0] > 0 for name in ("variants_apart", *NORMS))
@@ -62,16 +58,6 @@ def test_a_step_reports_every_term(tiny_config, batch):
     assert logs["g3_loss"][0] == pytest.approx(
         logs["g3_labelled"][0] + weight.prediction * logs["g3_opinion"][0], rel=1e-4
     )
-
-
-def test_equal_seeds_give_equal_steps(tiny_config, batch):
-    results = []
-    for _ in range(2):
-        model = build_model(2, TISSUES, tiny_config)
-        train(model, batch)
-        results.append(weights(model))
-    for name, value in results[0].items():
-        assert np.allclose(value, results[1][name], atol=1e-6), name
 
 
 def test_each_network_learns_from_its_own_loss(tiny_config, batch):
@@ -90,13 +76,12 @@ def test_each_network_learns_from_its_own_loss(tiny_config, batch):
         assert moved == ({"noise", "encoder"} if moving == "noise" else {moving})
 
 
-def test_prediction_term_ramps_up(tiny_config, batch):
-    config = dataclasses.replace(tiny_config, loss=LossConfig(prediction_ramp_steps=2))
-    model = build_model(2, TISSUES, config)
+def test_prediction_term_ramps_up(tiny_config):
+    model = build_model(2, TISSUES, tiny_config)
     ramp = []
-    for _ in range(4):
+    for step in range(4):
+        model.steps.assign(step)
         ramp.append(float(model._ramp(2)))
-        train(model, batch)
     assert ramp == [0.5, 1, 1, 1]
 
 

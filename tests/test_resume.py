@@ -1,0 +1,144 @@
+"""SIGKILL at random moments, and --resume: the run must end as if nothing had happened."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_command
+
+from tf_msgan.data.layouts import read_cohort
+
+SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4"]}
+
+
+def arguments(cohort, folder, epochs):
+    (folder / "split.json").write_text(json.dumps(SPLIT))
+    return (
+        *("--data", cohort.root, "--split", folder / "split.json", "--deterministic", "--no-progress"),
+        *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--warmup-steps", 2),
+    )
+
+
+def start(arguments, log):
+    command = [sys.executable, "-m", "tf_msgan.train", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=open(log, "a"), stderr=subprocess.STDOUT)
+
+
+def kill_and_resume(command, run, log, kills, seed):
+    """Trains with `kills` kills between. Returns how many epochs were done at each."""
+    draw = random.Random(seed)
+    progress = []
+    while len(progress) < kills:
+        # A kill before there is a config.json leaves nothing to resume.
+        begun = (run / "config.json").exists()
+        process = start((*command, "--resume") if begun else (*command, "--overwrite"), log)
+        offset = log.stat().st_size
+        while "memory  " not in log.read_text()[offset:]:
+            assert process.poll() is None, log.read_text()[offset:]
+            time.sleep(0.1)
+        # From here on the time goes to reading scans, building, tracing, steps, validation and writing.
+        time.sleep(draw.uniform(4, 32))
+        assert process.poll() is None, "ended before it was killed: the test needs more epochs"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done = [path.stem for path in run.glob("checkpoints/epoch-*.npz")]
+        progress.append(max((int(name[6:]) for name in done), default=0))
+    return progress
+
+
+def contents(run):
+    newest = sorted((run / "checkpoints").glob("epoch-*.npz"))[-1]
+    with np.load(newest) as file:
+        arrays = {name: file[name] for name in file.files}
+    state = json.loads(arrays.pop("state").tobytes())
+    for row in state["history"]:
+        del row["seconds"]
+    return arrays, state
+
+
+def assert_same_end(run, reference):
+    (arrays, state), (expected, expected_state) = contents(run), contents(reference)
+    assert state == expected_state
+    assert set(arrays) == set(expected)
+    assert any("optimizer" in name for name in arrays) and any("average" in name for name in arrays)
+    for name, value in expected.items():
+        assert np.array_equal(arrays[name], value), name
+    assert (run / "evaluation.json").read_text() == (reference / "evaluation.json").read_text()
+
+    def rows(folder):
+        lines = (folder / "history.csv").read_text().splitlines()
+        assert lines[0].endswith(",seconds")
+        return [line.rpartition(",")[0] for line in lines]
+
+    assert rows(run) == rows(reference)
+
+
+def check(cohort, folder, kills, epochs, seed):
+    command = arguments(cohort, folder, epochs)
+    reference = run_command("tf_msgan.train", *command, "--out", folder / "whole")
+    assert reference.returncode == 0, reference.stderr
+    run, log = folder / "killed", folder / "log.txt"
+    log.write_text("")
+    progress = kill_and_resume((*command, "--out", run), run, log, kills, seed)
+    print("epochs done at each kill:", progress)
+    assert progress[-1] > 0, "no kill came after an epoch"
+    last = run_command("tf_msgan.train", "--resume", "--out", run, "--no-progress")
+    assert last.returncode == 0, last.stderr
+    assert f"resuming: {progress[-1]} of {epochs} epochs are done" in last.stdout
+    assert_same_end(run, folder / "whole")
+    return run
+
+
+def one_line_error(*options):
+    result = run_command("tf_msgan.train", "--resume", *options)
+    assert result.returncode == 2, result.stdout
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    return result.stderr
+
+
+def test_four_kills(tiny_folder, tmp_path):
+    run = check(read_cohort(tiny_folder, "iseg"), tmp_path, kills=4, epochs=60, seed=1)
+
+    # What is not gone on with.
+    out = ("--out", run)
+    for options, words in (
+        ((), ("--out", "nothing")),
+        (("--out", tmp_path / "none"), ("config.json", "no such file")),
+        ((*out, "--overwrite"), ("--resume", "--overwrite")),
+        ((*out, "--lr", "0.5"), ("--lr", "0.5", "0.001")),
+        ((*out, "--preset", "paper"), ("--preset", "paper")),
+        ((*out, "--layout", "albert"), ("--layout", "albert", "iseg")),
+    ):
+        error = one_line_error(*options)
+        assert all(word in error for word in words), error
+
+    # The newest checkpoint is damaged: it is said, and the older one serves. The command may be repeated as it was.
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    command = arguments(read_cohort(tiny_folder, "iseg"), tmp_path, 60)
+    result = run_command("tf_msgan.train", *command, *out, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert "epoch-0060.npz is damaged" in result.stdout and "resuming: 59 of 60" in result.stdout
+    assert_same_end(run, tmp_path / "whole")
+
+    # All of them are, and then the data too.
+    for path in (run / "checkpoints").iterdir():
+        path.write_bytes(b"no checkpoint")
+    assert "no checkpoint that can be read" in one_line_error(*out)
+    path = tiny_folder / "subject-6-T1.img"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "other files for subject 6" in one_line_error(*out)
+
+
+@pytest.mark.slow
+def test_twenty_kills(tiny_cohort, tmp_path):
+    check(tiny_cohort, tmp_path, kills=20, epochs=300, seed=2)

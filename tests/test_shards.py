@@ -1,0 +1,86 @@
+"""Scans in TFRecord shards, made of real files."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_msgan.config import Augmentation
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.patch_source import HeldScans, crop_scan
+from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.shards import shard_scans
+from tf_msgan.errors import InputError
+
+
+def sources(cohort, cache):
+    held = [
+        HeldScans([load_scan(cohort, id, with_labels) for id in ids])
+        for ids, with_labels in ((("1", "2"), True), (("6", "7"), False))
+    ]
+    sharded = [shard_scans(cache, cohort, ("1", "2"), True), shard_scans(cache, cohort, ("6", "7"), False)]
+    return held, sharded
+
+
+def test_same_patches_as_in_memory(tiny_cohort, tmp_path):
+    def batches(labelled, unlabelled):
+        stream = training_stream(labelled, unlabelled, 16, 2, 0.7, Augmentation(), seed=3)
+        return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(4)]
+
+    held, sharded = sources(tiny_cohort, tmp_path)
+    for one, other in zip(batches(*held), batches(*sharded), strict=True):
+        for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
+            assert np.array_equal(a, b)
+    for one, other in zip(validation_stream(held[0], 16, 3), validation_stream(sharded[0], 16, 3), strict=True):
+        assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_shard_gives_back_the_scan(tiny_cohort, tmp_path):
+    source = shard_scans(tmp_path, tiny_cohort, ("2",), True)
+    cropped, got = crop_scan(load_scan(tiny_cohort, "2", True)), source(tf.constant(0))
+    assert source.shapes == [cropped.volume.shape[:3]]
+    for expected, value in zip(cropped, got, strict=True):
+        assert np.array_equal(expected, value)
+    assert shard_scans(tmp_path, tiny_cohort, ("6",), False)(tf.constant(0)).labels is None
+
+
+def test_conversion_goes_on_where_it_stopped(tiny_cohort, tmp_path):
+    shard_scans(tmp_path, tiny_cohort, ("1",), True)
+    (first,) = tmp_path.iterdir()
+    made = first.stat().st_mtime_ns
+    shard_scans(tmp_path, tiny_cohort, ("1", "2"), True)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert first.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "empty"])
+def test_a_damaged_shard_is_made_again(tiny_cohort, tmp_path, harm):
+    shard_scans(tmp_path, tiny_cohort, ("1",), True)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    broken = bytearray(whole)
+    broken[len(whole) // 2] ^= 1
+    path.write_bytes({"flip": bytes(broken), "cut": whole[:-7], "empty": b""}[harm])
+    said = []
+    shard_scans(tmp_path, tiny_cohort, ("1",), True, say=said.append)
+    assert said == [f"{path} is damaged: making it again"]
+    assert path.read_bytes() == whole
+
+
+def test_changed_scans_make_new_shards(tiny_folder, tmp_path):
+    cohort = read_cohort(tiny_folder, "iseg")
+    shard_scans(tmp_path / "cache", cohort, ("1",), True)
+    path = tiny_folder / "subject-1-T2.img"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    shard_scans(tmp_path / "cache", cohort, ("1",), True)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_wrong_scan_leaves_no_shard(tiny_folder, tmp_path):
+    path = tiny_folder / "subject-1-T2.img"
+    path.write_bytes(path.read_bytes()[:99])
+    with pytest.raises(InputError, match="truncated"):
+        shard_scans(tmp_path / "cache", read_cohort(tiny_folder, "iseg"), ("1",), True)
+    assert not (tmp_path / "cache").exists()

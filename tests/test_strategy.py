@@ -1,0 +1,177 @@
+"""Several devices, and several workers as real processes, against one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_command
+
+SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4"]}
+
+# Trains a tiny model by plain descent, over the strategy named, and writes its weights and history.
+BY_SGD = """
+import dataclasses, json, sys
+import keras, numpy as np
+sys.path[:0] = ["tests"]
+from conftest import *
+from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.patch_source import HeldScans
+from tf_msgan.training import run, runtime
+from tf_msgan.training.strategy import make_strategy
+
+folder, data, strategy, devices = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+strategy = make_strategy(strategy, devices or None)
+cohort = read_cohort(data, "iseg")
+runtime.make_optimizer = lambda training, **options: keras.optimizers.SGD(training.lr)
+config = Config(
+    network=NetworkConfig(coarse_width=4, noise_width=4, refine_width=4, discriminator_width=4, latent=4),
+    loss=LossConfig(prediction_ramp_steps=0),
+    training=TrainingConfig(epochs=2, steps_per_epoch=2, batch_size=4, patch=16, lr=0.01, deterministic=True),
+)
+labelled, unlabelled, validation = (
+    HeldScans([load_scan(cohort, id, with_labels) for id in ids])
+    for ids, with_labels in ((("1", "2"), True), (("6", "7"), False), (("3",), True))
+)
+folder.mkdir()
+scans = run.TrainingScans(labelled, unlabelled, validation)
+model = run.train_run(folder, scans, cohort.modalities, cohort.labels.tissues, config, strategy=strategy)
+np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in model.model_variables().items()})
+"""
+
+
+def history(run):
+    """The columns of numbers that do not hang on the clock."""
+    table = np.genfromtxt(run / "history.csv", delimiter=",", names=True)
+    return {name: table[name] for name in table.dtype.names if name != "seconds"}
+
+
+def test_two_logical_devices_equal_one(tiny_cohort, tmp_path):
+    """With plain descent: Adam would hide a gradient that is too large by the number of devices."""
+    for name, devices in (("one", 0), ("mirrored", 2)):
+        command = [sys.executable, "-c", textwrap.dedent(BY_SGD), tmp_path / name, tiny_cohort.root, name, devices]
+        result = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr[-3000:]
+    one, two = (np.load(tmp_path / name / "weights.npz") for name in ("one", "mirrored"))
+    for name in one.files:
+        assert np.abs(one[name].astype(float) - two[name]).max() <= 1e-6, name
+    first, second = history(tmp_path / "one"), history(tmp_path / "mirrored")
+    for name, values in first.items():
+        assert second[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Workers:
+    """Two processes of `python -m tf_msgan.train --strategy multiworker` on one run folder."""
+
+    def __init__(self, folder, arguments):
+        self.logs = [folder / f"worker-{index}.txt" for index in range(2)]
+        self.arguments = [*map(str, arguments)]
+
+    def start(self, *more):
+        cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+        self.processes = []
+        for index, log in enumerate(self.logs):
+            task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            command = [sys.executable, "-m", "tf_msgan.train", *self.arguments, "--strategy", "multiworker", *more]
+            environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+            with open(log, "w") as file:
+                self.processes.append(
+                    subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
+                )
+
+    def wait(self):
+        return [process.wait(timeout=300) for process in self.processes]
+
+    def digests(self):
+        lines = [line for log in self.logs for line in log.read_text().splitlines() if "SHA-256" in line]
+        assert len(lines) == 2, [log.read_text()[-2000:] for log in self.logs]
+        return [line.split()[-1] for line in lines]
+
+
+def arguments(cohort, folder, epochs):
+    (folder / "split.json").write_text(json.dumps(SPLIT))
+    return (
+        *("--data", cohort.root, "--split", folder / "split.json", "--deterministic", "--no-progress"),
+        *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", 2, "--patch", 16),
+    )
+
+
+def newest(run):
+    return np.load(sorted((run / "checkpoints").glob("epoch-*.npz"))[-1])
+
+
+def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
+    options = arguments(tiny_cohort, tmp_path, 2)
+    workers = Workers(tmp_path, (*options, "--out", tmp_path / "two"))
+    workers.start()
+    assert workers.wait() == [0, 0], [log.read_text()[-2000:] for log in workers.logs]
+    first, second = workers.digests()
+    assert first == second
+    assert (tmp_path / "two" / "report.html").exists()
+
+    result = run_command("tf_msgan.train", *options, "--out", tmp_path / "one")
+    assert result.returncode == 0, result.stderr
+    one, two = newest(tmp_path / "one"), newest(tmp_path / "two")
+    for name in one.files:
+        if name != "state" and "optimizer" not in name:
+            assert np.abs(one[name].astype(float) - two[name]).max() <= 1e-6, name
+    for name, values in history(tmp_path / "one").items():
+        assert history(tmp_path / "two")[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_the_others_and_all_resume(tiny_cohort, tmp_path):
+    options = arguments(tiny_cohort, tmp_path, 12)
+    whole = Workers(tmp_path, (*options, "--out", tmp_path / "whole"))
+    whole.start()
+    assert whole.wait() == [0, 0]
+    expected = whole.digests()
+
+    workers = Workers(tmp_path, (*options, "--out", tmp_path / "killed"))
+    workers.start()
+    while not (tmp_path / "killed" / "checkpoints" / "epoch-0003.npz").exists():
+        assert workers.processes[0].poll() is None
+        time.sleep(0.1)
+    workers.processes[1].send_signal(signal.SIGKILL)
+    assert workers.wait() == [2, -signal.SIGKILL]
+    assert "a worker that is gone" in workers.logs[0].read_text().splitlines()[-1]
+
+    workers.start("--resume")
+    assert workers.wait() == [0, 0], [log.read_text()[-2000:] for log in workers.logs]
+    assert workers.digests() == expected
+
+
+def test_wrong_options(tmp_path, tiny_cohort):
+    def refused(*options, words, **environment):
+        result = run_command(
+            *("tf_msgan.train", "--data", tiny_cohort.root, "--out", tmp_path / "run", *options),
+            env={**os.environ, **environment},
+        )
+        assert result.returncode == 2, result.stdout
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        assert all(word in result.stderr for word in words), result.stderr
+
+    refused("--devices", 2, words=["--devices", "mirrored"])
+    refused("--strategy", "multiworker", words=["TF_CONFIG", "nothing"], TF_CONFIG="nothing")
+    refused("--strategy", "multiworker", "--max-minutes", 3, words=["--max-minutes"])
+    (tmp_path / "split.json").write_text(json.dumps(SPLIT))
+    refused(
+        *("--split", tmp_path / "split.json", "--strategy", "mirrored", "--devices", 3, "--batch-size", 4),
+        words=["--batch-size", "4", "3 devices"],
+    )
