@@ -24,7 +24,7 @@ from tf_msgan.data.splits import read_split
 from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training.losses import segmentation_loss
 from tf_msgan.training.metrics import TissueDice
-from tf_msgan.training.runtime import make_optimizer
+from tf_msgan.training.schedule import make_schedule
 
 
 def represent(image, choice):
@@ -42,7 +42,9 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
     classes = len(cohort.labels.tissues) + 1
     channels = len(cohort.modalities) + (choice == "mask")
     network = build_refine_generator(channels, classes)
-    optimizer = make_optimizer(training)
+    optimizer = keras.optimizers.AdamW(
+        make_schedule(training), weight_decay=training.weight_decay, global_clipnorm=training.clip_norm
+    )
     optimizer.build(network.trainable_variables)
 
     @tf.function

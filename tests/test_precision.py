@@ -78,7 +78,7 @@ def test_step_equals_that_of_float32(tiny_config, batch, float32_step, precision
 
 def test_a_gradient_that_overflows_skips_the_step(tiny_config, batch):
     model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
-    optimizers = [optimizer for optimizer, _ in model._updates()]
+    optimizers = [optimizer for optimizer, _ in model._updates().values()]
     for optimizer in optimizers:
         optimizer.dynamic_scale.assign(2.0**120)
     before = values(model)

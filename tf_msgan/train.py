@@ -155,13 +155,13 @@ def main(argv=None):
     if is_chief(strategy) and not options.resume:
         make_run_folder(run)
         write_run_config(run, cohort, split, config, sys.argv[1:] if argv is None else argv)
-    model = train_run(
+    digest = train_run(
         *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
         resume=options.resume,
         max_minutes=options.max_minutes,
         strategy=strategy,
-    )
-    print(f"weights at the end: SHA-256 {model.digest()}", flush=True)
+    ).digest()
+    print(f"weights at the end: SHA-256 {digest}", flush=True)
     if is_chief(strategy):
         print(evaluate_and_report(run, cohort, split, progress))
 

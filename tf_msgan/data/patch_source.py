@@ -3,6 +3,7 @@
 A source is called in a tf.data graph with the number of a scan, and gives it as a `CroppedScan` of tensors.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -35,19 +36,18 @@ def crop_scan(scan: Scan) -> CroppedScan:
 
 
 class HeldScans:
-    """Scans in memory.
+    """Scans in memory; an iterable that reads them one by one is never held whole.
 
     Attributes:
         shapes: `(i, j, k)` of each cropped scan.
         modalities: how many.
     """
 
-    def __init__(self, scans: list[Scan]):
-        cropped = [crop_scan(scan) for scan in scans]
-        self.shapes = [scan.volume.shape[:3] for scan in cropped]
-        self.modalities = scans[0].image.shape[-1]
-        self._has_labels = cropped[0].labels is not None
-        self._tensors = [[tf.constant(array) for array in scan if array is not None] for scan in cropped]
+    def __init__(self, scans: Iterable[Scan]):
+        self._tensors = [[tf.constant(array) for array in crop_scan(scan) if array is not None] for scan in scans]
+        self.shapes = [tuple(volume.shape[:3]) for volume, *_ in self._tensors]
+        self.modalities = self._tensors[0][0].shape[-1] - 1
+        self._has_labels = len(self._tensors[0]) == len(CroppedScan._fields)
 
     def __call__(self, number) -> CroppedScan:
         volume, *labels, foreground = tf.switch_case(number, [lambda t=tensors: t for tensors in self._tensors])

@@ -79,8 +79,11 @@ class MultiStageGAN(keras.Model):
     def _averages(self):
         return [(self.coarse, self.coarse_average), (self.refine, self.refine_average)]
 
-    def compile(self, coarse_optimizer, noise_optimizer, refine_optimizer, discriminator_optimizer):
+    def compile(self, coarse_optimizer, noise_optimizer, refine_optimizer, discriminator_optimizer, schedule=None):
         """Takes one optimiser for each of G1, G2 with its encoder, G3 and D, and builds each.
+
+        `schedule`, a function of the number of steps done, gives the learning rate of all of them. An optimiser that
+        has it itself would work it out anew for every variable.
 
         Under mixed_float16 each must be a `LossScaleOptimizer`: Keras wraps none but `optimizer` by itself, and a
         gradient that was not scaled would be divided by the scale all the same.
@@ -98,16 +101,18 @@ class MultiStageGAN(keras.Model):
         self.noise_optimizer = noise_optimizer
         self.refine_optimizer = refine_optimizer
         self.discriminator_optimizer = discriminator_optimizer
-        for optimizer, variables in self._updates():
+        self.schedule = schedule
+        for optimizer, variables in self._updates().values():
             optimizer.build(variables)
 
     def _updates(self):
-        return [
-            (self.coarse_optimizer, self.coarse.trainable_variables),
-            (self.noise_optimizer, self.noise.trainable_variables + self.encoder.trainable_variables),
-            (self.refine_optimizer, self.refine.trainable_variables),
-            (self.discriminator_optimizer, self.discriminator.trainable_variables),
-        ]
+        """Each optimiser with what it moves."""
+        return {
+            "coarse": (self.coarse_optimizer, self.coarse.trainable_variables),
+            "noise": (self.noise_optimizer, self.noise.trainable_variables + self.encoder.trainable_variables),
+            "refine": (self.refine_optimizer, self.refine.trainable_variables),
+            "discriminator": (self.discriminator_optimizer, self.discriminator.trainable_variables),
+        }
 
     def model_variables(self) -> dict[str, keras.Variable]:
         """All that a saved model holds, by names that do not depend on what else the process has built."""
@@ -128,10 +133,9 @@ class MultiStageGAN(keras.Model):
 
     def optimizer_variables(self) -> dict[str, keras.Variable]:
         """What a step changes beside `model_variables`: slots, iterations and loss scales, by name."""
-        names = ("coarse", "noise", "refine", "discriminator")
         return {
             f"{name}_optimizer/{n}": variable
-            for name, (optimizer, _) in zip(names, self._updates(), strict=True)
+            for name, (optimizer, _) in self._updates().items()
             for n, variable in enumerate(optimizer.variables)
         }
 
@@ -160,30 +164,25 @@ class MultiStageGAN(keras.Model):
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
         gan = losses.GAN_LOSSES[weight.gan]
+        self._set_learning_rate()
         seeds, blobs = self._seeds(4), (*(n // 8 for n in x.shape[1:4]), 1)
         z, other_z = (self._normal(count_u, (self.config.network.latent,), seed) for seed in seeds[:2])
         noise = tf.concat([self._normal(count, blobs, seeds[2]), self._normal(count_u, blobs, seeds[3])], 0)
 
+        # The game: stage 2 makes variants; D sees labelled, unlabelled and generated patches.
         with tf.GradientTape(persistent=True) as tape:
-            # Stage 2 makes variants; D sees labelled, unlabelled and generated patches.
             variants = self.noise([tf.concat([xu, xu], 0), tf.concat([z, other_z], 0)], training=True)
             variant, other_variant = variants[:count_u], variants[count_u:]
             logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
             logits_x, logits_u = logits[:count], logits[count:]
             logits_fake, features_fake = self.discriminator(variant, training=True)
 
-            # Stage 1 outlines the brain in both, stage 3 draws the tissues inside outlines made worse.
-            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
-            outline = middle(self.coarse(context, training=True))
-            guide = tf.stop_gradient(upsample(self.perturb(outline, noise), 2)[..., 1:])
-            refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
-
             # Eq. 9: D.
             real_term, fake_term = gan.discriminator(logits_u, logits_fake)
             labelled_term = losses.labelled_loss(logits_x, y)
             d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * fake_term
 
-            # Eq. 14: G2, then G1 and G3, which learn from the labels too.
+            # Eq. 14: G2.
             mean, log_variance = self.encoder(variant, training=True)
             recovery = losses.latent_recovery_loss(z, mean, log_variance)
             matching = losses.feature_matching_loss(features[count:], features_fake)
@@ -196,7 +195,19 @@ class MultiStageGAN(keras.Model):
                 + weight.latent_recovery * recovery
                 + weight.diversity * diversity
             )
+            d_objective, g2_objective = self._objective("discriminator", d_loss), self._objective("noise", g2_loss)
+        d_norm = self._descend("discriminator", tape, d_objective)
+        g2_norm = self._descend("noise", tape, g2_objective)
 
+        # The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. It waits
+        # for the game, whose memory is free again then.
+        with tf.control_dependencies([d_norm, g2_norm]), tf.GradientTape(persistent=True) as tape:
+            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
+            outline = middle(self.coarse(context, training=True))
+            guide = tf.stop_gradient(upsample(self.perturb(outline, noise), 2)[..., 1:])
+            refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
+
+            # Eq. 14: G1 and G3, which learn from the labels too.
             prediction_weight = weight.prediction * self._ramp(weight.prediction_ramp_steps)
             outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
             outline_term = losses.outline_loss(outline[:count], y)
@@ -205,20 +216,13 @@ class MultiStageGAN(keras.Model):
             refined_opinion = losses.prediction_loss(logits_u, refined[count:])
             segmentation = losses.segmentation_loss(refined[:count], y)
             g3_loss = segmentation + prediction_weight * refined_opinion
-
-            objectives = [
-                optimizer.scale_loss(loss / self.distribute_strategy.num_replicas_in_sync)
-                for (optimizer, _), loss in zip(self._updates(), (g1_loss, g2_loss, g3_loss, d_loss), strict=True)
-            ]
-
-        norms = [
-            self._descend(optimizer, tape.gradient(objective, variables), variables)
-            for (optimizer, variables), objective in zip(self._updates(), objectives, strict=True)
-        ]
+            g1_objective, g3_objective = self._objective("coarse", g1_loss), self._objective("refine", g3_loss)
+        g1_norm = self._descend("coarse", tape, g1_objective)
+        g3_norm = self._descend("refine", tape, g3_objective)
         self._follow()
         self.steps.assign_add(1)
 
-        self.norms.update_state(norms)
+        self.norms.update_state([g1_norm, g2_norm, g3_norm, d_norm])
         self.dice.update_state(y, refined[:count])
         self.terms.update_state(
             [
@@ -236,11 +240,23 @@ class MultiStageGAN(keras.Model):
         self.dice.update_state(data["labels"], self(data, training=False))
         return self._reported(self.dice)
 
-    def _descend(self, optimizer, gradients, variables):
+    def _set_learning_rate(self):
+        if self.schedule is not None:
+            rate = self.schedule(self.steps)
+            for optimizer, _ in self._updates().values():
+                optimizer.learning_rate.assign(rate)
+
+    def _objective(self, name, loss):
+        """What a replica differentiates for the optimiser `name`: the replicas' gradients add up to that of `loss`."""
+        optimizer, _ = self._updates()[name]
+        return optimizer.scale_loss(loss / self.distribute_strategy.num_replicas_in_sync)
+
+    def _descend(self, name, tape, objective):
         """One update by the gradient of the whole batch, no longer than `clip_norm`. Returns its norm."""
+        optimizer, variables = self._updates()[name]
         replica = tf.distribute.get_replica_context()
         # An optimiser clips before it sums over the replicas, so both are done here.
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, tape.gradient(objective, variables))
         scale = optimizer.scale_loss(1.0)
         clipped, norm = tf.clip_by_global_norm(gradients, self.config.training.clip_norm * scale)
         shares = [gradient / replica.num_replicas_in_sync for gradient in clipped]

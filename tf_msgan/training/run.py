@@ -45,7 +45,7 @@ def load_training_scans(cohort: Cohort, split: Split, cache: Path | None, progre
 
     def load(role, ids, with_labels):
         if cache is None:
-            return HeldScans([load_scan(cohort, id, with_labels) for id in ids])
+            return HeldScans(load_scan(cohort, id, with_labels) for id in ids)
         return shard_scans(cache, cohort, ids, with_labels, progress.task(f"caching {role} scans"))
 
     return TrainingScans(

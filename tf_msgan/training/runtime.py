@@ -10,11 +10,11 @@ from tf_msgan.training.schedule import make_schedule
 
 
 def make_optimizer(training: TrainingConfig, beta_1: float = 0.9) -> optimizers.Optimizer:
-    """AdamW with the run's schedule; loss-scaled under mixed_float16. The model clips the gradients.
+    """AdamW; loss-scaled under mixed_float16. The model clips the gradients and sets the learning rate.
 
     Without normalisation the networks need warm-up, decay and clipping (docs/decisions.md).
     """
-    adam = optimizers.AdamW(make_schedule(training), weight_decay=training.weight_decay, beta_1=beta_1)
+    adam = optimizers.AdamW(training.lr, weight_decay=training.weight_decay, beta_1=beta_1)
     return optimizers.LossScaleOptimizer(adam) if training.precision == "mixed_float16" else adam
 
 
@@ -30,5 +30,6 @@ def build_model(modalities: int, tissues, config: Config) -> MultiStageGAN:
         noise_optimizer=make_optimizer(training, beta_1=0.5),
         refine_optimizer=make_optimizer(training),
         discriminator_optimizer=make_optimizer(training),
+        schedule=make_schedule(training),
     )
     return model
