@@ -158,9 +158,12 @@ def test_a_killed_worker_ends_the_others_and_all_resume(tiny_cohort, tmp_path):
 
 
 def test_wrong_options(tmp_path, tiny_cohort):
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps(SPLIT))
+
     def refused(*options, words, **environment):
         result = run_command(
-            *("tf_msgan.train", "--data", tiny_cohort.root, "--out", tmp_path / "run", *options),
+            *("tf_msgan.train", "--data", tiny_cohort.root, "--split", split, "--out", tmp_path / "run", *options),
             env={**os.environ, **environment},
         )
         assert result.returncode == 2, result.stdout
@@ -170,8 +173,4 @@ def test_wrong_options(tmp_path, tiny_cohort):
     refused("--devices", 2, words=["--devices", "mirrored"])
     refused("--strategy", "multiworker", words=["TF_CONFIG", "nothing"], TF_CONFIG="nothing")
     refused("--strategy", "multiworker", "--max-minutes", 3, words=["--max-minutes"])
-    (tmp_path / "split.json").write_text(json.dumps(SPLIT))
-    refused(
-        *("--split", tmp_path / "split.json", "--strategy", "mirrored", "--devices", 3, "--batch-size", 4),
-        words=["--batch-size", "4", "3 devices"],
-    )
+    refused("--strategy", "mirrored", "--devices", 3, "--batch-size", 4, words=["--batch-size", "4", "3 devices"])

@@ -25,7 +25,7 @@ class EpochFacts(keras.callbacks.Callback):
         self.begin = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["lr"] = float(self.model.optimizer.learning_rate)
+        logs["lr"] = float(self.model.optimizer.learning_rate.numpy())
         logs["seconds"] = time.monotonic() - self.begin
 
 
