@@ -110,7 +110,7 @@ def one_line_error(*options):
 
 
 def test_four_kills(tiny_folder, tmp_path):
-    run = check(read_cohort(tiny_folder, "iseg"), tmp_path, kills=4, epochs=40, seed=1)
+    run = check(read_cohort(tiny_folder, "iseg"), tmp_path, kills=4, epochs=24, seed=1)
 
     # What is not gone on with.
     out = ("--out", run)
@@ -130,10 +130,10 @@ def test_four_kills(tiny_folder, tmp_path):
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
-    command = arguments(read_cohort(tiny_folder, "iseg"), tmp_path, 40)
+    command = arguments(read_cohort(tiny_folder, "iseg"), tmp_path, 24)
     result = run_command("tf_msgan.train", *command, *out, "--resume")
     assert result.returncode == 0, result.stderr
-    assert "epoch-0040.npz is damaged" in result.stdout and "resuming: 39 of 40" in result.stdout
+    assert "epoch-0024.npz is damaged" in result.stdout and "resuming: 23 of 24" in result.stdout
     assert_same_end(run, tmp_path / "whole")
 
     # All of them are, and then the data too.
@@ -149,4 +149,4 @@ def test_four_kills(tiny_folder, tmp_path):
 
 @pytest.mark.slow
 def test_twenty_kills(tiny_cohort, tmp_path):
-    check(tiny_cohort, tmp_path, kills=20, epochs=200, seed=2)
+    check(tiny_cohort, tmp_path, kills=20, epochs=140, seed=2)
