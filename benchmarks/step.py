@@ -35,7 +35,7 @@ from tf_msgan.training.runtime import build_model, make_optimizer
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.step", description=__doc__)
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "mixed_bfloat16"])
     parser.add_argument("--batch-size", type=int, default=4, help="labelled patches, and as many unlabelled")
     parser.add_argument("--patch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=10)
