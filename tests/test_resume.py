@@ -51,7 +51,7 @@ def kill_and_resume(command, run, log, kills, seed):
         while epochs_done(run) < before + epochs:
             assert process.poll() is None, log.read_text()[-2000:]
             time.sleep(0.01)
-        time.sleep(draw.uniform(1, 20) if epochs == 0 else draw.uniform(0, 1.5))
+        time.sleep(draw.uniform(1, 15) if epochs == 0 else draw.uniform(0, 1.5))
         assert process.poll() is None, "ended before it was killed"
         process.send_signal(signal.SIGKILL)
         process.wait()
