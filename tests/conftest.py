@@ -1,5 +1,6 @@
 """Tiny cohorts on disk, and tiny configs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from tf_msgan.config import Config, LossConfig, NetworkConfig, TrainingConfig
+from tf_msgan.config import Augmentation, Config, LossConfig, NetworkConfig, TrainingConfig
+from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import write_analyze
@@ -25,6 +27,39 @@ def run_command(module, *arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, **options
     )
+
+
+def assert_one_line_error(result, *words):
+    """A command ended as it must on bad input: status 2, and one line on standard error that has all `words`."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    for word in words:
+        assert str(word) in result.stderr
+
+
+def flip_bit(path, at=None):
+    """Damages a file by one bit, in its middle or in byte `at`."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if at is None else at] ^= 0x10
+    path.write_bytes(content)
+
+
+def repeatable_run(data, folder, epochs, batch_size):
+    """Options of a tiny run over `data` whose weights can be compared bit by bit; its split goes into `folder`."""
+    split = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4"]}
+    (folder / "split.json").write_text(json.dumps(split))
+    return (
+        *("--data", data, "--split", folder / "split.json", "--deterministic", "--no-progress"),
+        *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", batch_size, "--patch", 16),
+    )
+
+
+def train(model, batch, steps=1):
+    """Trains on one batch again and again. Returns the logs."""
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    return model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False).history
 
 
 def tiny_brain(seed, shape=(28, 33, 30)):
@@ -63,6 +98,17 @@ def tiny_cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     write_tiny_cohort(folder)
     return read_cohort(folder, "iseg")
+
+
+@pytest.fixture(scope="session")
+def tiny_batch(tiny_cohort):
+    """A batch of the training stream: two labelled and two unlabelled patches."""
+    from tf_msgan.data.patch_source import HeldScans
+    from tf_msgan.data.pipeline import training_stream
+
+    labelled = HeldScans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
+    unlabelled = HeldScans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
+    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
 
 
 @pytest.fixture(scope="session")

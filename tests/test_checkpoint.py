@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from conftest import flip_bit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,12 +21,6 @@ def checkpoint(epochs):
 
 def files(run):
     return sorted(path.name for path in checkpoint_folder(run).iterdir())
-
-
-def damage(path, at):
-    content = bytearray(path.read_bytes())
-    content[at] ^= 0x10
-    path.write_bytes(content)
 
 
 def test_round_trip_is_exact(tmp_path):
@@ -58,7 +53,7 @@ def test_a_damaged_one_is_known_wherever_the_damage_is(tmp_path_factory, at, cut
     if cut:
         newest.write_bytes(newest.read_bytes()[:place])
     else:
-        damage(newest, place)
+        flip_bit(newest, place)
     said = []
     read = read_checkpoint(run, said.append)
     if said:

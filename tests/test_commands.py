@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ALBERT, ROOT, run_command
+from conftest import ALBERT, ROOT, assert_one_line_error, run_command
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
 SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4", "5"]}
@@ -34,13 +34,6 @@ def run(tiny_cohort, split_file, tmp_path_factory):
 
 def train(data, split, out, *more):
     return run_command("tf_msgan.train", "--data", data, "--split", split, "--out", out, *TINY, *more)
-
-
-def assert_one_line_error(result, *words):
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    for word in words:
-        assert str(word) in result.stderr
 
 
 def test_run_folder(run):

@@ -6,28 +6,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import train
 
-from tf_msgan.config import Augmentation
 from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.pipeline import validation_stream
 from tf_msgan.evaluation.metrics import dice
 from tf_msgan.training.msgan import HEALTH, NORMS, TERMS
 from tf_msgan.training.runtime import build_model
 
 TISSUES = ("CSF", "GM", "WM")
-
-
-@pytest.fixture(scope="module")
-def batch(tiny_cohort):
-    labelled = [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
-    unlabelled = [load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")]
-    return next(iter(training_stream(HeldScans(labelled), HeldScans(unlabelled), 16, 2, 1.0, Augmentation(), seed=0)))
-
-
-def train(model, batch, steps=1):
-    data = tf.data.Dataset.from_tensors(batch).repeat()
-    return model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False).history
 
 
 def weights(model):
@@ -39,11 +27,11 @@ def weights(model):
     }
 
 
-def test_two_steps_change_every_variable_and_report_every_term(tiny_config, batch):
+def test_two_steps_change_every_variable_and_report_every_term(tiny_config, tiny_batch):
     model = build_model(2, TISSUES, tiny_config)
     before = weights(model)
     # Two steps: the first has coarse and refined maps of random networks, the second has slots.
-    logs = train(model, batch, steps=2)
+    logs = train(model, tiny_batch, steps=2)
     for name, value in weights(model).items():
         assert not np.array_equal(value, before[name]), name
         assert np.isfinite(value).all(), name
@@ -60,7 +48,7 @@ def test_two_steps_change_every_variable_and_report_every_term(tiny_config, batc
     )
 
 
-def test_each_network_learns_from_its_own_loss(tiny_config, batch):
+def test_each_network_learns_from_its_own_loss(tiny_config, tiny_batch):
     """With a learning rate of 0 everywhere else, a step moves one network alone."""
     for moving in ("coarse", "noise", "refine", "discriminator"):
         model = build_model(2, TISSUES, tiny_config)
@@ -71,7 +59,7 @@ def test_each_network_learns_from_its_own_loss(tiny_config, batch):
             }
         )
         before = weights(model)
-        train(model, batch)
+        train(model, tiny_batch)
         moved = {name for (name, number), value in weights(model).items() if np.any(value != before[name, number])}
         assert moved == ({"noise", "encoder"} if moving == "noise" else {moving})
 
@@ -98,12 +86,12 @@ def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):
     assert not np.array_equal(perturbed, other)
 
 
-def test_saved_model_gives_equal_outputs(tiny_config, batch, tmp_path):
+def test_saved_model_gives_equal_outputs(tiny_config, tiny_batch, tmp_path):
     model = build_model(2, TISSUES, tiny_config)
-    train(model, batch)
+    train(model, tiny_batch)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    inputs = batch["labelled"]
+    inputs = tiny_batch["labelled"]
     assert np.array_equal(model(inputs), loaded(inputs))
     assert loaded.config == model.config and loaded.tissues == model.tissues
     assert loaded.digest() == model.digest()
@@ -119,13 +107,13 @@ def test_digest_tells_one_bit(tiny_config):
     assert model.digest() != before
 
 
-def test_averages_follow_the_weights(tiny_config, batch):
+def test_averages_follow_the_weights(tiny_config, tiny_batch):
     """The recursion by hand: after step n the old average keeps min(decay, (1 + n) / (10 + n))."""
     model = build_model(2, TISSUES, tiny_config.with_training(ema_decay=0.15, lr=0.01))
     pairs = [(model.coarse, model.coarse_average), (model.refine, model.refine_average)]
     expected = [[v.numpy() for v in network.variables] for network, _ in pairs]
     for decay in (0.1, 0.15, 0.15):
-        train(model, batch)
+        train(model, tiny_batch)
         expected = [
             [decay * old + (1 - decay) * v.numpy() for old, v in zip(values, network.variables, strict=True)]
             for values, (network, _) in zip(expected, pairs, strict=True)
@@ -136,13 +124,13 @@ def test_averages_follow_the_weights(tiny_config, batch):
             assert not np.array_equal(variable, weight)
 
 
-def test_predictions_are_those_of_the_averages(tiny_config, batch):
+def test_predictions_are_those_of_the_averages(tiny_config, tiny_batch):
     model = build_model(2, TISSUES, tiny_config)
-    before = model(batch["labelled"]).numpy()
+    before = model(tiny_batch["labelled"]).numpy()
     for network in (model.coarse, model.refine):
         for variable in network.variables:
             variable.assign(variable * 0)
-    assert np.array_equal(model(batch["labelled"]), before)
+    assert np.array_equal(model(tiny_batch["labelled"]), before)
 
 
 def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
@@ -155,13 +143,13 @@ def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     assert one["dice"] == pytest.approx(np.mean([one[f"dice_{tissue}"] for tissue in TISSUES]), abs=1e-6)
 
 
-def test_overfits_one_patch(tiny_config, batch):
+def test_overfits_one_patch(tiny_config, tiny_batch):
     """A tiny model must learn one batch by heart."""
     network = dataclasses.replace(tiny_config.network, refine_width=8, coarse_width=8, discriminator_width=8)
     config = dataclasses.replace(tiny_config, network=network).with_training(lr=5e-3, epochs=1, steps_per_epoch=10_000)
     model = build_model(2, TISSUES, config)
-    train(model, batch, steps=150)
-    inputs = batch["labelled"]
+    train(model, tiny_batch, steps=150)
+    inputs = tiny_batch["labelled"]
     predicted = np.argmax(model(inputs), axis=-1)
     truth = inputs["labels"].numpy()
     for tissue in (1, 2, 3):

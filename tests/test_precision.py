@@ -3,24 +3,13 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from conftest import train
 
-from tf_msgan.config import Augmentation
-from tf_msgan.data.cohort import load_scan
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import training_stream
 from tf_msgan.training.runtime import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 NAMES = ("coarse", "noise", "refine", "discriminator")
 RATE = 0.01
-
-
-@pytest.fixture(scope="module")
-def batch(tiny_cohort):
-    labelled = HeldScans([load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")])
-    unlabelled = HeldScans([load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")])
-    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
 
 
 def sgd_model(config, precision):
@@ -46,10 +35,10 @@ def values(model):
     return {name: [v.numpy() for v in variables] for name, variables in networks(model).items()}
 
 
-def step(model, batch):
+def step(model, tiny_batch):
     """What a step adds to each network's weights, as one vector, and its logs."""
     before = values(model)
-    logs = fit(model, batch)
+    logs = train(model, tiny_batch)
     after = values(model)
     return {
         name: np.concatenate([(b - a).ravel() for a, b in zip(before[name], after[name], strict=True)])
@@ -57,18 +46,14 @@ def step(model, batch):
     }, logs
 
 
-def fit(model, batch):
-    return model.fit(tf.data.Dataset.from_tensors(batch), verbose=0, shuffle=False).history
-
-
 @pytest.fixture(scope="module")
-def float32_step(tiny_config, batch):
-    return step(sgd_model(tiny_config, "float32"), batch)[0]
+def float32_step(tiny_config, tiny_batch):
+    return step(sgd_model(tiny_config, "float32"), tiny_batch)[0]
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("mixed_float16", 0.02), ("mixed_bfloat16", 0.15)])
-def test_step_equals_that_of_float32(tiny_config, batch, float32_step, precision, tolerance):
-    got, logs = step(sgd_model(tiny_config, precision), batch)
+def test_step_equals_that_of_float32(tiny_config, tiny_batch, float32_step, precision, tolerance):
+    got, logs = step(sgd_model(tiny_config, precision), tiny_batch)
     for name, expected in float32_step.items():
         size = np.linalg.norm(expected)
         assert size > 0
@@ -76,13 +61,13 @@ def test_step_equals_that_of_float32(tiny_config, batch, float32_step, precision
     assert np.isfinite(logs["d_loss"]).all()
 
 
-def test_a_gradient_that_overflows_skips_the_step(tiny_config, batch):
+def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
     model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
     optimizers = [optimizer for optimizer, _ in model._updates().values()]
     for optimizer in optimizers:
         optimizer.dynamic_scale.assign(2.0**120)
     before = values(model)
-    fit(model, batch)
+    train(model, tiny_batch)
     for name, after in values(model).items():
         assert all(np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
     for optimizer in optimizers:
@@ -90,16 +75,16 @@ def test_a_gradient_that_overflows_skips_the_step(tiny_config, batch):
         assert int(optimizer.iterations) == 0
         # The next step, at a scale that fits, is made.
         optimizer.dynamic_scale.assign(2.0**10)
-    logs = fit(model, batch)
+    logs = train(model, tiny_batch)
     for name, after in values(model).items():
         assert any(not np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
         assert all(np.isfinite(value).all() for value in after), name
     assert np.isfinite(logs["g3_gradient"]).all()
 
 
-def test_outputs_are_float32_and_layers_are_not(tiny_config, batch):
+def test_outputs_are_float32_and_layers_are_not(tiny_config, tiny_batch):
     model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_bfloat16"))
-    assert model(batch["labelled"]).dtype == "float32"
+    assert model(tiny_batch["labelled"]).dtype == "float32"
     for network in model.networks().values():
         assert {output.dtype for output in network.outputs} == {"float32"}
         assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)

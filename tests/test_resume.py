@@ -9,23 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_command
-
-from tf_msgan.data.layouts import read_cohort
-
-SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4"]}
-
+from conftest import ROOT, assert_one_line_error, flip_bit, repeatable_run, run_command
 
 # Between two kills.
 MOST_EPOCHS = 5
-
-
-def arguments(cohort, folder, epochs):
-    (folder / "split.json").write_text(json.dumps(SPLIT))
-    return (
-        *("--data", cohort.root, "--split", folder / "split.json", "--deterministic", "--no-progress"),
-        *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--warmup-steps", 2),
-    )
 
 
 def start(arguments, log):
@@ -86,8 +73,8 @@ def assert_same_end(run, reference):
     assert rows(run) == rows(reference)
 
 
-def check(cohort, folder, kills, epochs, seed):
-    command = arguments(cohort, folder, epochs)
+def check(data, folder, kills, epochs, seed):
+    command = (*repeatable_run(data, folder, epochs, batch_size=1), "--warmup-steps", 2)
     reference = run_command("tf_msgan.train", *command, "--out", folder / "whole")
     assert reference.returncode == 0, reference.stderr
     run, log = folder / "killed", folder / "log.txt"
@@ -102,15 +89,12 @@ def check(cohort, folder, kills, epochs, seed):
     return run
 
 
-def one_line_error(*options):
-    result = run_command("tf_msgan.train", "--resume", *options)
-    assert result.returncode == 2, result.stdout
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    return result.stderr
+def resume(*options):
+    return run_command("tf_msgan.train", "--resume", *options)
 
 
 def test_four_kills(tiny_folder, tmp_path):
-    run = check(read_cohort(tiny_folder, "iseg"), tmp_path, kills=4, epochs=24, seed=1)
+    run = check(tiny_folder, tmp_path, kills=4, epochs=24, seed=1)
 
     # What is not gone on with.
     out = ("--out", run)
@@ -122,16 +106,12 @@ def test_four_kills(tiny_folder, tmp_path):
         ((*out, "--preset", "paper"), ("--preset", "paper")),
         ((*out, "--layout", "albert"), ("--layout", "albert", "iseg")),
     ):
-        error = one_line_error(*options)
-        assert all(word in error for word in words), error
+        assert_one_line_error(resume(*options), *words)
 
     # The newest checkpoint is damaged: it is said, and the older one serves. The command may be repeated as it was.
-    newest = sorted((run / "checkpoints").iterdir())[-1]
-    content = bytearray(newest.read_bytes())
-    content[len(content) // 2] ^= 1
-    newest.write_bytes(content)
-    command = arguments(read_cohort(tiny_folder, "iseg"), tmp_path, 24)
-    result = run_command("tf_msgan.train", *command, *out, "--resume")
+    flip_bit(sorted((run / "checkpoints").iterdir())[-1])
+    command = repeatable_run(tiny_folder, tmp_path, 24, batch_size=1)
+    result = run_command("tf_msgan.train", *command, "--warmup-steps", 2, *out, "--resume")
     assert result.returncode == 0, result.stderr
     assert "epoch-0024.npz is damaged" in result.stdout and "resuming: 23 of 24" in result.stdout
     assert_same_end(run, tmp_path / "whole")
@@ -139,14 +119,11 @@ def test_four_kills(tiny_folder, tmp_path):
     # All of them are, and then the data too.
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(b"no checkpoint")
-    assert "no checkpoint that can be read" in one_line_error(*out)
-    path = tiny_folder / "subject-6-T1.img"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    assert "other files for subject 6" in one_line_error(*out)
+    assert_one_line_error(resume(*out), "no checkpoint that can be read")
+    flip_bit(tiny_folder / "subject-6-T1.img")
+    assert_one_line_error(resume(*out), "other files for subject 6")
 
 
 @pytest.mark.slow
 def test_twenty_kills(tiny_cohort, tmp_path):
-    check(tiny_cohort, tmp_path, kills=20, epochs=140, seed=2)
+    check(tiny_cohort.root, tmp_path, kills=20, epochs=140, seed=2)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import flip_bit
 
 from tf_msgan.config import Augmentation
 from tf_msgan.data.cohort import load_scan
@@ -58,9 +59,10 @@ def test_a_damaged_shard_is_made_again(tiny_cohort, tmp_path, harm):
     shard_scans(tmp_path, tiny_cohort, ("1",), True)
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
-    broken = bytearray(whole)
-    broken[len(whole) // 2] ^= 1
-    path.write_bytes({"flip": bytes(broken), "cut": whole[:-7], "empty": b""}[harm])
+    if harm == "flip":
+        flip_bit(path)
+    else:
+        path.write_bytes(whole[:-7] if harm == "cut" else b"")
     said = []
     shard_scans(tmp_path, tiny_cohort, ("1",), True, say=said.append)
     assert said == [f"{path} is damaged: making it again"]
@@ -71,9 +73,7 @@ def test_changed_scans_make_new_shards(tiny_folder, tmp_path):
     cohort = read_cohort(tiny_folder, "iseg")
     shard_scans(tmp_path / "cache", cohort, ("1",), True)
     path = tiny_folder / "subject-1-T2.img"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_bit(path)
     shard_scans(tmp_path / "cache", cohort, ("1",), True)
     assert len(list((tmp_path / "cache").iterdir())) == 2
 

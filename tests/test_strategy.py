@@ -11,9 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_command
-
-SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4"]}
+from conftest import ROOT, assert_one_line_error, repeatable_run, run_command
 
 # Trains a tiny model by plain descent, over the strategy named, and writes its weights and history.
 BY_SGD = """
@@ -104,20 +102,12 @@ class Workers:
         return [line.split()[-1] for line in lines]
 
 
-def arguments(cohort, folder, epochs):
-    (folder / "split.json").write_text(json.dumps(SPLIT))
-    return (
-        *("--data", cohort.root, "--split", folder / "split.json", "--deterministic", "--no-progress"),
-        *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", 2, "--patch", 16),
-    )
-
-
 def newest(run):
     return np.load(sorted((run / "checkpoints").glob("epoch-*.npz"))[-1])
 
 
 def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
-    options = arguments(tiny_cohort, tmp_path, 2)
+    options = repeatable_run(tiny_cohort.root, tmp_path, 2, batch_size=2)
     workers = Workers(tmp_path, (*options, "--out", tmp_path / "two"))
     workers.start()
     assert workers.wait() == [0, 0], [log.read_text()[-2000:] for log in workers.logs]
@@ -137,7 +127,7 @@ def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_others_and_all_resume(tiny_cohort, tmp_path):
-    options = arguments(tiny_cohort, tmp_path, 12)
+    options = repeatable_run(tiny_cohort.root, tmp_path, 12, batch_size=2)
     whole = Workers(tmp_path, (*options, "--out", tmp_path / "whole"))
     whole.start()
     assert whole.wait() == [0, 0]
@@ -158,19 +148,12 @@ def test_a_killed_worker_ends_the_others_and_all_resume(tiny_cohort, tmp_path):
 
 
 def test_wrong_options(tmp_path, tiny_cohort):
-    split = tmp_path / "split.json"
-    split.write_text(json.dumps(SPLIT))
+    begun = ("tf_msgan.train", *repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run")
 
     def refused(*options, words, **environment):
-        result = run_command(
-            *("tf_msgan.train", "--data", tiny_cohort.root, "--split", split, "--out", tmp_path / "run", *options),
-            env={**os.environ, **environment},
-        )
-        assert result.returncode == 2, result.stdout
-        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-        assert all(word in result.stderr for word in words), result.stderr
+        assert_one_line_error(run_command(*begun, *options, env={**os.environ, **environment}), *words)
 
     refused("--devices", 2, words=["--devices", "mirrored"])
     refused("--strategy", "multiworker", words=["TF_CONFIG", "nothing"], TF_CONFIG="nothing")
     refused("--strategy", "multiworker", "--max-minutes", 3, words=["--max-minutes"])
-    refused("--strategy", "mirrored", "--devices", 3, "--batch-size", 4, words=["--batch-size", "4", "3 devices"])
+    refused("--strategy", "mirrored", "--devices", 3, words=["--batch-size", "4", "3 devices"])
