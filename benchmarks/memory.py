@@ -5,7 +5,6 @@ once with --cache, and prints the peak memory of each process, evaluation of the
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.phantom_cohort import LABELLED, write_infant_cohort
+from tf_msgan.files import write_json
 
 
 def parse(argv):
@@ -42,7 +42,7 @@ def main(argv=None):
         split = Path(scratch) / "split.json"
         unlabeled = [str(n) for n in range(LABELLED + 1, options.subjects + 1)]
         roles = {"train": ["1", "2"], "validation": ["3"], "unlabeled": unlabeled, "test": ["4", "5"]}
-        split.write_text(json.dumps(roles))
+        write_json(split, roles)
         command = (
             *("tf_msgan.train", "--data", options.folder, "--split", split, "--preset", "demo", "--no-progress"),
             *("--epochs", 2, "--steps-per-epoch", options.steps, "--overwrite", "--out", Path(scratch) / "run"),

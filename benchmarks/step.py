@@ -3,8 +3,7 @@
 For each precision, in a process of its own: seconds and floating-point operations of one step of each network (forward,
 backward and update, on as many patches as a step has, labelled and unlabelled), of a plain U-Net of the refiner's size,
 and of the whole multi-stage step; patches a second, the share of the time in which the step waits for data, and peak
-memory.
-All are timed in turns; figures are medians. The data are the embedded phantoms.
+memory. All are timed in turns; figures are medians. The data are the embedded phantoms.
 """
 
 import argparse
@@ -21,15 +20,16 @@ import tensorflow as tf
 from benchmarks.flops import count_flops
 from benchmarks.provenance import provenance
 from tf_msgan.config import PRECISIONS, PRESETS
-from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.phantom_cohort import cached_infant_cohort
 from tf_msgan.data.pipeline import training_stream
 from tf_msgan.data.splits import read_split
+from tf_msgan.files import write_json
 from tf_msgan.models.unet import build_unet
+from tf_msgan.progress import Progress
 from tf_msgan.training import losses
 from tf_msgan.training.precision import dtype_policy
+from tf_msgan.training.run import load_training_scans
 from tf_msgan.training.runtime import build_model, make_optimizer
 
 
@@ -46,11 +46,10 @@ def parse(argv):
 
 def patches_of_phantoms(config):
     cohort = read_cohort(cached_infant_cohort(), "iseg")
-    split = read_split("iseg-few-shot", cohort)
+    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), None, Progress(False))
     training = config.training
     return training_stream(
-        HeldScans([load_scan(cohort, id, with_labels=True) for id in split.train]),
-        HeldScans([load_scan(cohort, id, with_labels=False) for id in split.unlabeled]),
+        *(scans.labelled, scans.unlabelled),
         *(training.patch, training.batch_size, training.foreground, config.augmentation, training.seed),
     )
 
@@ -154,16 +153,15 @@ def main(argv=None):
         config = PRESETS["standard"].with_training(precision=options.measure, **plan)
         print(json.dumps(measure(config, options.repeats)))
         return
-    print(provenance())
     report = {"provenance": provenance(), **plan}
+    print(report["provenance"])
     for precision in options.precisions:
         command = [sys.executable, "-m", "benchmarks.step", *(argv or sys.argv[1:]), "--measure", precision]
         result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         report[precision] = json.loads(result.stdout.splitlines()[-1])
         show(precision, report[precision], 2 * options.batch_size)
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=2)
+        write_json(options.json, report)
 
 
 if __name__ == "__main__":

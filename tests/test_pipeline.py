@@ -20,7 +20,7 @@ from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import Scan, load_scan
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.patch_source import HeldScans, crop_scan
-from tf_msgan.data.pipeline import Share, training_stream, validation_stream
+from tf_msgan.data.pipeline import Share, count_validation_batches, training_stream, validation_stream
 
 PATCH = 16
 NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
@@ -247,7 +247,7 @@ def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
 def test_shares_of_the_validation_are_equally_long_and_count_once(labelled):
     source = HeldScans(labelled)
     shares = [list(validation_stream(source, PATCH, 3, Share(index, 2, 2))) for index in range(2)]
-    assert len(shares[0]) == len(shares[1]) == 2 * len(validation_stream(source, PATCH, 12))
+    assert len(shares[0]) == len(shares[1]) == 2 * count_validation_batches(source, PATCH, 12)
     seen = np.concatenate([batch["labels"].numpy().ravel() for share in shares for batch in share])
     assert {n: int(np.sum(seen == n)) for n in range(4)} == {
         n: sum(int(np.sum(crop_scan(scan).labels == n)) for scan in labelled) for n in range(4)

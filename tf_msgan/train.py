@@ -120,10 +120,6 @@ def main(argv=None):
     check_options(options)
     run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     progress = Progress(not options.no_progress)
-
-    def drawn():
-        return cached_infant_cohort(progress.task("drawing the embedded phantoms"))
-
     if options.resume:
         recorded = read_run_config(run)
         config = recorded_config(recorded, run)
@@ -136,7 +132,8 @@ def main(argv=None):
         layout = options.layout or "iseg"
         if not options.dry_run:
             check_run_folder(run, options.overwrite)
-        cohort = read_cohort(options.data or drawn(), layout)
+        root = options.data or cached_infant_cohort(progress.task("drawing the embedded phantoms"))
+        cohort = read_cohort(root, layout)
         split = read_split(options.split or f"{layout}-few-shot", cohort)
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report

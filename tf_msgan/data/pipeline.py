@@ -72,21 +72,31 @@ def validation_stream(source, patch, batch_size, share=WHOLE):
     missing to that is filled up with patches that are ignored.
     """
     reader = _BlockReader(source, patch)
-    centres = [
-        (number, *(s.start + patch // 2 for s in where), 1)
-        for number, shape in enumerate(source.shapes)
-        for where in grid_slices([-(-n // patch) * patch for n in shape], (patch,) * 3, (patch,) * 3)
-    ]
+    centres = _tile_centres(source, patch)
     if share.count * share.replicas > 1:
         filler = -len(centres) % (batch_size * share.count * share.replicas)
         centres += [(*centres[0][:4], 0)] * filler
 
     def tile(row):
-        cut = _cut(*reader(reader.source(row[0]), row[1:4]), patch)
+        cut = _cut(*reader(source(row[0]), row[1:4]), patch)
         return {**cut, "labels": tf.where(row[4] == 1, cut["labels"], IGNORE)}
 
     tiles = tf.data.Dataset.from_tensor_slices(np.array(centres, np.int32)[share.index :: share.count])
     return tiles.map(tile, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+
+
+def count_validation_batches(source, patch, batch_size) -> int:
+    """How many batches of `validation_stream` cover all, `batch_size` patches a batch over all shares and devices."""
+    return -(-len(_tile_centres(source, patch)) // batch_size)
+
+
+def _tile_centres(source, patch):
+    """Rows of (scan, i, j, k, 1): the centres of tiles side by side."""
+    return [
+        (number, *(s.start + patch // 2 for s in where), 1)
+        for number, shape in enumerate(source.shapes)
+        for where in grid_slices([-(-n // patch) * patch for n in shape], (patch,) * 3, (patch,) * 3)
+    ]
 
 
 def middle_patch(source, number, patch):

@@ -86,11 +86,7 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
     for name in ("g1_loss", "g2_loss", "g3_loss"):
         axes[2].plot(epochs, history[name], label=name[:2].upper())
     axes[2].set(title="generators", ylim=(0, None))
-    for axis in axes:
-        axis.set_xlabel("epoch")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
-    _save(figure, path)
+    _save_curves(figure, axes, path)
 
 
 def draw_health(path, history: dict[str, list[float]]):
@@ -108,11 +104,7 @@ def draw_health(path, history: dict[str, list[float]]):
     axes[2].set(title="gradient norms", yscale="log")
     axes[3].plot(epochs, history["lr"], label="at the end of the epoch")
     axes[3].set(title="learning rate", ylim=(0, None))
-    for axis in axes:
-        axis.set_xlabel("epoch")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
-    _save(figure, path)
+    _save_curves(figure, axes, path)
 
 
 def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
@@ -143,6 +135,14 @@ def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
 
 def _canonical(volume, affine):
     return nib.orientations.apply_orientation(volume, nib.io_orientation(affine))
+
+
+def _save_curves(figure, axes, path):
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    _save(figure, path)
 
 
 def _save(figure, path):

@@ -68,6 +68,7 @@ class KeepRun(keras.callbacks.Callback):
         self.writes = writes
         self.state = RunState()
         self.best = {}
+        self.copy = None
 
     def restore(self, model: MultiStageGAN, checkpoint: Checkpoint):
         """Puts `model` where the checkpoint stands, and writes the best model and the history again.
@@ -89,13 +90,14 @@ class KeepRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.state.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        values = {name: variable.numpy() for name, variable in self.model.model_variables().items()}
         better = logs["val_dice"] > self.state.best_dice
         if better:
             self.state.best_epoch, self.state.best_dice = epoch, float(logs["val_dice"])
-            self.best = values
         if not self.writes:
             return
+        values = {name: variable.numpy() for name, variable in self.model.model_variables().items()}
+        if better:
+            self.best = values
         slots = {name: variable.numpy() for name, variable in self.model.optimizer_variables().items()}
         write_checkpoint(self.run, Checkpoint(self.state, {**values, **slots}, self.best))
         if better:
@@ -104,11 +106,13 @@ class KeepRun(keras.callbacks.Callback):
 
     def _write_best(self, model):
         """A float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
-        copy = MultiStageGAN(model.modalities, model.tissues, model.config.with_training(precision="float32"))
-        for name, variable in copy.model_variables().items():
+        if self.copy is None:
+            config = model.config.with_training(precision="float32")
+            self.copy = MultiStageGAN(model.modalities, model.tissues, config)
+        for name, variable in self.copy.model_variables().items():
             variable.assign(self.best[name])
         with atomic_write(self.run / "model.keras") as temporary:
-            copy.save(temporary)
+            self.copy.save(temporary)
 
     def _write_history(self):
         text = io.StringIO(newline="")

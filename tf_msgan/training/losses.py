@@ -15,14 +15,9 @@ import tensorflow as tf
 
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.training.replicas import sum_replicas
 
 TINY = 1e-7
-
-
-def sum_replicas(values):
-    """The sum of `values` over all replicas. Gradients pass."""
-    replica = tf.distribute.get_replica_context()
-    return values if replica.num_replicas_in_sync == 1 else replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def total(values, axis=None):

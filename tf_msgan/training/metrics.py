@@ -1,19 +1,14 @@
-"""What a step reports, as Keras metrics."""
+"""What a step reports, as Keras metrics.
+
+Keras adds a metric's variables up over the replicas when it reads them outside a step, but leaves them apart within
+one: each `result` adds them up itself.
+"""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tf_msgan.data.labels import IGNORE
-
-
-def over_replicas(variable):
-    """A metric's sums over all replicas. Keras adds them up outside a step, but leaves them apart within one."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return ops.convert_to_tensor(variable)
-    # `identity` puts the value on the replica's device, without which several workers cannot reduce it.
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(variable))
+from tf_msgan.training.replicas import sum_replicas
 
 
 @keras.saving.register_keras_serializable("tf_msgan")
@@ -44,7 +39,7 @@ class TissueDice(keras.metrics.Metric):
             self.sizes.assign_add(here * size)
 
     def result(self):
-        overlap, sizes = over_replicas(self.overlap), over_replicas(self.sizes)
+        overlap, sizes = sum_replicas([ops.convert_to_tensor(self.overlap), ops.convert_to_tensor(self.sizes)])
         absent = sizes == 0
         dice = ops.where(absent, 1.0, 2 * overlap / ops.where(absent, 1.0, sizes))
         scores = {f"{self.name}_{tissue}": dice[index] for index, tissue in enumerate(self.tissues)}
@@ -77,7 +72,8 @@ class TermMeans(keras.metrics.Metric):
         self.counts.assign_add(ops.cast(counted, "float32"))
 
     def result(self):
-        means = over_replicas(self.totals) / ops.maximum(over_replicas(self.counts), 1.0)
+        totals, counts = sum_replicas([ops.convert_to_tensor(self.totals), ops.convert_to_tensor(self.counts)])
+        means = totals / ops.maximum(counts, 1.0)
         return {name: means[index] for index, name in enumerate(self.names)}
 
     def get_config(self):

@@ -16,6 +16,7 @@ from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training import losses
 from tf_msgan.training.metrics import TermMeans, TissueDice
 from tf_msgan.training.precision import dtype_policy
+from tf_msgan.training.replicas import sum_replicas
 
 # What train_step reports, in the order of a step: D's terms, then those of G1, G2 and G3; …
 TERMS = (
@@ -139,10 +140,8 @@ class MultiStageGAN(keras.Model):
             for n, variable in enumerate(optimizer.variables)
         }
 
-    def call(self, inputs, training=False):
-        outline = middle(self.coarse_average(inputs["context"], training=training))
-        coarse = upsample(outline, 2)[..., 1:]
-        return fuse(coarse, self.refine_average([inputs["image"], coarse], training=training))
+    def call(self, inputs):
+        return draw_maps(self.coarse_average, self.refine_average, inputs)["fused"]
 
     def perturb(self, outline, noise):
         """Blurs the certainty of a coarse outline as unseen scans do.
@@ -237,7 +236,7 @@ class MultiStageGAN(keras.Model):
         return self._reported(self.terms, self.norms, self.dice)
 
     def test_step(self, data):
-        self.dice.update_state(data["labels"], self(data, training=False))
+        self.dice.update_state(data["labels"], self(data))
         return self._reported(self.dice)
 
     def _set_learning_rate(self):
@@ -254,12 +253,11 @@ class MultiStageGAN(keras.Model):
     def _descend(self, name, tape, objective):
         """One update by the gradient of the whole batch, no longer than `clip_norm`. Returns its norm."""
         optimizer, variables = self._updates()[name]
-        replica = tf.distribute.get_replica_context()
         # An optimiser clips before it sums over the replicas, so both are done here.
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, tape.gradient(objective, variables))
+        gradients = sum_replicas(tape.gradient(objective, variables))
         scale = optimizer.scale_loss(1.0)
         clipped, norm = tf.clip_by_global_norm(gradients, self.config.training.clip_norm * scale)
-        shares = [gradient / replica.num_replicas_in_sync for gradient in clipped]
+        shares = [gradient / self.distribute_strategy.num_replicas_in_sync for gradient in clipped]
         optimizer.apply_gradients(zip(shares, variables, strict=True))
         return norm / scale
 
@@ -317,3 +315,11 @@ def middle(outline):
     """The middle `(batch, p/2, p/2, p/2, 2)` of a context's outline, which is where the patch lies."""
     edge = outline.shape[1] // 4
     return outline[:, edge:-edge, edge:-edge, edge:-edge]
+
+
+def draw_maps(coarse_network, refine_network, inputs) -> dict[str, tf.Tensor]:
+    """What stages 1 and 3 and their fusion make of `{"image", "context"}`: `coarse` `(batch, p, p, p, 1)` P(brain),
+    `refined` and `fused` `(batch, p, p, p, K)` probabilities."""
+    coarse = upsample(middle(coarse_network(inputs["context"], training=False)), 2)[..., 1:]
+    refined = refine_network([inputs["image"], coarse], training=False)
+    return {"coarse": coarse, "refined": refined, "fused": fuse(coarse, refined)}

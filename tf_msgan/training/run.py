@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort, load_scan
 from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.pipeline import count_validation_batches, training_stream, validation_stream
 from tf_msgan.data.shards import ShardedScans, shard_scans
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
@@ -107,8 +107,6 @@ def train_run(
     def validation_patches(share):
         return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share).repeat()
 
-    validation_step = VALIDATION_BATCH * strategy.num_replicas_in_sync
-
     shown = [
         EpochProgress(bars),
         KeepSamples(run, scans.unlabelled),
@@ -122,7 +120,9 @@ def train_run(
             steps_per_epoch=training.steps_per_epoch,
             validation_data=distribute(strategy, validation_patches),
             # Keras cannot count the batches of several workers.
-            validation_steps=len(validation_stream(scans.validation, training.patch, validation_step)),
+            validation_steps=count_validation_batches(
+                scans.validation, training.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
+            ),
             shuffle=False,
             verbose=0,
             callbacks=[

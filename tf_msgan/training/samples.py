@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from tf_msgan.data.pipeline import middle_patch
 from tf_msgan.files import atomic_write
-from tf_msgan.models.blocks import upsample
-from tf_msgan.models.fusion import fuse
-from tf_msgan.training.msgan import MultiStageGAN, middle
+from tf_msgan.training.msgan import MultiStageGAN, draw_maps
 
 # Voxels a side: wide enough to show a good part of a brain.
 SIZE = 64
@@ -30,16 +28,15 @@ def sample_slices(model: MultiStageGAN, patch) -> dict[str, np.ndarray]:
     image = patch["image"]
     z = tf.random.stateless_normal((2, model.config.network.latent), [0, 0])
     variants = model.noise([tf.repeat(image, 2, axis=0), z], training=False)
-    coarse = upsample(middle(model.coarse(patch["context"], training=False)), 2)[..., 1:]
-    refined = model.refine([image, coarse], training=False)
+    maps = draw_maps(model.coarse, model.refine, patch)
     at = image.shape[3] // 2
     slices = {
         "image": image[0, :, :, at, 0],
         "variant": variants[0, :, :, at, 0],
         "other_variant": variants[1, :, :, at, 0],
-        "coarse": coarse[0, :, :, at, 0],
-        "refined": refined[0, :, :, at],
-        "fused": fuse(coarse, refined)[0, :, :, at],
+        "coarse": maps["coarse"][0, :, :, at, 0],
+        "refined": maps["refined"][0, :, :, at],
+        "fused": maps["fused"][0, :, :, at],
     }
     return {name: np.asarray(value) for name, value in slices.items()}
 

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from tf_msgan.data.pipeline import Share
+from tf_msgan.data.pipeline import WHOLE, Share
 from tf_msgan.errors import InputError
 
 
@@ -57,7 +57,7 @@ def is_chief(strategy) -> bool:
 def distribute(strategy, make_dataset):
     """Gives every process and device its share of the dataset that `make_dataset(share)` makes."""
     if strategy.num_replicas_in_sync == 1:
-        return make_dataset(Share())
+        return make_dataset(WHOLE)
     return strategy.distribute_datasets_from_function(
         lambda context: make_dataset(
             Share(
