@@ -111,3 +111,22 @@ def test_a_full_disk_leaves_the_last_one(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert files(tmp_path) == ["epoch-0001.npz"]
     assert read_checkpoint(tmp_path).state.epoch == 1
+
+
+def test_no_flipped_bit_goes_unseen(tmp_path):
+    """Every bit of a small checkpoint: the names and the directory of the archive have no checksum of their own."""
+    write_checkpoint(tmp_path, checkpoint(1))
+    write_checkpoint(tmp_path, checkpoint(2))
+    newest = checkpoint_folder(tmp_path) / "epoch-0002.npz"
+    whole, expected = newest.read_bytes(), {epochs: checkpoint(epochs) for epochs in (1, 2)}
+    for bit in range(8 * len(whole)):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        newest.write_bytes(content)
+        said = []
+        read = read_checkpoint(tmp_path, said.append)
+        same = expected[1 if said else 2]
+        assert read.state == same.state, bit
+        for got, wanted in ((read.variables, same.variables), (read.best, same.best)):
+            assert set(got) == set(wanted), bit
+            assert all(np.array_equal(got[name], value) for name, value in wanted.items()), bit

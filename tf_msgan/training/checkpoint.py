@@ -55,7 +55,9 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint):
     """Writes the newest generation, then drops those that are too old, and what a kill left half-written."""
     arrays = {f"training/{name}": value for name, value in checkpoint.variables.items()}
     arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
-    state = np.frombuffer(json.dumps(asdict(checkpoint.state)).encode(), np.uint8)
+    # An archive's members carry checksums, but not its list of them.
+    state = {**asdict(checkpoint.state), "names": sorted(arrays)}
+    state = np.frombuffer(json.dumps(state).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
         np.savez(temporary, state=state, **arrays)
     for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(".tmp-*")]:
@@ -71,7 +73,16 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
     for path in _generations(run):
         try:
             return _read(path)
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            TypeError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             say(f"{path} is damaged ({error}): falling back to the one before")
     if _generations(run) or (run / "history.csv").exists():
         raise InputError(checkpoint_folder(run), "no checkpoint that can be read", "one to resume from, or --overwrite")
@@ -81,12 +92,14 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
 def _read(path):
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    state = RunState(**json.loads(arrays.pop("state").tobytes()))
+    state = json.loads(arrays.pop("state").tobytes())
+    if state.pop("names") != sorted(arrays):
+        raise ValueError("other members than were written")
     parts = {"training": {}, "best": {}}
     for name, value in arrays.items():
         part, _, variable = name.partition("/")
         parts[part][variable] = value
-    return Checkpoint(state, parts["training"], parts["best"])
+    return Checkpoint(RunState(**state), parts["training"], parts["best"])
 
 
 def _generations(run):
