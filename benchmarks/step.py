@@ -21,7 +21,7 @@ from benchmarks.flops import count_flops
 from benchmarks.provenance import provenance
 from tf_msgan.config import PRECISIONS, PRESETS
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantom_cohort import cached_infant_cohort
+from tf_msgan.data.phantom_cohort import embedded_cohort
 from tf_msgan.data.pipeline import training_stream
 from tf_msgan.data.splits import read_split
 from tf_msgan.files import write_json
@@ -45,7 +45,7 @@ def parse(argv):
 
 
 def patches_of_phantoms(config):
-    cohort = read_cohort(cached_infant_cohort(), "iseg")
+    cohort = read_cohort(embedded_cohort(), "iseg")
     scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), None, Progress(False))
     training = config.training
     return training_stream(

@@ -286,3 +286,8 @@ def test_first_run_on_the_embedded_cohort(tmp_path):
     assert set(json.loads((tmp_path / "run" / "evaluation.json").read_text())["subjects"]) == set("456789") | {"10"}
     second = run_command("tf_msgan.train", "--dry-run", env=environment)
     assert second.returncode == 0 and "drawing" not in second.stdout
+    # Whoever empties the cache loses no run.
+    shutil.rmtree(tmp_path / "cache")
+    third = run_command("tf_msgan.train", "--resume", "--out", tmp_path / "run", env=environment)
+    assert third.returncode == 0, third.stderr
+    assert "drawing the embedded phantoms: done" in third.stdout and "resuming: 1 of 1" in third.stdout

@@ -10,7 +10,7 @@ from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.patch_source import HeldScans, crop_scan
 from tf_msgan.data.pipeline import training_stream, validation_stream
-from tf_msgan.data.shards import shard_scans
+from tf_msgan.data.shards import damaged_shard_named, shard_scans
 from tf_msgan.errors import InputError
 
 
@@ -67,6 +67,15 @@ def test_a_damaged_shard_is_made_again(tiny_cohort, tmp_path, harm):
     shard_scans(tmp_path, tiny_cohort, ("1",), True, say=said.append)
     assert said == [f"{path} is damaged: making it again"]
     assert path.read_bytes() == whole
+
+
+def test_a_shard_that_is_gone_is_named(tiny_cohort, tmp_path):
+    source = shard_scans(tmp_path, tiny_cohort, ("1",), True)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    expected = f"--cache: found a shard that is damaged or gone .*{path.name}"
+    with pytest.raises(InputError, match=expected), damaged_shard_named():
+        source(tf.constant(0))
 
 
 def test_changed_scans_make_new_shards(tiny_folder, tmp_path):

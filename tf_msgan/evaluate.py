@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from tf_msgan.data.layouts import read_cohort
 from tf_msgan.errors import exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import read_run_config, recorded_split
+from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
 
 
 def parse(argv):
@@ -22,11 +21,12 @@ def parse(argv):
 def main(argv=None):
     options = parse(argv)
     recorded = read_run_config(options.run)
-    cohort = read_cohort(options.data or recorded["data"]["root"], recorded["data"]["layout"])
+    progress = Progress(not options.no_progress)
+    cohort = recorded_cohort(recorded, options.data, progress)
     split = recorded_split(recorded, options.run, cohort)
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
-    print(evaluate_and_report(options.run, cohort, split, Progress(not options.no_progress)))
+    print(evaluate_and_report(options.run, cohort, split, progress))
 
 
 if __name__ == "__main__":

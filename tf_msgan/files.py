@@ -3,7 +3,11 @@
 import contextlib
 import json
 import os
+import socket
 from pathlib import Path
+
+# What names that are not whole yet begin with; a kill may leave some behind.
+TEMPORARY = ".tmp-"
 
 
 @contextlib.contextmanager
@@ -11,7 +15,7 @@ def atomic_write(path):
     """Gives a temporary path beside `path`, with the same suffix, that takes its place if the block ends well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         sync(temporary)
@@ -23,6 +27,11 @@ def atomic_write(path):
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that no other process uses, on whatever machine that sees the folder."""
+    return path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
 
 
 def sync(path):

@@ -1,17 +1,24 @@
 """The folder of a run."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.digest import combine, digest_split
-from tf_msgan.data.phantom_cohort import are_phantoms
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.phantom_cohort import are_phantoms, embedded_cohort, embedded_folder
 from tf_msgan.data.splits import Split, check_split
 from tf_msgan.errors import InputError
-from tf_msgan.files import write_json
+from tf_msgan.files import TEMPORARY, sync, write_json
 from tf_msgan.machine import describe_commit, describe_machine, describe_versions
+from tf_msgan.progress import Progress
+
+CONFIG = "config.json"
+# The config of an earlier run, while its folder is emptied for a new one.
+REPLACED = "replaced-config.json"
 
 
 def check_run_folder(run: Path, overwrite: bool):
@@ -22,41 +29,59 @@ def check_run_folder(run: Path, overwrite: bool):
     """
     if run.exists() and not run.is_dir():
         raise InputError(run, "a file", "a folder for the run")
-    if run.is_dir() and any(run.iterdir()):
+    if run.is_dir() and any(not path.name.startswith(TEMPORARY) for path in run.iterdir()):
         if not overwrite:
             raise InputError(run, "something there already", "a new folder, or --overwrite")
-        if not (run / "config.json").is_file():
-            raise InputError(run, "no config.json in it", "an earlier run: --overwrite deletes nothing else")
+        if not any((run / name).is_file() for name in (CONFIG, REPLACED)):
+            raise InputError(run, f"no {CONFIG} in it", "an earlier run: --overwrite deletes nothing else")
 
 
-def make_run_folder(run: Path):
-    """Makes an empty run folder, in place of any earlier run that `check_run_folder` let pass."""
-    if run.is_dir():
-        shutil.rmtree(run)
-    run.mkdir(parents=True)
+def begin_run(run: Path, description: dict):
+    """Makes a run folder of nothing but `config.json`, in place of any earlier run that `check_run_folder` let pass.
+
+    A kill at any moment leaves a folder that `check_run_folder` lets pass again, and never part of an earlier run that
+    could be gone on with.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    if (run / CONFIG).exists():
+        os.replace(run / CONFIG, run / REPLACED)
+        sync(run)
+    for path in run.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != REPLACED:
+            path.unlink()
+    write_json(run / CONFIG, description)
+    (run / REPLACED).unlink(missing_ok=True)
 
 
-def write_run_config(run: Path, cohort: Cohort, split: Split, config: Config, command: list[str]):
-    """Writes `config.json`: all that repeats the run, and the `command` that began it."""
+def describe_run(cohort: Cohort, split: Split, config: Config, command: list[str]) -> dict:
+    """What `config.json` holds: all that repeats the run, and the `command` that began it."""
     digests = digest_split(cohort, split)
-    write_json(
-        run / "config.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "layout": cohort.layout,
-                "root": str(cohort.root.resolve()),
-                "phantoms": are_phantoms(cohort.root),
-                "split": {role: list(ids) for role, ids in split.roles().items()},
-                "sha256": combine(digests),
-                "subjects_sha256": digests,
-            },
-            "git": describe_commit(),
-            "versions": describe_versions(),
-            "machine": describe_machine(),
+    return {
+        "command": command,
+        "config": config.to_dict(),
+        "data": {
+            "layout": cohort.layout,
+            "root": str(cohort.root.resolve()),
+            "phantoms": are_phantoms(cohort.root),
+            "split": {role: list(ids) for role, ids in split.roles().items()},
+            "sha256": combine(digests),
+            "subjects_sha256": digests,
         },
-    )
+        "git": describe_commit(),
+        "versions": describe_versions(),
+        "machine": describe_machine(),
+    }
+
+
+def recorded_cohort(recorded: dict, moved_to: str | None, progress: Progress) -> Cohort:
+    """The run's cohort, where its scans lay or in the folder `moved_to`. Embedded phantoms that are gone are drawn
+    again."""
+    root = Path(moved_to or recorded["data"]["root"])
+    if root == embedded_folder().resolve():
+        root = embedded_cohort(progress.task("drawing the embedded phantoms"))
+    return read_cohort(root, recorded["data"]["layout"])
 
 
 def check_same_data(run: Path, recorded: dict, cohort: Cohort, split: Split):
@@ -74,12 +99,12 @@ def recorded_config(recorded: dict, run: Path) -> Config:
     """The `Config` of `config.json`.
 
     Raises:
-        InputError: it has a field that this version does not know.
+        InputError: its fields are not those of this version.
     """
     try:
         return Config.from_dict(recorded["config"])
-    except TypeError as error:
-        raise InputError(run / "config.json", error, "a run of this version of tf_msgan") from None
+    except (TypeError, KeyError) as error:
+        raise InputError(run / CONFIG, error, "a run of this version of tf_msgan") from None
 
 
 def recorded_split(recorded: dict, run: Path, cohort: Cohort) -> Split:
@@ -93,12 +118,17 @@ def read_run_config(run: Path) -> dict:
     """Reads `config.json`.
 
     Raises:
-        InputError: there is none, or it is no JSON.
+        InputError: there is none, it is no JSON, or an older version's.
     """
-    path = Path(run) / "config.json"
+    path = Path(run) / CONFIG
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        recorded = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(path, "no such file", "the folder of a run by tf_msgan.train") from None
     except ValueError as error:
-        raise InputError(path, f"no JSON ({error})", "the config.json of a run") from None
+        raise InputError(path, f"no JSON ({error})", f"the {CONFIG} of a run") from None
+    needed = {"root", "layout", "phantoms", "split", "subjects_sha256"}
+    data = recorded.get("data") if isinstance(recorded, dict) else None
+    if not isinstance(data, dict) or not needed <= set(data) or "config" not in recorded:
+        raise InputError(path, "not all that a run records", f"the {CONFIG} of a run by this version of tf_msgan")
+    return recorded

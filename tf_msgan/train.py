@@ -11,19 +11,20 @@ from pathlib import Path
 from tf_msgan.config import PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config
 from tf_msgan.data.cohort import Cohort, load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
-from tf_msgan.data.phantom_cohort import cached_infant_cohort
+from tf_msgan.data.phantom_cohort import embedded_cohort
 from tf_msgan.data.splits import SPLITS, Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.run_folder import (
+    begin_run,
     check_run_folder,
     check_same_data,
-    make_run_folder,
+    describe_run,
     read_run_config,
+    recorded_cohort,
     recorded_config,
     recorded_split,
-    write_run_config,
 )
 
 # Options that are fields of a `TrainingConfig`.
@@ -123,7 +124,7 @@ def main(argv=None):
     if options.resume:
         recorded = read_run_config(run)
         config = recorded_config(recorded, run)
-        cohort = read_cohort(options.data or recorded["data"]["root"], recorded["data"]["layout"])
+        cohort = recorded_cohort(recorded, options.data, progress)
         split = recorded_split(recorded, run, cohort)
         check_unchanged(options, run, config, cohort, split)
         check_same_data(run, recorded, cohort, split)
@@ -132,7 +133,7 @@ def main(argv=None):
         layout = options.layout or "iseg"
         if not options.dry_run:
             check_run_folder(run, options.overwrite)
-        root = options.data or cached_infant_cohort(progress.task("drawing the embedded phantoms"))
+        root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, layout)
         split = read_split(options.split or f"{layout}-few-shot", cohort)
     with quiet_import():
@@ -140,8 +141,8 @@ def main(argv=None):
         from tf_msgan.training.plan import describe_plan
         from tf_msgan.training.run import load_training_scans, train_run
         from tf_msgan.training.strategy import is_chief, make_strategy
-    strategy = make_strategy(options.strategy, options.devices)
-    print(describe_plan(cohort, split, config))
+    strategy = make_strategy(options.strategy, options.devices, config.training)
+    print(describe_plan(cohort, split, config, in_memory=options.cache is None))
     if options.dry_run:
         return
 
@@ -150,8 +151,7 @@ def main(argv=None):
         # Read to be refused now, if at all, and not after hours of training; nothing of it is kept.
         load_scan(cohort, id, with_labels=True)
     if is_chief(strategy) and not options.resume:
-        make_run_folder(run)
-        write_run_config(run, cohort, split, config, sys.argv[1:] if argv is None else argv)
+        begin_run(run, describe_run(cohort, split, config, sys.argv[1:] if argv is None else argv))
     digest = train_run(
         *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
         resume=options.resume,

@@ -11,7 +11,7 @@ import numpy as np
 from tf_msgan.data.phantoms import make_infant
 from tf_msgan.data.volumes import write_analyze
 from tf_msgan.errors import InputError
-from tf_msgan.files import write_json
+from tf_msgan.files import temporary_path, write_json
 
 LABELLED = 10
 ISEG_CODES = np.array([0, 10, 150, 250], np.uint8)
@@ -47,7 +47,7 @@ def write_infant_cohort(folder, subjects: int, spacing: int, seed: int, progress
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "something there already", "a new or an empty folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".tmp-{os.getpid()}-{folder.name}")
+    temporary = temporary_path(folder)
     temporary.mkdir()
     try:
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -72,11 +72,15 @@ def _write_infant(folder, number, spacing, seed):
     write_analyze(label_folder / f"subject-{number}-label.img", ISEG_CODES[phantom.labels], spacings)
 
 
-def cached_infant_cohort(progress=lambda done, total: None) -> Path:
-    """Returns the folder of the embedded cohort, 23 subjects at 2 mm with seed 0, under the user's cache folder; the
-    first call draws it."""
+def embedded_folder() -> Path:
+    """Where the embedded cohort lies, or will: under the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "tf_msgan" / f"infant-2mm-seed0-v{VERSION}"
+    return cache / "tf_msgan" / f"infant-2mm-seed0-v{VERSION}"
+
+
+def embedded_cohort(progress=lambda done, total: None) -> Path:
+    """Returns the folder of the embedded cohort, 23 subjects at 2 mm with seed 0; draws it if it is not there."""
+    folder = embedded_folder()
     if not folder.is_dir():
         write_infant_cohort(folder, subjects=23, spacing=2, seed=0, progress=progress)
     return folder

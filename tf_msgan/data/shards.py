@@ -4,6 +4,7 @@ A shard's name holds the digest of the files that it was made from, and TFRecord
 shard appears whole or not at all, so that a conversion that was cut short goes on where it stopped.
 """
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,18 @@ class ShardedScans:
         )
         labels = tf.reshape(tf.io.decode_raw(record["labels"], tf.uint8), shape) if self._has_labels else None
         return CroppedScan(volume, labels, tf.reshape(tf.io.decode_raw(record["foreground"], tf.int16), [-1, 3]))
+
+
+@contextlib.contextmanager
+def damaged_shard_named():
+    """Makes an `InputError` of what TensorFlow raises when a shard is damaged or gone."""
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        reason = str(error.message).splitlines()[0]
+        raise InputError(
+            "--cache", f"a shard that is damaged or gone ({reason})", "whole ones: --resume makes it again"
+        ) from None
 
 
 def _read(path):

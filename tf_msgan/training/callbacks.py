@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write, write_text
@@ -30,7 +31,8 @@ class EpochFacts(keras.callbacks.Callback):
 
 
 class StopAtNonFinite(keras.callbacks.Callback):
-    """Raises `InputError` after a step with a loss that is not finite, before anything of it is saved."""
+    """Raises `InputError` after a step with a loss that is not finite, or an epoch that leaves such a weight, before
+    anything of it is saved."""
 
     def __init__(self, run: Path):
         super().__init__()
@@ -43,12 +45,18 @@ class StopAtNonFinite(keras.callbacks.Callback):
         for name in TERMS:
             value = float(logs[name])
             if not math.isfinite(value):
-                kept = f"the checkpoint of epoch {self.epoch} stands" if self.epoch else "no epoch was finished"
-                raise InputError(
-                    f"{self.run}: epoch {self.epoch + 1}, step {batch + 1}",
-                    f"{name} = {value}",
-                    f"a finite loss (a lower --lr may help); {kept}",
-                )
+                self._stop(f"step {batch + 1}", f"{name} = {value}", "a finite loss")
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, variable in {**self.model.model_variables(), **self.model.optimizer_variables()}.items():
+            if not np.isfinite(variable.numpy()).all():
+                self._stop("its end", f"{name} with a value that is not finite", "finite weights")
+
+    def _stop(self, where, found, expected):
+        kept = f"the checkpoint of epoch {self.epoch} stands" if self.epoch else "no epoch was finished"
+        raise InputError(
+            f"{self.run}: epoch {self.epoch + 1}, {where}", found, f"{expected} (a lower --lr may help); {kept}"
+        )
 
 
 class KeepRun(keras.callbacks.Callback):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.errors import InputError
-from tf_msgan.files import atomic_write
+from tf_msgan.files import TEMPORARY, atomic_write
 
 GENERATIONS = 2
 
@@ -60,7 +60,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint):
     state = np.frombuffer(json.dumps(state).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
         np.savez(temporary, state=state, **arrays)
-    for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(".tmp-*")]:
+    for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(f"{TEMPORARY}*")]:
         old.unlink()
 
 

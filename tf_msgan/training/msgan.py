@@ -66,7 +66,7 @@ class MultiStageGAN(keras.Model):
         self.dice = TissueDice(self.tissues, name="dice")
         self.terms = TermMeans((*TERMS, *HEALTH), name="terms")
         # Under float16 a step whose gradients overflow is skipped, and its norms say nothing.
-        self.norms = TermMeans(NORMS, only_finite=True, name="norms")
+        self.norms = TermMeans(NORMS, only_finite=self.config.training.precision == "mixed_float16", name="norms")
         self.steps = self.add_weight(
             *((), "zeros", "int64"), trainable=False, aggregation="only_first_replica", name="steps"
         )

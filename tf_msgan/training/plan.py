@@ -13,10 +13,10 @@ from tf_msgan.training.msgan import MultiStageGAN
 MIB = 2**20
 
 
-def describe_plan(cohort: Cohort, split: Split, config: Config) -> str:
+def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool) -> str:
     """Returns the plan as text: subjects by role, networks with shapes and parameters, steps, estimated memory.
 
-    Reads headers only.
+    Reads headers only. `in_memory` says whether the scans are held there.
     """
     training = config.training
     model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
@@ -33,15 +33,15 @@ def describe_plan(cohort: Cohort, split: Split, config: Config) -> str:
         lines.append(f"{name:<16}{takes:<40}{gives:<40}{network.count_params():>12,}")
     lines.append(f"{'all':<96}{sum(n.count_params() for n in model.networks().values()):>12,}")
     lines.append("")
-    parts = {name: bytes / MIB for name, bytes in estimate_memory(model, cohort, split).items()}
+    parts = {name: bytes / MIB for name, bytes in estimate_memory(model, cohort, split, in_memory).items()}
     lines.append(f"memory      about {sum(parts.values()):,.0f} MiB beyond TensorFlow itself:")
     lines.append("            " + ", ".join(f"{name} {size:,.0f}" for name, size in parts.items()))
     return "\n".join(lines)
 
 
-def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split) -> dict[str, int]:
+def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
-    held = [*split.train, *split.validation, *split.unlabeled]
+    held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
     voxels = sum(math.prod(read_shape(cohort.subjects[id].images[0])) for id in held)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4

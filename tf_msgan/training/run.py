@@ -11,7 +11,7 @@ from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort, load_scan
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import count_validation_batches, training_stream, validation_stream
-from tf_msgan.data.shards import ShardedScans, shard_scans
+from tf_msgan.data.shards import ShardedScans, damaged_shard_named, shard_scans
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
@@ -21,7 +21,7 @@ from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.runtime import build_model
 from tf_msgan.training.samples import KeepSamples
 from tf_msgan.training.stopping import reason_to_stop
-from tf_msgan.training.strategy import distribute, is_chief
+from tf_msgan.training.strategy import distribute, is_chief, lost_worker_named, several_workers
 
 # Patches of a validation batch; it changes no figure.
 VALIDATION_BATCH = 8
@@ -83,10 +83,8 @@ def train_run(
     """
     training = config.training
     strategy = strategy or tf.distribute.get_strategy()
-    if training.batch_size % strategy.num_replicas_in_sync:
-        raise InputError("--batch-size", training.batch_size, f"a multiple of {strategy.num_replicas_in_sync} devices")
     checkpoint = read_checkpoint(run) if resume else None
-    with strategy.scope():
+    with lost_worker_named(several_workers(strategy)), strategy.scope():
         model = build_model(len(modalities), tissues, config)
     keep = KeepRun(run, writes=is_chief(strategy))
     if checkpoint:
@@ -107,12 +105,12 @@ def train_run(
     def validation_patches(share):
         return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share).repeat()
 
-    shown = [
-        EpochProgress(bars),
-        KeepSamples(run, scans.unlabelled),
-        keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
-    ]
-    try:
+    with lost_worker_named(several_workers(strategy)), damaged_shard_named():
+        shown = [
+            EpochProgress(bars),
+            KeepSamples(run, scans.unlabelled),
+            keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
+        ]
         model.fit(
             distribute(strategy, patches),
             initial_epoch=keep.state.epoch,
@@ -133,14 +131,6 @@ def train_run(
                 StopEarly(keep.state, max_minutes),
             ],
         )
-    except tf.errors.DataLossError as error:
-        raise InputError(
-            "--cache", f"a damaged shard ({error.message})", "whole ones: --resume makes it again"
-        ) from None
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
-        if strategy.cluster_resolver is None:
-            raise
-        raise InputError(run, "a worker that is gone", "all of them: start each again with --resume") from None
     return model
 
 

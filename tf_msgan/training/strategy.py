@@ -1,36 +1,74 @@
 """Training on several devices, and on several machines."""
 
+import contextlib
 import json
 import os
 
 import tensorflow as tf
 
+from tf_msgan.config import TrainingConfig
 from tf_msgan.data.pipeline import WHOLE, Share
 from tf_msgan.errors import InputError
 
 
-def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
-    """Call it before anything else of TensorFlow.
+def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> tf.distribute.Strategy:
+    """Call it before anything else of TensorFlow. With several workers it waits for all of them.
 
     Args:
         name: `one` device; `mirrored`, over the devices of this machine; `multiworker`, over the processes that the
             environment variable TF_CONFIG names, each a worker.
         devices: for `mirrored`, how many. By default all GPUs; without a GPU it splits the CPU into so many.
+        training: what is to be trained over it.
 
     Raises:
-        InputError: there are not so many devices, or TF_CONFIG does not say what it must.
+        InputError: there are not so many devices, TF_CONFIG does not say what it must, a worker does not come, or the
+            training cannot be spread.
     """
     if name == "one":
         return tf.distribute.get_strategy()
+    if training.jit_compile:
+        raise InputError("--jit-compile", f"--strategy {name}", "one device: XLA compiles no sums over several")
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy(_devices(devices))
+        strategy = tf.distribute.MirroredStrategy(_devices(devices))
+    else:
+        _check_tf_config()
+        with lost_worker_named():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if training.batch_size % strategy.num_replicas_in_sync:
+        raise InputError("--batch-size", training.batch_size, f"a multiple of {strategy.num_replicas_in_sync} devices")
+    return strategy
+
+
+def _check_tf_config():
     try:
-        task = json.loads(os.environ["TF_CONFIG"])["task"]
-        task["type"], int(task["index"])
+        config = json.loads(os.environ["TF_CONFIG"])
+        task = config["task"]
+        is_right = 0 <= int(task["index"]) < len(config["cluster"][task["type"]])
     except (KeyError, TypeError, ValueError):
+        is_right = False
+    if not is_right:
         expected = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": N}}'
-        raise InputError("TF_CONFIG", os.environ.get("TF_CONFIG", "nothing"), expected) from None
-    return tf.distribute.MultiWorkerMirroredStrategy()
+        raise InputError("TF_CONFIG", os.environ.get("TF_CONFIG", "nothing"), expected)
+
+
+@contextlib.contextmanager
+def lost_worker_named(several_workers: bool = True):
+    """Makes an `InputError` of what TensorFlow raises when one of several workers is gone."""
+    try:
+        yield
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.InternalError,
+    ) as error:
+        if not several_workers:
+            raise
+        reason = str(error.message).splitlines()[0]
+        raise InputError(
+            "--strategy multiworker", f"a worker that is gone ({reason})", "all of them: start each again with --resume"
+        ) from None
 
 
 def _devices(count):
@@ -44,6 +82,10 @@ def _devices(count):
     if count is not None and count > len(gpus):
         raise InputError("--devices", count, f"at most the {len(gpus)} GPUs of this machine")
     return [f"GPU:{n}" for n in range(count or len(gpus))]
+
+
+def several_workers(strategy) -> bool:
+    return strategy.cluster_resolver is not None
 
 
 def is_chief(strategy) -> bool:

@@ -1,0 +1,105 @@
+"""A run's folder: what is let pass, and what a kill at any moment of its making leaves."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tf_msgan.config import Config
+from tf_msgan.errors import InputError
+from tf_msgan.run_folder import begin_run, check_run_folder, describe_run, read_run_config, recorded_config
+
+
+class Killed(BaseException):
+    pass
+
+
+def earlier_run(folder):
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "epoch-0001.npz").write_bytes(b"old")
+    (folder / "config.json").write_text('{"old": true}')
+    (folder / "history.csv").write_text("epoch\n0\n")
+    return folder
+
+
+def contents(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_takes_the_place_of_an_earlier_run(tmp_path):
+    begin_run(earlier_run(tmp_path / "run"), {"new": True})
+    assert contents(tmp_path / "run") == ["config.json"]
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"new": True}
+
+
+@pytest.mark.parametrize("at", range(20))
+def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypatch, at):
+    """A kill before call number `at` to the file system: never part of the old run beside a config."""
+    run, calls = earlier_run(tmp_path / "run"), 0
+
+    def killing(function):
+        def call(*arguments, **options):
+            nonlocal calls
+            calls += 1
+            if calls > at:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, name in (
+            *((os, "replace"), (os, "fsync"), (shutil, "rmtree"), (Path, "unlink"), (Path, "write_text")),
+        ):
+            patch.setattr(owner, name, killing(getattr(owner, name)))
+        try:
+            begin_run(run, {"new": True})
+        except Killed:
+            pass
+        else:
+            assert at > 5, "no call was counted"
+    check_run_folder(run, overwrite=True)
+    if (run / "config.json").exists():
+        is_old = "old" in (run / "config.json").read_text()
+        assert ((run / "checkpoints").exists(), (run / "history.csv").exists()) == (is_old, is_old)
+    else:
+        with pytest.raises(InputError, match="no such file"):
+            read_run_config(run)
+    begin_run(run, {"new": True})
+    assert contents(run) == ["config.json"]
+
+
+def test_what_a_kill_left_half_written_is_no_obstacle(tmp_path):
+    (tmp_path / ".tmp-host-1-config.json").write_text("{")
+    check_run_folder(tmp_path, overwrite=False)
+    begin_run(tmp_path, {"new": True})
+    assert contents(tmp_path) == ["config.json"]
+
+
+def test_a_link_in_an_earlier_run_is_removed_and_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine.txt").write_text("keep me")
+    run = earlier_run(tmp_path / "run")
+    (run / "tensorboard").symlink_to(tmp_path / "elsewhere")
+    begin_run(run, {})
+    assert contents(run) == ["config.json"] and contents(tmp_path / "elsewhere") == ["mine.txt"]
+
+
+def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_split):
+    whole = describe_run(tiny_cohort, tiny_split, Config(), [])
+    begin_run(tmp_path, whole)
+    assert recorded_config(read_run_config(tmp_path), tmp_path) == Config()
+    for older in (
+        {**whole, "data": {name: value for name, value in whole["data"].items() if name != "subjects_sha256"}},
+        {name: value for name, value in whole.items() if name != "data"},
+        {**whole, "config": {"model": "multi-stage"}},
+        {**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}},
+        {**whole, "config": None},
+        {**whole, "data": None},
+        [],
+    ):
+        begin_run(tmp_path, older)
+        with pytest.raises(InputError, match=r"config\.json.* this version"):
+            recorded_config(read_run_config(tmp_path), tmp_path)
