@@ -117,6 +117,18 @@ def tiny_split():
 
 
 @pytest.fixture(scope="session")
+def untrained_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
+    """A run folder whose model has learned nothing, which is enough for whoever reads one."""
+    from tf_msgan.run_folder import begin_run, describe_run
+    from tf_msgan.training.runtime import build_model
+
+    folder = tmp_path_factory.mktemp("untrained")
+    begin_run(folder, describe_run(tiny_cohort, tiny_split, tiny_config, []))
+    build_model(2, tiny_cohort.labels.tissues, tiny_config).save(folder / "model.keras")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_config():
     return Config(
         network=NetworkConfig(coarse_width=4, noise_width=4, refine_width=4, discriminator_width=4, latent=4),

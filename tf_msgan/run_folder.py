@@ -63,6 +63,7 @@ def describe_run(cohort: Cohort, split: Split, config: Config, command: list[str
         "config": config.to_dict(),
         "data": {
             "layout": cohort.layout,
+            "modalities": list(cohort.modalities),
             "root": str(cohort.root.resolve()),
             "phantoms": are_phantoms(cohort.root),
             "split": {role: list(ids) for role, ids in split.roles().items()},
@@ -127,7 +128,7 @@ def read_run_config(run: Path) -> dict:
         raise InputError(path, "no such file", "the folder of a run by tf_msgan.train") from None
     except ValueError as error:
         raise InputError(path, f"no JSON ({error})", f"the {CONFIG} of a run") from None
-    needed = {"root", "layout", "phantoms", "split", "subjects_sha256"}
+    needed = {"root", "layout", "modalities", "phantoms", "split", "subjects_sha256"}
     data = recorded.get("data") if isinstance(recorded, dict) else None
     if not isinstance(data, dict) or not needed <= set(data) or "config" not in recorded:
         raise InputError(path, "not all that a run records", f"the {CONFIG} of a run by this version of tf_msgan")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.data.labels import LabelTable
-from tf_msgan.data.volumes import check_same_grid, read_codes, read_image
+from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_image
 from tf_msgan.errors import InputError
 
 # Outliers are cut at this many standard deviations, so that a bright vessel cannot rule a patch.
@@ -57,6 +57,31 @@ class Scan:
         return np.concatenate([self.image, self.brain[..., None]], axis=-1, dtype=np.float32)
 
 
+def read_images(paths) -> list[Volume]:
+    """Reads the modalities of one scan, intensities as they are.
+
+    Raises:
+        InputError: a file is missing or wrong, one has no contrast where the first is not 0, or they do not share a
+            grid.
+    """
+    volumes = [read_image(path) for path in paths]
+    for volume in volumes[1:]:
+        check_same_grid(volume, volumes[0])
+    brain = volumes[0].data != 0
+    if not brain.any():
+        raise InputError(volumes[0].path, "only zeros", "a skull-stripped scan, non-zero in the brain")
+    for volume in volumes:
+        inside = volume.data[brain]
+        if inside.min() == inside.max():
+            raise InputError(volume.path, f"the constant {inside[0]:g} all over the brain", "a scan with contrast")
+    return volumes
+
+
+def stack_images(volumes: list[Volume]) -> np.ndarray:
+    """The raw `(i, j, k, modality)` float32 image of `read_images`."""
+    return np.stack([volume.data for volume in volumes], axis=-1)
+
+
 def load_scan(cohort: Cohort, subject_id: str, with_labels: bool) -> Scan:
     """Reads, checks and z-scores one subject.
 
@@ -67,12 +92,8 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool) -> Scan:
         InputError: a file is missing or wrong, or the modalities do not share a grid.
     """
     subject = cohort.subjects[subject_id]
-    volumes = [read_image(path) for path in subject.images]
-    for volume in volumes[1:]:
-        check_same_grid(volume, volumes[0])
+    volumes = read_images(subject.images)
     brain = volumes[0].data != 0
-    if not brain.any():
-        raise InputError(volumes[0].path, "only zeros", "a skull-stripped scan, non-zero in the brain")
 
     labels = None
     if with_labels:
@@ -89,9 +110,6 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool) -> Scan:
 def z_score(volume, brain):
     """Returns float32 `(i, j, k)`: mean 0 and standard deviation 1 over `brain`, cut at ±`CLIP`, and 0 outside."""
     inside = volume.data[brain].astype(np.float64)
-    deviation = inside.std()
-    if deviation == 0:
-        raise InputError(volume.path, f"the constant {inside[0]:g} all over the brain", "a scan with contrast")
     out = np.zeros(volume.data.shape, np.float32)
-    out[brain] = np.clip((inside - inside.mean()) / deviation, -CLIP, CLIP)
+    out[brain] = np.clip((inside - inside.mean()) / inside.std(), -CLIP, CLIP)
     return out

@@ -1,4 +1,4 @@
-"""Patches of a volume: the sampler that cuts a grid of them, and the aggregator that puts them together again."""
+"""Grids of patches."""
 
 import numpy as np
 
@@ -25,42 +25,3 @@ def grid_slices(shape, patch, stride) -> list[tuple[slice, slice, slice]]:
         tuple(slice(start, start + min(p, n)) for start, p, n in zip(corner, patch, shape, strict=True))
         for corner in np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 3).tolist()
     ]
-
-
-def gaussian_weights(patch) -> np.ndarray:
-    """Returns `patch`-shaped float32 weights in (0, 1]: a Gaussian of σ = patch / 8, at least 1e-3 of its peak.
-
-    A voxel near a patch's border was seen with less around it, and counts less (as in nnU-Net).
-    """
-    axes = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) for n in patch]
-    weights = axes[0][:, None, None] * axes[1][:, None] * axes[2]
-    return np.maximum(weights / weights.max(), 1e-3).astype(np.float32)
-
-
-class Aggregator:
-    """Averages overlapping patches of a map over a volume, with Gaussian weights.
-
-    Args:
-        shape: of the volume, voxels.
-        channels: of the map.
-    """
-
-    def __init__(self, shape, channels: int):
-        self._sum = np.zeros((*shape, channels), np.float32)
-        self._weight = np.zeros((*shape, 1), np.float32)
-
-    def add(self, where: tuple[slice, slice, slice], patch: np.ndarray):
-        """Adds a `(i, j, k, channel)` patch at the slices `where`."""
-        weights = gaussian_weights(patch.shape[:3])[..., None]
-        self._sum[where] += weights * patch
-        self._weight[where] += weights
-
-    def average(self) -> np.ndarray:
-        """Returns the `(i, j, k, channel)` float32 mean.
-
-        Raises:
-            ValueError: some voxel was covered by no patch.
-        """
-        if not self._weight.all():
-            raise ValueError(f"{np.count_nonzero(self._weight == 0)} voxels were covered by no patch")
-        return self._sum / self._weight

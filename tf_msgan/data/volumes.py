@@ -112,6 +112,19 @@ def check_same_grid(volume: Volume, reference: Volume):
         )
 
 
+def write_nifti(path, data, reference: Volume):
+    """Writes `data` `(i, j, k)` or `(i, j, k, channel)` as NIfTI in its dtype, on the grid of `reference`: the same
+    affine, and for a NIfTI file the same qform and sform with their codes."""
+    source = nib.load(reference.path)
+    image = nib.Nifti1Image(data, reference.affine)
+    if isinstance(source, nib.Nifti1Pair):
+        image.set_qform(*source.get_qform(coded=True))
+        image.set_sform(*source.get_sform(coded=True))
+        image.header.set_xyzt_units(*source.header.get_xyzt_units())
+    with atomic_write(path) as temporary:
+        nib.save(image, temporary)
+
+
 def write_analyze(path, data, spacing):
     """Writes `data` `(i, j, k)` as an Analyze 7.5 pair `PATH.hdr`, `PATH.img` of shape `(i, j, k, 1)`, in its dtype."""
     path = Path(path)

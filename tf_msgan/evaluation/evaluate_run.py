@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_msgan.data.cohort import Cohort, Scan, load_scan
+from tf_msgan.data.cohort import Cohort, Scan, load_scan, read_images, stack_images
 from tf_msgan.data.splits import Split
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
 from tf_msgan.files import write_json
-from tf_msgan.inference.segment import Segmentation, segment
+from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config
 from tf_msgan.training.msgan import MultiStageGAN
@@ -56,9 +56,11 @@ def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress:
     """Segments and scores one test subject at a time."""
     tissues = cohort.labels.tissues
     qda = fit_qda([load_scan(cohort, id, with_labels=True) for id in split.train])
-    for id in split.test:
+    segmenter, show = Segmenter(model), progress.task("segmenting test subjects")
+    for done, id in enumerate(split.test, start=1):
         scan = load_scan(cohort, id, with_labels=True)
-        segmentation = segment(model, scan, progress=progress.task(f"segmenting subject {id}"))
+        segmentation = segmenter(stack_images(read_images(cohort.subjects[id].images)))
+        show(done, len(split.test))
         reference = segment_by_intensity(qda, scan)
         yield Case(
             scan,

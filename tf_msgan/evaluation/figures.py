@@ -24,27 +24,18 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
     Planes are in RAS order: left is left, front and top are up. They go through the middle of the brain, but for the
     sagittal one, which would show the cleft between the hemispheres.
     """
-    image, truth, prediction, brain = (
-        _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction, scan.brain)
+    image, truth, prediction = (
+        _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction)
     )
-    spacing = np.array(scan.spacing)[np.argsort(nib.io_orientation(scan.affine)[:, 0])]
     wrong = (truth != prediction) & (truth != IGNORE)
-    box = [np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    at = [int(inside[int(len(inside) * share)]) for inside, share in zip(box, (0.38, 0.5, 0.5), strict=True)]
-    low, high = np.percentile(image[brain], [1, 99])
+    planes = _Planes(scan.brain, scan.affine)
+    grey_of = planes.grey(image)
     ignored = len(tissues) + 1
     colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
 
     figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), facecolor="black", layout="constrained")
-    for row, (plane, name) in enumerate(((2, "axial"), (1, "coronal"), (0, "sagittal"))):
-        others = [axis for axis in range(3) if axis != plane]
-        window = tuple(slice(box[axis][0], box[axis][-1] + 1) for axis in others)
-
-        def cut(volume, plane=plane, window=window):
-            return volume.take(at[plane], axis=plane)[window].T
-
-        aspect = spacing[others[1]] / spacing[others[0]]
-        grey = np.where(cut(brain), np.clip((cut(image) - low) / (high - low), 0, 1), 0)
+    for row, (name, cut, aspect) in enumerate(planes):
+        grey = cut(grey_of)
         error = np.stack([grey] * 3, axis=-1)
         error[cut(wrong)] = matplotlib.colors.to_rgb(ERROR_COLOUR)
         shown = np.where(cut(truth) == IGNORE, ignored, cut(truth))
@@ -54,10 +45,7 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
                 options = {"cmap": colours, "vmin": -0.5, "vmax": ignored + 0.5}
             axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
             axis.axis("off")
-        for number in range(1, len(tissues) + 1):
-            contour = cut(prediction) == number
-            if contour.any() and not contour.all():
-                axes[row, 0].contour(contour, [0.5], colors=TISSUE_COLOURS[number], linewidths=0.5, alpha=0.7)
+        _draw_contours(axes[row, 0], cut(prediction), tissues)
         axes[row, 0].text(0.02, 0.02, name, color="white", transform=axes[row, 0].transAxes)
     for axis, title in zip(axes[0], ("T1, predicted contours", "truth", "prediction", "errors on T1"), strict=True):
         axis.set_title(title, color="white")
@@ -69,6 +57,61 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
     dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
     figure.suptitle(f"subject {scan.id}   Dice  {dice}", color="white")
     _save(figure, path)
+
+
+def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
+    """Three planes of a scan, as `draw_case` lays them, with the contours of its tissues.
+
+    `image` `(i, j, k)` raw intensities, 0 outside the brain; `labels` `(i, j, k)` classes.
+    """
+    planes = _Planes(image != 0, affine)
+    grey, labels = planes.grey(_canonical(image, affine)), _canonical(labels, affine)
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
+    for axis, (name, cut, aspect) in zip(axes, planes, strict=True):
+        axis.imshow(cut(grey), cmap="gray", vmin=0, vmax=1, origin="lower", aspect=aspect, interpolation="nearest")
+        _draw_contours(axis, cut(labels), tissues)
+        axis.axis("off")
+        axis.text(0.02, 0.02, name, color="white", transform=axis.transAxes)
+    handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
+    figure.suptitle(title, color="white")
+    _save(figure, path, dpi)
+
+
+class _Planes:
+    """The axial, coronal and sagittal plane of a scan, in RAS order, within the box of its `brain` `(i, j, k)`.
+
+    Iterates over name, a function that cuts the plane out of a canonical volume, and the aspect of its pixels.
+    """
+
+    def __init__(self, brain, affine):
+        self.brain = _canonical(brain, affine)
+        self.spacing = nib.affines.voxel_sizes(affine)[np.argsort(nib.io_orientation(affine)[:, 0])]
+        along = [self.brain.any(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
+        self.box = [np.flatnonzero(inside) for inside in along]
+
+    def grey(self, image):
+        """A canonical image in 0..1, cut at the first and the 99th percentile of the brain, and 0 outside."""
+        low, high = np.percentile(image[self.brain], [1, 99])
+        return np.where(self.brain, np.clip((image - low) / max(high - low, 1e-6), 0, 1), 0)
+
+    def __iter__(self):
+        for plane, name, share in ((2, "axial", 0.5), (1, "coronal", 0.5), (0, "sagittal", 0.38)):
+            others = [axis for axis in range(3) if axis != plane]
+            window = tuple(slice(self.box[axis][0], self.box[axis][-1] + 1) for axis in others)
+            at = int(self.box[plane][int(len(self.box[plane]) * share)])
+
+            def cut(volume, plane=plane, window=window, at=at):
+                return volume.take(at, axis=plane)[window].T
+
+            yield name, cut, self.spacing[others[1]] / self.spacing[others[0]]
+
+
+def _draw_contours(axis, labels, tissues):
+    for number in range(1, len(tissues) + 1):
+        contour = labels == number
+        if contour.any() and not contour.all():
+            axis.contour(contour, [0.5], colors=TISSUE_COLOURS[number], linewidths=0.5, alpha=0.7)
 
 
 def draw_curves(path, history: dict[str, list[float]], tissues):
@@ -145,7 +188,7 @@ def _save_curves(figure, axes, path):
     _save(figure, path)
 
 
-def _save(figure, path):
+def _save(figure, path, dpi=90):
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=90, facecolor=figure.get_facecolor())
+        figure.savefig(temporary, dpi=dpi, facecolor=figure.get_facecolor())
     plt.close(figure)

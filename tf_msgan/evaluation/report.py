@@ -57,10 +57,9 @@ def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
 def write_report(run: Path, run_config: dict, evaluation: dict):
     """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
     history = read_history(run / "history.csv")
-    template = importlib.resources.files("tf_msgan.evaluation").joinpath("report.html.jinja").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     best = max(range(len(history["epoch"])), key=history["val_dice"].__getitem__)
-    page = environment.from_string(template).render(
+    page = render(
+        "report.html.jinja",
         run=run.name,
         phantoms=run_config["data"]["phantoms"],
         model=run_config["config"]["model"],
@@ -73,12 +72,19 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         best_epoch=best + 1,
         tissues=list(evaluation["mean"]),
         rows=dice_rows(evaluation),
-        pictures={name: _data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
-        cases={id: _data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
+        pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
+        cases={id: data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
         config=json.dumps(run_config, indent=2),
     )
     write_text(run / "report.html", page)
 
 
-def _data_url(path):
+def render(template: str, **values) -> str:
+    """Fills in one of the templates that lie beside this file."""
+    text = importlib.resources.files("tf_msgan.evaluation").joinpath(template).read_text("utf-8")
+    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text).render(**values)
+
+
+def data_url(path: Path) -> str:
+    """A PNG file as the source of an `<img>`."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,4 +1,4 @@
-"""What a training run stands on: seeds, determinism and optimisers."""
+"""What a run stands on: threads, seeds, determinism and optimisers."""
 
 import keras
 import tensorflow as tf
@@ -7,6 +7,12 @@ from keras import optimizers
 from tf_msgan.config import Config, TrainingConfig
 from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.schedule import make_schedule
+
+
+def set_threads(count: int):
+    """Bounds the threads of TensorFlow. Call it before anything else of it."""
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def make_optimizer(training: TrainingConfig, beta_1: float = 0.9) -> optimizers.Optimizer:

@@ -1,0 +1,137 @@
+"""Which files of a folder are whose."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tf_msgan.data.cases import Case, case_of_files, find_cases, read_case_list, take_shard
+from tf_msgan.errors import InputError
+
+MODALITIES = ("T1", "T2")
+
+
+def touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def found(folder):
+    cases = find_cases(folder, MODALITIES)
+    return cases.naming, {
+        (str(case.folder), case.id): [str(image.relative_to(folder)) for image in case.images] for case in cases.cases
+    }
+
+
+def test_nnunet(tmp_path):
+    touch(tmp_path, "a_0000.nii.gz", "a_0001.nii.gz", "b_7_0000.nii", "b_7_0001.nii", "dataset.json")
+    assert found(tmp_path) == (
+        "nnunet",
+        {(".", "a"): ["a_0000.nii.gz", "a_0001.nii.gz"], (".", "b_7"): ["b_7_0000.nii", "b_7_0001.nii"]},
+    )
+
+
+def test_bids(tmp_path):
+    one, two = "sub-01/ses-1/anat/sub-01_ses-1", "sub-01/ses-2/anat/sub-01_ses-2"
+    touch(tmp_path, "dataset_description.json", f"{one}_T1w.nii.gz", f"{one}_T2w.nii.gz", f"{one}_T1w.json")
+    # The only T2 of a session serves whatever its acquisition is called.
+    touch(tmp_path, f"{two}_T1w.nii.gz", f"{two}_acq-fast_T2w.nii.gz", "sub-02/anat/sub-02_T1w.nii.gz")
+    touch(tmp_path, "derivatives/fmriprep/sub-01/anat/sub-01_T1w.nii.gz", "sub-01/ses-1/func/sub-01_bold.nii.gz")
+    assert found(tmp_path) == (
+        "bids",
+        {
+            ("sub-01/ses-1/anat", "sub-01_ses-1"): [f"{one}_T1w.nii.gz", f"{one}_T2w.nii.gz"],
+            ("sub-01/ses-2/anat", "sub-01_ses-2"): [f"{two}_T1w.nii.gz", f"{two}_acq-fast_T2w.nii.gz"],
+            # Reading it will say that there is none.
+            ("sub-02/anat", "sub-02"): ["sub-02/anat/sub-02_T1w.nii.gz", "sub-02/anat/sub-02_T2w.nii.gz"],
+        },
+    )
+
+
+def test_files_side_by_side(tmp_path):
+    touch(tmp_path, "subject-1-T1.hdr", "subject-1-T1.img", "subject-1-T2.hdr", "subject-1-label.hdr")
+    touch(tmp_path, "ann_T1w.nii.gz", "ann_T1w.nii", "ann_T2w.nii.gz", "bob_T1.nii.gz")
+    assert found(tmp_path) == (
+        "plain",
+        {
+            (".", "ann"): ["ann_T1w.nii.gz", "ann_T2w.nii.gz"],
+            (".", "bob"): ["bob_T1.nii.gz", "bob_T2.nii.gz"],
+            (".", "subject-1"): ["subject-1-T1.hdr", "subject-1-T2.hdr"],
+        },
+    )
+
+
+def test_a_folder_a_case(tmp_path):
+    touch(tmp_path, "Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz", "Template01/Segmentation.nii.gz")
+    touch(tmp_path, "ann/t1.nii.gz", "ann/t2.nii.gz", "notes/readme.txt")
+    # Two files could be the T1: neither is taken.
+    touch(tmp_path, "bob/T1.nii.gz", "bob/my_T1.nii.gz", "bob/T2.nii.gz")
+    naming, cases = found(tmp_path)
+    assert naming == "plain" and set(cases) == {(".", "Template01"), (".", "ann"), (".", "bob")}
+    assert cases[".", "Template01"] == ["Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz"]
+    assert cases[".", "ann"] == ["ann/t1.nii.gz", "ann/t2.nii.gz"]
+
+
+def test_no_scans(tmp_path):
+    touch(tmp_path, "readme.txt", "T1/readme.txt")
+    with pytest.raises(InputError, match=r"no scan of T1, T2; expected CASE_0000\.nii\.gz"):
+        find_cases(tmp_path, MODALITIES)
+    with pytest.raises(InputError, match="no such folder"):
+        find_cases(tmp_path / "none", MODALITIES)
+
+
+@pytest.mark.parametrize(
+    ("first", "id"),
+    [
+        ("ann_T1.nii.gz", "ann"),
+        ("sub-01_ses-2_T1w.nii.gz", "sub-01_ses-2"),
+        ("subject-3-T1.hdr", "subject-3"),
+        ("brain_0000.nii.gz", "brain"),
+        ("scan.nii", "scan"),
+        ("x.y_t1w.nii.gz", "x.y"),
+        ("inside/T1.nii.gz", "inside"),
+    ],
+)
+def test_id_of_a_scan(tmp_path, first, id):
+    touch(tmp_path, first, "other.nii.gz")
+    assert case_of_files([tmp_path / first, tmp_path / "other.nii.gz"], MODALITIES).id == id
+
+
+def test_wrong_files(tmp_path):
+    touch(tmp_path, "a.nii")
+    with pytest.raises(InputError, match="1 files; expected 2: T1, T2"):
+        case_of_files([tmp_path / "a.nii"], MODALITIES)
+    with pytest.raises(InputError, match=r"b\.nii: found no such file"):
+        case_of_files([tmp_path / "a.nii", tmp_path / "b.nii"], MODALITIES)
+
+
+def test_list(tmp_path):
+    touch(tmp_path, "ann_T1.nii", "ann_T2.nii", "bob_T1.nii", "bob_T2.nii")
+    table = tmp_path / "cases.tsv"
+    table.write_text("ann_T1.nii\tann_T2.nii\n\nbob_T1.nii\tbob_T2.nii\n")
+    assert [case.id for case in read_case_list(table, MODALITIES).cases] == ["ann", "bob"]
+    table.write_text("ann_T1.nii\tann_T2.nii\n" * 2)
+    with pytest.raises(InputError, match="the case ann again"):
+        read_case_list(table, MODALITIES)
+    table.write_text("\n")
+    with pytest.raises(InputError, match="no case"):
+        read_case_list(table, MODALITIES)
+    with pytest.raises(InputError, match="no such file"):
+        read_case_list(tmp_path / "none.tsv", MODALITIES)
+
+
+@given(st.integers(0, 40), st.integers(1, 12))
+def test_shards_share_the_cases_out(count, parts):
+    cases = [Case(str(n), (Path("x"),)) for n in range(count)]
+    shares = [take_shard(cases, f"{part}/{parts}") for part in range(1, parts + 1)]
+    assert sorted((c.id for share in shares for c in share), key=int) == [c.id for c in cases]
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "1/2/3", "-1/2"])
+def test_no_shard(shard):
+    with pytest.raises(InputError, match="--shard"):
+        take_shard([], shard)

@@ -1,0 +1,122 @@
+"""The exported SavedModel against the local model, on real files."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import assert_one_line_error, run_command
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tf_msgan.data.cohort import load_scan, read_images, stack_images
+from tf_msgan.inference.export import WARM_UP, export_model
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.models.fusion import fuse
+from tf_msgan.training.run import load_model
+from tf_msgan.training.runtime import build_model
+
+
+@pytest.fixture(scope="module")
+def exported(untrained_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models")
+    result = run_command("tf_msgan.export", untrained_run, "--name", "brain", "--output", folder)
+    assert result.returncode == 0, result.stderr
+    assert str(folder / "brain" / "1") in result.stdout
+    return folder / "brain" / "1"
+
+
+@pytest.fixture(scope="module")
+def signatures(exported):
+    return tf.saved_model.load(str(exported)).signatures
+
+
+def raw_image(cohort, id):
+    return stack_images(read_images(cohort.subjects[id].images))
+
+
+def test_whole_scans_equal_the_local_ones(signatures, untrained_run, tiny_cohort):
+    """A batch of two, in a field wider than the brain."""
+    images = [np.pad(raw_image(tiny_cohort, id), [(4, 0), (0, 6), (3, 3), (0, 0)]) for id in ("4", "5")]
+    shape = np.max([image.shape for image in images], axis=0)
+    images = [np.pad(i, [(0, n) for n in shape - i.shape]) for i in images]
+    served = signatures["serving_default"](image=tf.stack(images))
+    segmenter = Segmenter(load_model(untrained_run))
+    for n, image in enumerate(images):
+        local = segmenter(image)
+        assert np.array_equal(served["labels"][n], local.labels)
+        assert np.allclose(served["probabilities"][n], local.probabilities, atol=1e-5)
+        assert bool(served["outline_failed"][n]) == local.outline_failed
+
+
+def test_labels_equal_those_that_predict_writes(signatures, untrained_run, tiny_cohort, tmp_path):
+    files = tiny_cohort.subjects["4"].images
+    result = run_command("tf_msgan.predict", untrained_run, "--input", *files, "--output", tmp_path, "--no-progress")
+    assert result.returncode == 0, result.stderr
+    served = signatures["serving_default"](image=raw_image(tiny_cohort, "4")[None])
+    written = np.asanyarray(nib.load(tmp_path / "subject-4_dseg.nii.gz").dataobj)
+    assert np.array_equal(served["labels"][0], written)
+    probabilities = nib.load(tmp_path / "subject-4_probseg.nii.gz").get_fdata()
+    assert np.allclose(served["probabilities"][0, ..., 1:], probabilities, atol=1e-5)
+
+
+def test_patch_and_coarse(signatures, untrained_run, tiny_cohort):
+    model = load_model(untrained_run)
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(3, 17, 24, 20, 2)).astype(np.float32)
+    coarse = rng.random((3, 17, 24, 20, 1), np.float32)
+    expected = fuse(coarse, model.refine_average([image, coarse], training=False))
+    assert np.allclose(signatures["patch"](image=image, coarse_map=coarse)["probabilities"], expected, atol=1e-5)
+    expected = model.coarse_average(image, training=False)
+    assert np.allclose(signatures["coarse"](half_image=image)["probabilities"], expected, atol=1e-5)
+
+
+def test_describe(signatures):
+    described = signatures["describe"]()
+    assert [name.decode() for name in described["tissues"].numpy()] == ["CSF", "GM", "WM"]
+    assert int(described["modalities"]) == 2
+
+
+def test_voxels_that_are_not_finite_are_refused(signatures, tiny_cohort):
+    image = raw_image(tiny_cohort, "4")[None]
+    image[0, 3, 3, 3, 1] = np.nan
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image: voxels that are NaN"):
+        signatures["serving_default"](image=image)
+
+
+def test_a_scan_of_zeros_is_background(signatures):
+    served = signatures["serving_default"](image=tf.zeros((1, 9, 8, 7, 2)))
+    assert not np.any(served["labels"]) and np.all(np.isfinite(served["probabilities"]))
+
+
+def test_weights_are_float32_whatever_trained_them(tiny_config, tiny_cohort, tmp_path):
+    """`model.keras` is a float32 rebuild of a mixed-precision model."""
+    model = build_model(2, ("CSF", "GM", "WM"), tiny_config.with_training(precision="float32"))
+    folder = export_model(model, tmp_path / "brain")
+    loaded = tf.saved_model.load(str(folder))
+    assert {v.dtype for v in loaded.variables if "steps" not in v.name} <= {tf.float32, tf.float64, tf.int64}
+    scan = load_scan(tiny_cohort, "4", with_labels=False)
+    assert loaded.signatures["coarse"](half_image=scan.image[None])["probabilities"].dtype == tf.float32
+
+
+def test_warm_up_is_a_request_that_works(exported, signatures):
+    (record,) = tf.data.TFRecordDataset(str(exported / WARM_UP)).as_numpy_iterator()
+    request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("brain", "serving_default")
+    image = tf.make_ndarray(request.inputs["image"])
+    assert signatures["serving_default"](image=image)["labels"].shape == image.shape[:-1]
+
+
+def test_versions_count_up(untrained_run, exported):
+    base = exported.parent
+    (base / "notes").mkdir()
+    result = run_command("tf_msgan.export", untrained_run, "--name", "brain", "--output", base.parent)
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in base.iterdir()) == ["1", "2", "notes"]
+
+
+def test_wrong_options(untrained_run, tmp_path):
+    def refused(run, name, *words):
+        assert_one_line_error(run_command("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
+        assert not (tmp_path / "x").exists()
+
+    refused(tmp_path, "brain", "config.json", "no such file")
+    refused(untrained_run, "../brain", "--name", "../brain")

@@ -1,0 +1,190 @@
+"""`python -m tf_msgan.predict`, run as a user runs it, on real files."""
+
+import csv
+import json
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import assert_one_line_error, run_command, tiny_brain
+
+from tf_msgan.data.cases import Case
+from tf_msgan.data.volumes import Volume, write_nifti
+from tf_msgan.evaluation.quality import CaseFacts, outlier_scores
+from tf_msgan.inference.outputs import normalised_entropy, tissue_volumes
+from tf_msgan.inference.segmenter import Segmentation, Segmenter
+from tf_msgan.training.run import load_model
+
+# Oblique, with a flip and unequal voxels.
+AFFINE = np.array([[-0.8, 0.1, 0.02, 40.5], [0.09, 0.9, -0.1, -33.25], [0.03, 0.12, 1.1, 7.125], [0, 0, 0, 1]])
+
+
+def write_case(folder, names, number=1, affine=AFFINE):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in zip(names, tiny_brain(number), strict=False):
+        nib.save(nib.Nifti1Image(data, affine), folder / name)
+    return [folder / name for name in names]
+
+
+def predict(run, *arguments):
+    return run_command("tf_msgan.predict", run, *arguments, "--no-progress")
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def one_case(untrained_run, tmp_path_factory):
+    """The outputs of one scan with everything asked for."""
+    folder = tmp_path_factory.mktemp("one")
+    files = write_case(folder / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    options = ("--entropy", "--realness", "--figure", "--threads", 1)
+    result = predict(untrained_run, "--input", *files, "--output", folder / "out", *options)
+    assert result.returncode == 0, result.stderr
+    return folder / "out", files
+
+
+def test_files_of_one_case(one_case):
+    out, _ = one_case
+    kinds = ("dseg.json", "dseg.nii.gz", "entropy.nii.gz", "figure.png", "probseg.json", "probseg.nii.gz")
+    expected = [f"ann_{kind}" for kind in (*kinds, "realness.nii.gz", "volumes.tsv")]
+    assert names(out) == sorted([*expected, "dseg.tsv", "qc.html", "qc/ann.png"])
+
+
+def test_grid_is_the_inputs_own(one_case):
+    out, files = one_case
+    source = nib.load(files[0])
+    for kind, shape in (("dseg", ()), ("probseg", (3,)), ("entropy", ()), ("realness", ())):
+        image = nib.load(out / f"ann_{kind}.nii.gz")
+        assert image.shape == (*source.shape, *shape)
+        assert np.array_equal(image.affine, source.affine)
+        for name in ("qform_code", "sform_code"):
+            assert image.header[name] == source.header[name]
+
+
+def test_maps_are_the_segmenters(one_case, untrained_run):
+    out, files = one_case
+    raw = np.stack([nib.load(path).get_fdata(dtype=np.float32) for path in files], axis=-1)
+    expected = Segmenter(load_model(untrained_run), with_realness=True)(raw)
+    labels = np.asanyarray(nib.load(out / "ann_dseg.nii.gz").dataobj)
+    assert labels.dtype == np.uint8 and np.mean(labels == expected.labels) > 0.999
+    probabilities = nib.load(out / "ann_probseg.nii.gz").get_fdata()
+    assert np.allclose(probabilities, expected.probabilities[..., 1:], atol=1e-5)
+    assert np.allclose(nib.load(out / "ann_realness.nii.gz").get_fdata(), expected.realness, atol=1e-5)
+    assert json.loads((out / "ann_probseg.json").read_text())["LabelMap"] == ["CSF", "GM", "WM"]
+    with open(out / "ann_volumes.tsv", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    # The lengths of the affine's columns.
+    voxel = np.prod(np.linalg.norm(AFFINE[:3, :3], axis=0))
+    for number, row in enumerate(rows, start=1):
+        assert float(row["volume_ml"]) == pytest.approx(np.sum(labels == number) * voxel / 1000, abs=1e-3)
+
+
+def test_page_holds_its_pictures(one_case):
+    page = (one_case[0] / "qc.html").read_text()
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert len(sources) == 1 and sources[0].startswith("data:image/png;base64,")
+    assert "http" not in page
+
+
+def test_analyze_input(untrained_run, tiny_cohort, tmp_path):
+    """iSEG's own files; their grid has no affine of its own."""
+    files = tiny_cohort.subjects["4"].images
+    result = predict(untrained_run, "--input", *files, "--output", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    source, image = nib.load(files[0]), nib.load(tmp_path / "out" / "subject-4_dseg.nii.gz")
+    assert image.shape == source.shape[:3] and np.array_equal(image.affine, source.affine)
+
+
+def test_a_folder_with_a_bad_case_then_the_rest(untrained_run, tmp_path):
+    """nnU-Net's names; one case is truncated: the others are done, it is listed, exit 1; then only it is done."""
+    for number, id in enumerate(("a", "b", "c"), start=1):
+        write_case(tmp_path / "in", [f"{id}_0000.nii.gz", f"{id}_0001.nii.gz"], number)
+    whole = (tmp_path / "in" / "b_0001.nii.gz").read_bytes()
+    (tmp_path / "in" / "b_0001.nii.gz").write_bytes(whole[:2000])
+    arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out")
+    result = predict(untrained_run, *arguments)
+    assert result.returncode == 1
+    assert "2 segmented, 1 failed, of 3 cases" in result.stdout
+    (line,) = result.stderr.strip().splitlines()
+    assert "b_0001.nii.gz" in line and "truncated" in line
+    assert {"a.nii.gz", "c.nii.gz"} < set(names(tmp_path / "out")) and "b.nii.gz" not in names(tmp_path / "out")
+
+    (tmp_path / "in" / "b_0001.nii.gz").write_bytes(whole)
+    before = (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns
+    result = predict(untrained_run, *arguments, "--skip-existing")
+    assert result.returncode == 0, result.stderr
+    assert "1 segmented, 0 failed" in result.stdout
+    assert (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
+
+
+def test_bids_in_shards(untrained_run, tmp_path):
+    for number, id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
+        write_case(tmp_path / "in" / id / "anat", [f"{id}_T1w.nii.gz", f"{id}_T2w.nii.gz"], number)
+    for shard, count in (("1/2", 2), ("2/2", 1)):
+        arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out", "--shard", shard, "--tta")
+        result = predict(untrained_run, *arguments)
+        assert result.returncode == 0, result.stderr
+        assert f"{count} segmented, 0 failed, of 3 cases" in result.stdout
+    for id in ("sub-01", "sub-02", "sub-03"):
+        assert (tmp_path / "out" / id / "anat" / f"{id}_dseg.nii.gz").is_file()
+    description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative" and description["GeneratedBy"][0]["Name"] == "tf_msgan"
+    assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
+
+
+def test_wrong_input(untrained_run, tmp_path):
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    out = ("--output", tmp_path / "out")
+
+    def refused(run, *arguments, words):
+        assert_one_line_error(predict(run, *arguments, *out), *words)
+        assert not (tmp_path / "out").exists()
+
+    refused(tmp_path / "none", "--input", *files, words=["config.json", "no such file"])
+    refused(untrained_run, "--input", files[0], words=["1 files", "2: T1, T2"])
+    refused(untrained_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
+    refused(untrained_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])
+    refused(untrained_run, "--input", *files, "--threads", 0, words=["--threads", "0"])
+
+
+def test_header_codes_survive(tmp_path):
+    """A file with a qform alone, and one with neither form."""
+    data = np.zeros((4, 5, 6), np.float32)
+    for name, qform, sform in (("q", 1, 0), ("s", 0, 2), ("both", 1, 4), ("none", 0, 0)):
+        image = nib.Nifti1Image(data, None if name == "none" else np.diag([2.0, -3, 4, 1]))
+        if name == "none":
+            image.header.set_zooms((2, 3, 4))
+        else:
+            image.set_qform(image.affine, qform)
+            image.set_sform(image.affine, sform)
+        path = tmp_path / f"{name}.nii.gz"
+        nib.save(image, path)
+        source = nib.load(path)
+        write_nifti(tmp_path / "out.nii.gz", np.ones((4, 5, 6), np.uint8), Volume(data, source.affine, path))
+        written = nib.load(tmp_path / "out.nii.gz")
+        assert np.array_equal(written.affine, source.affine), name
+        assert (written.header["qform_code"], written.header["sform_code"]) == (qform, sform)
+        assert written.header.get_zooms() == source.header.get_zooms()
+
+
+def test_entropy_and_volumes_by_hand():
+    probabilities = np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]], np.float32).reshape(3, 1, 1, 4)
+    assert normalised_entropy(probabilities).ravel() == pytest.approx([0, 1, 0.5], abs=1e-6)
+    result = Segmentation(np.array([0, 1, 1], np.uint8).reshape(3, 1, 1), probabilities, None, False)
+    csf, gm, _ = tissue_volumes(result, (2.0, 2.0, 5.0), ("CSF", "GM", "WM"))
+    assert csf == {"tissue": "CSF", "voxels": 2, "volume_ml": 0.04, "expected_ml": 0.015}
+    assert gm == {"tissue": "GM", "voxels": 0, "volume_ml": 0.0, "expected_ml": 0.005}
+
+
+def test_the_case_that_stands_out():
+    def facts(gm, entropy=0.2):
+        return CaseFacts(Case("x", ()), {"CSF": 100.0, "GM": gm, "WM": 300.0}, entropy, False)
+
+    usual = [facts(400.0 + n, 0.2 + n / 1000) for n in range(6)]
+    scores = outlier_scores([*usual, facts(150.0), facts(403.0, 0.5)])
+    assert min(scores[6:]) > 3.5 > max(scores[:6])
+    assert outlier_scores(usual[:4]) == [0] * 4

@@ -1,0 +1,262 @@
+"""Whole scans: tiles against a sum by hand, gates, crops, normalising in the graph."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tf_msgan.data.background import BACKGROUND
+from tf_msgan.data.cohort import load_scan, read_images, stack_images
+from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop, z_score
+from tf_msgan.inference.tiles import count_tiles, gaussian_weights, map_tiles
+from tf_msgan.models.coarse import build_coarse_generator
+from tf_msgan.models.fusion import fuse
+from tf_msgan.training.runtime import build_model
+
+TISSUES = ("CSF", "GM", "WM")
+
+
+class PointwiseModel:
+    """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
+
+    tissues, modalities = TISSUES, 2
+    refined_tiles = 0
+
+    def refine_average(self, inputs, training):
+        image, coarse = inputs
+
+        def count(number):
+            self.refined_tiles += int(number)
+            return np.int32(number)
+
+        with tf.control_dependencies([tf.numpy_function(count, [tf.shape(image)[0]], tf.int32)]):
+            return tf.nn.softmax(tf.concat([-image[..., :1], image, coarse], axis=-1))
+
+    def coarse_average(self, half, training):
+        # Brain is whatever is not filled in.
+        brain = tf.sigmoid(8 * (half[..., :1] - BACKGROUND - 0.5))
+        return tf.concat([1 - brain, brain], axis=-1)
+
+
+def noise_image(box, shape, seed=0):
+    """Noise in the `box`, `(start, end)` of each axis, of zeros."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((*shape, 2), np.float32)
+    where = tuple(slice(*axis) for axis in box)
+    image[where] = rng.normal(800, 60, image[where].shape)
+    return image
+
+
+def test_weights_are_a_gaussian():
+    weights = gaussian_weights(16)[..., 0]
+    assert weights.shape == (16, 16, 16) and weights.dtype == np.float32
+    assert weights.max() == 1 and weights.min() == pytest.approx(1e-3)
+    # σ = 16 / 8 = 2: three voxels from the middle pair's, exp(−½ (3.5² − 0.5²) / 2²).
+    assert weights[11, 8, 8] / weights[8, 8, 8] == pytest.approx(np.exp(-0.5 * (3.5**2 - 0.5**2) / 4), rel=1e-5)
+
+
+@given(st.lists(st.integers(1, 300), min_size=3, max_size=3), st.sampled_from([32, 64]))
+@settings(deadline=None, max_examples=50)
+def test_tiles_reach_to_the_end_and_no_further_than_they_must(shape, tile):
+    counts = count_tiles(tf.constant(shape), tile).numpy()
+    for size, count in zip(shape, counts, strict=True):
+        ends = [n * tile // 2 + tile for n in range(count)]
+        assert ends[-1] >= size
+        assert count == 1 or ends[-2] < size
+
+
+def positioned(tiles):
+    """A map that depends on where in its tile a voxel lies."""
+    ramp = tf.reshape(tf.range(8**3, dtype=tf.float32), (8, 8, 8, 1)) / 100
+    return tf.concat([tiles[..., :1] * ramp, tf.sin(tiles[..., 1:] + ramp)], axis=-1)
+
+
+@functools.partial(
+    tf.function,
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec((None, None, None, 2), tf.float32),
+        tf.TensorSpec((None, None, None), tf.bool),
+        tf.TensorSpec((), tf.int32),
+    ],
+)
+def map_by_tiles(volume, gates, at_once):
+    def finish(average, covered, number):
+        mark = tf.ones_like(average[..., :1])
+        return tf.concat([average, tf.cast(covered, tf.float32), mark * tf.cast(number, tf.float32)], axis=-1)
+
+    return map_tiles(positioned, 2, volume, gates, 8, at_once, finish)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.tuples(*[st.integers(1, 4)] * 3), st.floats(0, 1), st.integers(1, 5), st.integers(0, 99))
+def test_tiles_add_up_as_by_hand(counts, share, at_once, seed):
+    rng = np.random.default_rng(seed)
+    volume = rng.normal(size=(*[(n + 1) * 4 for n in counts], 2)).astype(np.float32)
+    gates = rng.random(counts) < share
+    total, weights = np.zeros_like(volume, float), np.zeros((*volume.shape[:3], 1))
+    for corner in np.argwhere(gates):
+        where = tuple(slice(4 * n, 4 * n + 8) for n in corner)
+        total[where] += gaussian_weights(8) * positioned(volume[where][None])[0].numpy()
+        weights[where] += gaussian_weights(8)
+    expected = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
+
+    got = map_by_tiles(volume, gates, at_once).numpy()
+    assert np.allclose(got[..., :2], expected, atol=1e-5)
+    assert np.array_equal(got[..., 2:3] > 0, weights > 0)
+    assert np.array_equal(got[:, 0, 0, 3], np.arange(len(got)) // 4)
+
+
+@pytest.mark.parametrize("shape", [(33, 47, 61), (16, 16, 16), (5, 40, 17), (64, 64, 65)])
+def test_tiling_equals_the_whole_volume_for_a_pointwise_model(shape):
+    model = PointwiseModel()
+    image = noise_image([(0, n) for n in shape], shape)
+    result = Segmenter(model, tile=32)(image)
+    masked = z_score(image).numpy()
+    filled = np.where(masked[..., -1:] > 0, masked[..., :-1], BACKGROUND)
+    refined = model.refine_average([filled, np.ones((*shape, 1), np.float32)], training=False)
+    inside = tuple(slice(0, n - n % 2) for n in shape)
+    expected = fuse(np.ones((*shape, 1), np.float32), refined).numpy()[inside]
+    assert result.probabilities.shape == (*shape, 4) and result.probabilities.dtype == np.float32
+    assert np.allclose(result.probabilities[inside], expected, atol=1e-4)
+    assert np.array_equal(result.labels, result.probabilities.argmax(axis=-1))
+    assert not result.outline_failed
+
+
+def test_the_box_of_a_scan_changes_nothing():
+    """The same brain in a wider field of zeros: as many tiles, and the same maps where it lies."""
+    brain = [(3, 40), (7, 50), (5, 41)]
+    small, wide = (PointwiseModel() for _ in range(2))
+    one = Segmenter(small, tile=32)(noise_image(brain, (44, 52, 43)))
+    moved = [(low + 30, high + 30) for low, high in brain]
+    other = Segmenter(wide, tile=32)(noise_image(moved, (144, 152, 99)))
+    assert small.refined_tiles == wide.refined_tiles > 0
+    where = tuple(slice(low, high) for low, high in brain)
+    there = tuple(slice(low, high) for low, high in moved)
+    assert np.array_equal(one.probabilities[where], other.probabilities[there])
+    outside = np.ones((144, 152, 99), bool)
+    outside[there] = False
+    assert np.all(other.labels[outside] == 0) and np.all(other.probabilities[outside] == [1, 0, 0, 0])
+
+
+def test_only_tiles_with_brain_are_refined():
+    """Two bright lumps in opposite corners of a field that is nowhere 0."""
+
+    class Bright(PointwiseModel):
+        def coarse_average(self, half, training):
+            brain = tf.sigmoid(8 * (half[..., :1] - 2))
+            return tf.concat([1 - brain, brain], axis=-1)
+
+    image = noise_image([(0, 120)] * 3, (120, 120, 120))
+    image[:24, :24, :24] += 2000
+    image[96:, 96:, 96:] += 2000
+    gated, all_of_it = Bright(), Bright()
+    result = Segmenter(gated, tile=32)(image)
+    whole = Segmenter(all_of_it, gated=False, tile=32)(image)
+    assert gated.refined_tiles == 2**3 + 2**3 < all_of_it.refined_tiles == 7**3
+    brain = image[..., 0] > 1500
+    assert np.array_equal(result.labels[brain], whole.labels[brain]) and np.all(result.labels[brain] > 0)
+    assert np.all(result.labels[48:72] == 0)
+
+
+def test_a_coarse_stage_that_fails_is_noticed():
+    class Blind(PointwiseModel):
+        def coarse_average(self, half, training):
+            return tf.ones_like(half[..., :1]) * [1.0, 0.0]
+
+    image = noise_image([(2, 50), (3, 40), (0, 33)], (52, 44, 37))
+    blind = Blind()
+    result = Segmenter(blind, tile=32)(image)
+    assert result.outline_failed
+    assert blind.refined_tiles == 2 * 2 * 2
+    sighted = Segmenter(PointwiseModel(), tile=32)(image)
+    assert np.array_equal(result.labels[4:48, 4:38, 2:32], sighted.labels[4:48, 4:38, 2:32])
+
+
+def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
+    """A scan and its mirror image give mirrored maps, whatever the networks learned."""
+    model = build_model(2, TISSUES, tiny_config)
+    # Whole tiles, so that both are cut alike.
+    image = noise_image([(0, 48), (0, 32), (0, 32)], (48, 32, 32))
+    segmenter = Segmenter(model, mirrored=True, gated=False, tile=32)
+    one, other = segmenter(image), segmenter(image[::-1])
+    assert np.allclose(one.probabilities, other.probabilities[::-1], atol=1e-5)
+    plain = Segmenter(model, gated=False, tile=32)(image)
+    assert not np.allclose(plain.probabilities, one.probabilities, atol=1e-4)
+
+
+def test_probabilities_are_averaged_and_not_label_ids():
+    """Tiles that say class 1 and class 3 must never make a voxel class 2: the ancestor's stitching did."""
+
+    class Torn(PointwiseModel):
+        def refine_average(self, inputs, training):
+            first = tf.reduce_max(inputs[0], axis=[1, 2, 3, 4], keepdims=True) > 4.9
+            one, three = tf.one_hot(1, 4), tf.one_hot(3, 4)
+            chosen = tf.where(first, 0.9 * one + 0.1 * three, 0.1 * one + 0.9 * three)
+            return tf.ones_like(inputs[1]) * chosen
+
+    image = noise_image([(0, 48), (0, 32), (0, 32)], (48, 32, 32))
+    image[0, 0, 0] = 2000
+    result = Segmenter(Torn(), tile=32)(image)
+    assert set(np.unique(result.labels)) == {1, 3}
+    middle = result.probabilities[16:32]
+    assert np.any((middle[..., 1] > 0.3) & (middle[..., 3] > 0.3))
+
+
+def test_normalising_in_the_graph_is_that_of_training(tiny_cohort):
+    scan = load_scan(tiny_cohort, "4", with_labels=False)
+    raw = stack_images(read_images(tiny_cohort.subjects["4"].images))
+    assert np.allclose(z_score(raw), scan.masked(), atol=1e-6)
+
+
+def test_crop_and_z_score_of_nothing():
+    start, box = crop(tf.zeros((4, 5, 6, 2)))
+    assert start.numpy().tolist() == [0, 0, 0] and box.shape == (4, 5, 6, 2)
+    assert np.all(z_score(box) == 0)
+    assert np.all(z_score(tf.ones((4, 5, 6, 2)))[..., :2] == 0)
+
+
+def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
+    """What is shown beyond a slab is more than a voxel of the outline depends on."""
+    model = build_model(2, TISSUES, tiny_config)
+    masked = np.random.default_rng(0).normal(size=(320, 16, 24, 3)).astype(np.float32)
+    masked[..., -1] = 1
+    segmenter = Segmenter(model)
+    slabs = tf.function(segmenter.outline, autograph=False)(masked).numpy()
+    half = masked[..., :2].reshape(160, 2, 8, 2, 12, 2, 2).mean(axis=(1, 3, 5))
+    whole = model.coarse_average(half[None], training=False)[0, ..., 1:].numpy()
+    assert slabs.shape == (160, 8, 12, 1)
+    assert np.allclose(slabs, whole, atol=1e-5)
+
+    network = build_coarse_generator(2, 4)
+    x = tf.Variable(tf.random.stateless_normal((1, 160, 4, 4, 2), (0, 0)))
+    with tf.GradientTape() as tape:
+        voxel = network(x)[0, 83, 2, 2, 1]
+    seen = np.flatnonzero(np.any(tape.gradient(voxel, x).numpy()[0] != 0, axis=(1, 2, 3)))
+    assert seen.min() >= 83 - COARSE_HALO and seen.max() <= 83 + COARSE_HALO
+
+
+def test_a_model_on_an_odd_scan(tiny_cohort, tiny_config):
+    model = build_model(2, TISSUES, tiny_config)
+    raw = stack_images(read_images(tiny_cohort.subjects["4"].images))
+    result = Segmenter(model, with_realness=True, tile=32)(raw)
+    assert result.labels.shape == result.realness.shape == raw.shape[:3] and result.labels.dtype == np.uint8
+    assert result.probabilities.sum(axis=-1) == pytest.approx(np.ones(raw.shape[:3]), abs=1e-5)
+    assert 0 <= result.realness.min() < result.realness.max() <= 1
+
+
+def test_the_graph_of_all_equals_the_call(tiny_cohort, tiny_config):
+    segmenter = Segmenter(build_model(2, TISSUES, tiny_config), tile=32)
+    raw = np.pad(stack_images(read_images(tiny_cohort.subjects["4"].images)), [(3, 9), (0, 4), (5, 0), (0, 0)])
+    labels, probabilities, failed = tf.function(segmenter.segment, autograph=False)(raw)
+    result = segmenter(raw)
+    assert np.array_equal(labels, result.labels) and np.array_equal(probabilities, result.probabilities)
+    assert bool(failed) == result.outline_failed
+
+
+def test_tiles_that_no_pyramid_divides():
+    with pytest.raises(ValueError, match="multiple of 32; received 40"):
+        Segmenter(PointwiseModel(), tile=40)

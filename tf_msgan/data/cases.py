@@ -1,0 +1,173 @@
+"""Scans to segment: single files, lists of them, and folders as they come."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tf_msgan.data.volumes import SUFFIXES
+from tf_msgan.errors import InputError
+
+ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan: `images`, a file a modality in the model's order, which need not exist; `folder`, where its outputs go,
+    relative to the output folder."""
+
+    id: str
+    images: tuple[Path, ...]
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What was found, and the `naming` that its outputs follow: `plain`, `nnunet` or `bids`."""
+
+    naming: str
+    cases: list[Case]
+
+
+def case_of_files(files, modalities) -> Case:
+    """The case of one scan's files; its id is what the first one's name holds beside the modality.
+
+    Raises:
+        InputError: there are not as many files as modalities, or a file is missing.
+    """
+    files = tuple(Path(file) for file in files)
+    if len(files) != len(modalities):
+        raise InputError(files[0], f"{len(files)} files", f"{len(modalities)}: {', '.join(modalities)}, in this order")
+    for file in files:
+        if not file.is_file():
+            raise InputError(file, "no such file", f"a volume ({', '.join(SUFFIXES)})")
+    stem = re.sub(f"({ENDING}|\\.img)$", "", files[0].name)
+    id = re.sub(f"(^|[-_])(0000|{_named(modalities[0])})$", "", stem, flags=re.IGNORECASE)
+    return Case(id or files[0].resolve().parent.name, files)
+
+
+def read_case_list(path: Path, modalities) -> Cases:
+    """Reads a table with a case a line, its files parted by tabs; they are relative to the table's folder.
+
+    Raises:
+        InputError: a line has not as many files as there are modalities, or one is missing.
+    """
+    if not path.is_file():
+        raise InputError(path, "no such file", "a table with a case a line, its files parted by tabs")
+    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return _checked(path, "plain", [case_of_files([path.parent / file for file in line], modalities) for line in lines])
+
+
+def find_cases(folder: Path, modalities) -> Cases:
+    """Finds the cases of a folder: of nnU-Net (`CASE_0000.nii.gz`, `CASE_0001.nii.gz`, …), of BIDS
+    (`sub-*/**/anat/*_T1w.nii.gz`, …), with files `CASE_T1.nii.gz` or `CASE-T1.hdr` side by side, or with a folder a
+    case. A case that lacks a modality is kept: reading it will say so.
+
+    Raises:
+        InputError: there is no such folder, or it is laid out in another way.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "no such folder", "a folder of scans")
+    for naming, find in (("nnunet", _nnunet), ("bids", _bids), ("plain", _side_by_side), ("plain", _folders)):
+        cases = find(folder, modalities)
+        if cases:
+            return _checked(folder, naming, cases)
+    expected = f"CASE_0000.nii.gz (nnU-Net), sub-*/anat (BIDS), CASE_{modalities[0]}.nii.gz, or a folder a case"
+    raise InputError(folder, f"no scan of {', '.join(modalities)}", expected)
+
+
+def take_shard(cases: list[Case], shard: str) -> list[Case]:
+    """The `I/N`-th part of the cases, I from 1; all parts together are all cases.
+
+    Raises:
+        InputError: `shard` is not such a pair.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    part, parts = (int(n) for n in match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise InputError("--shard", shard, "I/N, with I in 1..N")
+    return cases[part - 1 :: parts]
+
+
+def _checked(where, naming, cases):
+    if not cases:
+        raise InputError(where, "no case", "one or more")
+    seen = {}
+    for case in cases:
+        other = seen.setdefault((case.folder, case.id), case)
+        if other is not case:
+            raise InputError(
+                case.images[0], f"the case {case.id} again", f"another name than that of {other.images[0]}"
+            )
+    return Cases(naming, cases)
+
+
+def _named(modality):
+    """A pattern of how files call a modality: T1, and T1w as in BIDS."""
+    return f"{re.escape(modality)}w?"
+
+
+def _files(folder):
+    """The volumes in a folder, by what comes before their ending; .nii.gz goes before .nii and .hdr."""
+    found = {}
+    for suffix in reversed(SUFFIXES):
+        for path in sorted(folder.glob(f"*{suffix}")):
+            found[path.name.removesuffix(suffix)] = path
+    return dict(sorted(found.items()))
+
+
+def _nnunet(folder, modalities):
+    files = _files(folder)
+    firsts = [name.removesuffix("_0000") for name in files if name.endswith("_0000")]
+    ending = {name: path.name.removeprefix(name) for name, path in files.items()}
+    return [
+        Case(id, tuple(folder / f"{id}_{n:04}{ending[f'{id}_0000']}" for n in range(len(modalities)))) for id in firsts
+    ]
+
+
+def _bids(folder, modalities):
+    cases = []
+    for anat in sorted(path for path in folder.glob("sub-*/**/anat") if path.is_dir()):
+        files = _files(anat)
+        for name in files:
+            match = re.fullmatch(f"(sub-.+)_{_named(modalities[0])}", name)
+            if match:
+                images = [_same_scan(anat, files, match[1], modality) for modality in modalities]
+                cases.append(Case(match[1], tuple(images), anat.relative_to(folder)))
+    return cases
+
+
+def _same_scan(anat, files, entities, modality):
+    """The image of a modality with the same entities, or the one that the folder has of it."""
+    of_it = {name: path for name, path in files.items() if re.fullmatch(f"sub-.+_{_named(modality)}", name)}
+    same = [path for name, path in of_it.items() if re.fullmatch(f"{re.escape(entities)}_{_named(modality)}", name)]
+    if same or len(of_it) == 1:
+        return (same or list(of_it.values()))[0]
+    return anat / f"{entities}_{modality}w.nii.gz"
+
+
+def _side_by_side(folder, modalities):
+    files = _files(folder)
+    cases = []
+    for name, path in files.items():
+        match = re.fullmatch(f"(.+)([-_])({_named(modalities[0])})", name)
+        if match:
+            id, mark, first = match.groups()
+            calls = [modality + first.removeprefix(modalities[0]) for modality in modalities]
+            expected = path.name.removeprefix(name)
+            images = [files.get(f"{id}{mark}{call}", folder / f"{id}{mark}{call}{expected}") for call in calls]
+            cases.append(Case(id, tuple(images)))
+    return cases
+
+
+def _folders(folder, modalities):
+    cases = []
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = _files(inner)
+        images = []
+        for modality in modalities:
+            pattern = f"(.*[-_])?{_named(modality)}([-_].*)?"
+            match = [path for name, path in files.items() if re.fullmatch(pattern, name, re.IGNORECASE)]
+            images.append(match[0] if len(match) == 1 else inner / f"{modality}.nii.gz")
+        if any(image.exists() for image in images):
+            cases.append(Case(inner.name, tuple(images)))
+    return cases

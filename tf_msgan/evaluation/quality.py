@@ -1,0 +1,81 @@
+"""The quality page of predictions: every case in three planes, those that stand out first."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tf_msgan.data.cases import Case
+from tf_msgan.evaluation.figures import draw_prediction
+from tf_msgan.evaluation.report import data_url, render
+from tf_msgan.files import write_text
+from tf_msgan.inference.outputs import Outputs
+from tf_msgan.inference.predict_cases import Prediction
+
+# Fewer cases say nothing of what is usual.
+LEAST_CASES = 5
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What the page says of a case: mL by tissue, mean entropy in the brain (0..1), whether the outline failed."""
+
+    case: Case
+    volumes: dict[str, float]
+    entropy: float
+    outline_failed: bool
+
+
+def draw(prediction: Prediction, outputs: Outputs, figure: bool):
+    """Draws the case for the page and, if `figure`, a larger picture beside its label map."""
+    case, reference, labels = prediction.case, prediction.reference, prediction.result.labels
+    arguments = (reference.data, labels, reference.affine, outputs.tissues, case.id)
+    draw_prediction(_thumbnail(outputs, case), *arguments, dpi=70)
+    if figure:
+        draw_prediction(outputs.path(case, "figure.png"), *arguments, dpi=160)
+
+
+def is_done(case: Case, outputs: Outputs) -> bool:
+    """Whether an earlier call segmented and drew the case."""
+    return outputs.path(case, "dseg.nii.gz").is_file() and _thumbnail(outputs, case).is_file()
+
+
+def write_page(cases: list[Case], outputs: Outputs) -> Path:
+    """Writes `qc.html` over all of the cases that are done, in whatever call. Returns its path."""
+    done = [case for case in cases if is_done(case, outputs)]
+    facts = [_read(outputs, case) for case in done]
+    rows = [
+        {"facts": fact, "score": score, "picture": data_url(_thumbnail(outputs, fact.case))}
+        for fact, score in zip(facts, outlier_scores(facts), strict=True)
+    ]
+    rows.sort(key=lambda row: (row["facts"].outline_failed, row["score"]), reverse=True)
+    page = outputs.root / "qc.html"
+    write_text(page, render("quality.html.jinja", rows=rows, tissues=outputs.tissues, source=outputs.source))
+    return page
+
+
+def outlier_scores(facts: list[CaseFacts]) -> list[float]:
+    """How far each case stands out: the largest of the robust z-scores |x − median| / (1.4826 × MAD) of its total
+    volume (log), its tissues' shares of it and its mean entropy. 0 for all of fewer than `LEAST_CASES`."""
+    if len(facts) < LEAST_CASES:
+        return [0.0] * len(facts)
+    volumes = np.array([list(fact.volumes.values()) for fact in facts])
+    total = volumes.sum(axis=1, keepdims=True)
+    shares = volumes / np.maximum(total, 1e-9)
+    features = np.concatenate([np.log(np.maximum(total, 1e-9)), shares, [[f.entropy] for f in facts]], axis=1)
+    apart = np.abs(features - np.median(features, axis=0))
+    # A spread of less than a thousandth is rounding, and nobody's outlier.
+    return (apart / (1.4826 * np.median(apart, axis=0) + 1e-3)).max(axis=1).tolist()
+
+
+def _thumbnail(outputs, case):
+    return outputs.root / "qc" / case.folder / f"{case.id}.png"
+
+
+def _read(outputs, case):
+    with open(outputs.path(case, "volumes.tsv"), newline="", encoding="utf-8") as file:
+        volumes = {row["tissue"]: float(row["volume_ml"]) for row in csv.DictReader(file, delimiter="\t")}
+    facts = json.loads(outputs.path(case, "dseg.json").read_text(encoding="utf-8"))
+    return CaseFacts(case, volumes, facts["MeanEntropy"], facts["OutlineFailed"])

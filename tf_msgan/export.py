@@ -1,0 +1,40 @@
+"""Exports a trained run for TF Serving: `python -m tf_msgan.export RUN --name brain`."""
+
+import argparse
+import re
+from pathlib import Path
+
+from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.quiet import quiet_import
+from tf_msgan.run_folder import read_run_config
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tf_msgan.export", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser.add_argument("--name", required=True, help="of the model, as clients will call it")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("saved_models"),
+        metavar="DIR",
+        help="takes NAME/VERSION (default: %(default)s)",
+    )
+    return parser.parse_args(argv)
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
+        raise InputError("--name", options.name, "letters, digits, '.', '_' and '-', a letter or a digit first")
+    read_run_config(options.run)
+    with quiet_import():
+        from tf_msgan.inference.export import export_model
+        from tf_msgan.training.run import load_model
+    folder = export_model(load_model(options.run), options.output / options.name)
+    print(f"exported to {folder}; serve {folder.parent.resolve()} under the name {options.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Exports a trained model as a SavedModel for TF Serving (saved_models/README.md has its signatures)."""
+
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+from tf_msgan.files import temporary_path
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.models.fusion import fuse
+from tf_msgan.training.msgan import MultiStageGAN
+
+# Where TF Serving looks for requests to replay before it serves a model.
+WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+# Voxels a side of the volume in it: two tiles of the refiner.
+WARM_UP_SIZE = 72
+
+
+def export_model(model: MultiStageGAN, base: Path) -> Path:
+    """Writes the SavedModel `base/VERSION`, where VERSION is one more than the largest there is; it appears whole.
+    Returns its folder.
+    """
+    versions = [int(path.name) for path in base.iterdir() if path.name.isdigit()] if base.is_dir() else []
+    folder = base / str(max(versions, default=0) + 1)
+    temporary = temporary_path(folder)
+    base.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_saved_model(model, temporary)
+        _write_warm_up(base.name, model.modalities, temporary / WARM_UP)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _write_saved_model(model, folder):
+    segmenter = Segmenter(model)
+    image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "image")
+    half_image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "half_image")
+    coarse_map = tf.TensorSpec((None, None, None, None, 1), tf.float32, "coarse_map")
+
+    def serve(image):
+        image = tf.debugging.assert_all_finite(image, "image: voxels that are NaN or infinite")
+        labels, probabilities, failed = tf.map_fn(
+            segmenter.segment,
+            image,
+            parallel_iterations=1,
+            fn_output_signature=(
+                tf.TensorSpec((None, None, None), tf.uint8),
+                tf.TensorSpec((None, None, None, segmenter.classes), tf.float32),
+                tf.TensorSpec((), tf.bool),
+            ),
+        )
+        return {"labels": labels, "probabilities": probabilities, "outline_failed": failed}
+
+    def patch(image, coarse_map):
+        refined = model.refine_average([image, coarse_map], training=False)
+        return {"probabilities": fuse(coarse_map, refined)}
+
+    def coarse(half_image):
+        return {"probabilities": model.coarse_average(half_image, training=False)}
+
+    def describe():
+        return {"tissues": tf.constant(model.tissues), "modalities": tf.constant(model.modalities)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, function, specs in (
+        ("serving_default", serve, [image]),
+        ("patch", patch, [image, coarse_map]),
+        ("coarse", coarse, [half_image]),
+        ("describe", describe, []),
+    ):
+        archive.add_endpoint(name, tf.function(function, input_signature=specs, autograph=False))
+    archive.write_out(str(folder), verbose=False)
+
+
+def _write_warm_up(name, modalities, path):
+    """One request for a ball of noise."""
+    rng = np.random.default_rng(0)
+    shape = (WARM_UP_SIZE,) * 3
+    distance = np.linalg.norm(np.indices(shape) - (WARM_UP_SIZE - 1) / 2, axis=0)
+    image = rng.normal(800, 60, (1, *shape, modalities)) * (distance < WARM_UP_SIZE / 2)[None, ..., None]
+    request = predict_pb2.PredictRequest(
+        model_spec=model_pb2.ModelSpec(name=name, signature_name="serving_default"),
+        inputs={"image": tf.make_tensor_proto(image.astype(np.float32))},
+    )
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    path.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(log.SerializeToString())

@@ -1,0 +1,221 @@
+"""Segments whole scans, from raw intensities to labels, in one TensorFlow graph."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_msgan.data.augmentation import halve, unmask
+from tf_msgan.data.cohort import CLIP
+from tf_msgan.inference.tiles import count_tiles, loop, map_tiles
+from tf_msgan.models.blocks import upsample
+from tf_msgan.models.fusion import fuse
+from tf_msgan.training.losses import realness
+from tf_msgan.training.msgan import MultiStageGAN
+
+TILE = 64
+AT_ONCE = 2
+
+# A tile is refined if P(brain) reaches this anywhere in it.
+GATE = 0.1
+# An outline of less than this share of the voxels that are not 0 is taken for a failure of the coarse stage.
+LEAST_BRAIN = 0.01
+
+# Voxels at half resolution: of a slab that the coarse stage sees at once, and of what it is shown beyond, which is more
+# than its networks see (tests/test_segmenter.py).
+COARSE_SLAB, COARSE_HALO = 64, 24
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A scan's maps on its own grid.
+
+    Attributes:
+        labels: `(i, j, k)` uint8 classes.
+        probabilities: `(i, j, k, K)` float32.
+        realness: `(i, j, k)` float32, P(real) by D in 0..1 and 0 where no tile was refined; or None.
+        outline_failed: the coarse stage found hardly any brain, so that every tile was refined.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    realness: np.ndarray | None
+    outline_failed: bool
+
+
+class BoxMaps(NamedTuple):
+    """A scan's maps in the smallest box that holds all voxels that are not 0.
+
+    Attributes:
+        start: `(3,)` int32, the box's first voxel in the scan.
+        maps: `(i, j, k, K)` float32 probabilities; with `realness` one channel more, P(real) by D in 0..1.
+        outline_failed: as in `Segmentation`.
+    """
+
+    start: tf.Tensor
+    maps: tf.Tensor
+    outline_failed: tf.Tensor
+
+
+class Segmenter:
+    """The multi-stage segmentation of a trained model.
+
+    Args:
+        model: its moving averages are used.
+        gated: whether stage 3 refines only the tiles that stage 1 finds brain in.
+        mirrored: whether maps are averaged over the scan and its mirror image along the first axis.
+        with_realness: whether D's opinion is mapped too.
+        tile: voxels a side, a multiple of 32.
+        at_once: tiles in a batch.
+    """
+
+    def __init__(
+        self,
+        model: MultiStageGAN,
+        gated: bool = True,
+        mirrored: bool = False,
+        with_realness: bool = False,
+        tile: int = TILE,
+        at_once: int = AT_ONCE,
+    ):
+        if tile % 32:
+            raise ValueError(f"tile must be a multiple of 32; received {tile}")
+        self.model = model
+        self.classes = len(model.tissues) + 1
+        self.gated = gated
+        self.mirrored = mirrored
+        self.with_realness = with_realness
+        self.tile = tile
+        self.at_once = at_once
+        scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
+        self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
+
+    def __call__(self, image: np.ndarray) -> Segmentation:
+        """Segments one scan `(i, j, k, modality)` of raw intensities, 0 outside brain or head.
+
+        Labels are taken last: label ids are never averaged.
+        """
+        box = self.segment_box(image)
+        maps = box.maps.numpy()
+        where = tuple(slice(at, at + size) for at, size in zip(box.start.numpy(), maps.shape[:3], strict=True))
+
+        def on_grid(values, outside):
+            whole = np.full((*image.shape[:3], *values.shape[3:]), outside, values.dtype)
+            whole[where] = values
+            return whole
+
+        probabilities = maps[..., : self.classes]
+        return Segmentation(
+            on_grid(np.argmax(probabilities, axis=-1).astype(np.uint8), 0),
+            on_grid(probabilities, np.eye(self.classes, dtype=np.float32)[0]),
+            on_grid(maps[..., self.classes], 0) if self.with_realness else None,
+            bool(box.outline_failed),
+        )
+
+    def segment(self, image):
+        """`__call__` as part of a graph: `(labels, probabilities, outline_failed)`."""
+        box = self._segment_box(image)
+        after = tf.shape(image)[:3] - box.start - tf.shape(box.maps)[:3]
+        padding = tf.concat([tf.stack([box.start, after], axis=1), [[0, 0]]], axis=0)
+        background = tf.pad(box.maps[..., :1], padding, constant_values=1.0)
+        probabilities = tf.concat([background, tf.pad(box.maps[..., 1 : self.classes], padding)], axis=-1)
+        return tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8), probabilities, box.outline_failed
+
+    def _segment_box(self, image):
+        start, cropped = crop(image)
+        masked = z_score(cropped)
+        shape = tf.shape(masked)[:3]
+        count = count_tiles(shape, self.tile)
+        extra = (count + 1) * (self.tile // 2) - shape
+        padding = tf.concat([tf.stack([tf.zeros_like(extra), extra], axis=1), [[0, 0]]], axis=0)
+        # Keras takes a convolution over an unknown number of channels for one in groups, which is ten times slower.
+        masked = tf.ensure_shape(tf.pad(masked, padding), (None, None, None, self.model.modalities + 1))
+
+        outline = self.outline(masked)
+        # A tile of zeros holds nothing to refine.
+        known = halve(masked[..., -1:])
+        found = tf.reduce_sum(tf.cast(outline > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
+        # Without an outline the voxels that are not 0 are the best guess.
+        outline = tf.where(found, outline, known)
+        gates = self.gates(known)
+        if self.gated:
+            gates &= self.gates(outline) | ~found
+
+        coarse = tf.squeeze(upsample(outline[None], 2), 0)
+        volume = tf.concat([unmask(masked), coarse], axis=-1)
+
+        def finish(average, covered, number):
+            stride = self.tile // 2
+            slab = coarse[number * stride : (number + 1) * stride]
+            refined, rest = average[..., : self.classes], average[..., self.classes :]
+            nothing = tf.one_hot(0, self.classes)
+            return tf.concat([tf.where(covered, fuse(slab, refined), nothing), rest], axis=-1)
+
+        channels = self.classes + self.with_realness
+        maps = map_tiles(self._refine, channels, volume, gates, self.tile, self.at_once, finish)
+        return BoxMaps(start, maps[: shape[0], : shape[1], : shape[2]], tf.logical_not(found))
+
+    def outline(self, masked):
+        """P(brain) at half resolution `(i/2, j/2, k/2, 1)` of `(i, j, k, modality + 1)`, image × mask and mask, whose
+        sides are multiples of 8. Slabs of it are made one after another, each shown `COARSE_HALO` voxels more."""
+        half = unmask(halve(masked))
+        size = tf.shape(half)[0]
+
+        def slab(n):
+            first, last = n * COARSE_SLAB, tf.minimum((n + 1) * COARSE_SLAB, size)
+            low, high = tf.maximum(first - COARSE_HALO, 0), tf.minimum(last + COARSE_HALO, size)
+            seen = half[low:high][None]
+            brain = self._both_ways(lambda x: self.model.coarse_average(x, training=False), seen)[0, ..., 1:]
+            return brain[first - low : last - low]
+
+        return loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
+
+    def gates(self, outline):
+        """In which tiles, `(i, j, k)` bool, a map at half resolution reaches `GATE`."""
+        half = self.tile // 2
+        return tf.nn.max_pool3d(outline[None], half, half // 2, "VALID")[0, ..., 0] >= GATE
+
+    def _refine(self, tiles):
+        def maps(x):
+            image, coarse = x[..., :-1], x[..., -1:]
+            refined = self.model.refine_average([image, coarse], training=False)
+            if not self.with_realness:
+                return refined
+            logits, _ = self.model.discriminator(image, training=False)
+            return tf.concat([refined, tf.sigmoid(realness(logits))[..., None]], axis=-1)
+
+        return self._both_ways(maps, tiles)
+
+    def _both_ways(self, network, x):
+        if not self.mirrored:
+            return network(x)
+        return (network(x) + tf.reverse(network(tf.reverse(x, [1])), [1])) / 2
+
+
+def crop(image):
+    """The smallest box of `(i, j, k, modality)` that holds all voxels whose first modality is not 0: its first voxel,
+    and the box. All of a scan of zeros."""
+    brain = image[..., 0] != 0
+    starts, ends = [], []
+    for axis in range(3):
+        along = tf.reduce_any(brain, axis=[a for a in range(3) if a != axis])
+        at = tf.cast(tf.where(along)[:, 0], tf.int32)
+        at = tf.cond(tf.size(at) > 0, lambda at=at: at, lambda along=along: tf.range(tf.size(along)))
+        starts.append(at[0])
+        ends.append(at[-1] + 1)
+    box = image[starts[0] : ends[0], starts[1] : ends[1], starts[2] : ends[2]]
+    return tf.stack(starts), box
+
+
+def z_score(image):
+    """Takes raw `(i, j, k, modality)` to `(i, j, k, modality + 1)`: z-scores inside the brain and 0 outside, and the
+    brain mask, which is where the first modality is not 0. As `tf_msgan.data.cohort.z_score`."""
+    mask = tf.cast(image[..., :1] != 0, tf.float64)
+    values = tf.cast(image, tf.float64) * mask
+    count = tf.reduce_sum(mask)
+    mean = tf.math.divide_no_nan(tf.reduce_sum(values, axis=[0, 1, 2]), count)
+    centred = (values - mean) * mask
+    deviation = tf.sqrt(tf.math.divide_no_nan(tf.reduce_sum(centred**2, axis=[0, 1, 2]), count))
+    scores = tf.clip_by_value(tf.math.divide_no_nan(centred, deviation), -CLIP, CLIP)
+    return tf.cast(tf.concat([scores, mask], axis=-1), tf.float32)

@@ -1,0 +1,86 @@
+"""Segments scans with a trained run, each on its own grid: `python -m tf_msgan.predict RUN`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tf_msgan.data.cases import Cases, case_of_files, find_cases, read_case_list, take_shard
+from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
+from tf_msgan.run_folder import read_run_config
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tf_msgan.predict", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    scans = parser.add_mutually_exclusive_group(required=True)
+    scans.add_argument("--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order")
+    scans.add_argument("--list", type=Path, metavar="FILE.tsv", help="a scan a line, its files parted by tabs")
+    scans.add_argument(
+        "--input-dir", type=Path, metavar="DIR", help="nnU-Net's names, BIDS, CASE_T1.nii.gz, or a folder a case"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the segmentations go")
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help="only the I-th of N parts of the cases")
+    parser.add_argument("--skip-existing", action="store_true", help="leave out cases that have a label map there")
+    parser.add_argument("--tta", action="store_true", help="average over the scan and its mirror image; twice the time")
+    parser.add_argument("--entropy", action="store_true", help="write maps of how unsure each voxel is, 0..1")
+    parser.add_argument("--realness", action="store_true", help="write maps of P(real) by the discriminator, 0..1")
+    parser.add_argument("--figure", action="store_true", help="draw three planes with contours beside each label map")
+    parser.add_argument("--threads", type=int, metavar="N", help="of TensorFlow (default: all cores)")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    return parser.parse_args(argv)
+
+
+def read_cases(options, modalities) -> Cases:
+    if options.input:
+        return Cases("plain", [case_of_files(options.input, modalities)])
+    if options.list:
+        return read_case_list(options.list, modalities)
+    return find_cases(options.input_dir, modalities)
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    if options.threads is not None and options.threads < 1:
+        raise InputError("--threads", options.threads, "1 or more")
+    recorded = read_run_config(options.run)
+    found = read_cases(options, recorded["data"]["modalities"])
+    mine = take_shard(found.cases, options.shard)
+    with quiet_import():
+        from tf_msgan.evaluation.quality import draw, is_done, write_page
+        from tf_msgan.inference.outputs import Outputs
+        from tf_msgan.inference.predict_cases import predict_cases
+        from tf_msgan.inference.segmenter import Segmenter
+        from tf_msgan.training.run import load_model
+        from tf_msgan.training.runtime import set_threads
+    if options.threads is not None:
+        set_threads(options.threads)
+    model = load_model(options.run)
+    segmenter = Segmenter(model, mirrored=options.tta, with_realness=options.realness)
+    outputs = Outputs(options.output, found.naming, model.tissues, f"the run {options.run.resolve()}", options.entropy)
+    outputs.begin()
+    if options.skip_existing:
+        mine = [case for case in mine if not is_done(case, outputs)]
+
+    show = Progress(not options.no_progress).task("segmenting")
+    failed = []
+    for done, prediction in enumerate(predict_cases(mine, segmenter, outputs), start=1):
+        if prediction.error:
+            failed.append(prediction)
+        else:
+            draw(prediction, outputs, options.figure)
+            if prediction.result.outline_failed:
+                print(f"warning: {prediction.case.id}: hardly any brain was outlined; all of it was refined")
+        show(done, len(mine))
+    page = write_page(found.cases, outputs)
+    print(f"{len(mine) - len(failed)} segmented, {len(failed)} failed, of {len(found.cases)} cases; see {page}")
+    for prediction in failed:
+        print(f"error: {prediction.case.id}: {prediction.error}", file=sys.stderr)
+    if failed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
