@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,17 @@ def repeatable_run(data, folder, epochs, batch_size):
         *("--data", data, "--split", folder / "split.json", "--deterministic", "--no-progress"),
         *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", batch_size, "--patch", 16),
     )
+
+
+def free_ports(count):
+    """Ports of localhost that nothing listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 def train(model, batch, steps=1):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, assert_one_line_error, repeatable_run, run_command
+from conftest import ROOT, assert_one_line_error, free_ports, repeatable_run, run_command
 
 from tf_msgan.errors import InputError
 from tf_msgan.training.strategy import lost_worker_named
@@ -74,16 +73,6 @@ def test_two_logical_devices_equal_one(tiny_cohort, tmp_path, precision, toleran
     first, second = history(tmp_path / "one"), history(tmp_path / "mirrored")
     for name, values in first.items():
         assert second[name] == pytest.approx(values, rel=100 * tolerance, abs=10 * tolerance), name
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Workers:

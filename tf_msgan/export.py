@@ -28,11 +28,11 @@ def main(argv=None):
     options = parse(argv)
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
         raise InputError("--name", options.name, "letters, digits, '.', '_' and '-', a letter or a digit first")
-    read_run_config(options.run)
+    modalities = read_run_config(options.run)["data"]["modalities"]
     with quiet_import():
         from tf_msgan.inference.export import export_model
         from tf_msgan.training.run import load_model
-    folder = export_model(load_model(options.run), options.output / options.name)
+    folder = export_model(load_model(options.run), modalities, options.output / options.name)
     print(f"exported to {folder}; serve {folder.parent.resolve()} under the name {options.name}")
 
 

@@ -1,4 +1,4 @@
-"""Segments scans with a trained run, each on its own grid: `python -m tf_msgan.predict RUN`."""
+"""Segments scans with a trained run or through TF Serving, each on its own grid: `python -m tf_msgan.predict RUN`."""
 
 import argparse
 import sys
@@ -13,7 +13,13 @@ from tf_msgan.run_folder import read_run_config
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.predict", description=__doc__)
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser.add_argument("run", metavar="RUN", type=Path, nargs="?", help="folder of a run by tf_msgan.train")
+    server = parser.add_argument_group("instead of a RUN")
+    server.add_argument(
+        "--serving", metavar="HOST:PORT", help="gRPC port of TF Serving with a model of tf_msgan.export"
+    )
+    server.add_argument("--name", help="of that model")
+    server.add_argument("--deadline", type=float, default=600, help="seconds for a scan (default: %(default)g)")
     scans = parser.add_mutually_exclusive_group(required=True)
     scans.add_argument("--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order")
     scans.add_argument("--list", type=Path, metavar="FILE.tsv", help="a scan a line, its files parted by tabs")
@@ -32,6 +38,36 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+def check_options(options):
+    if (options.run is None) == (options.serving is None):
+        raise InputError("RUN", "both" if options.run else "nothing", "either RUN or --serving HOST:PORT --name NAME")
+    if (options.name is None) != (options.serving is None):
+        raise InputError("--name", options.name or "nothing", "the name of a model, with --serving alone")
+    for name in ("tta", "realness", "threads"):
+        if options.serving and getattr(options, name):
+            raise InputError(f"--{name}", "--serving beside it", "a RUN: the server's model is as it was exported")
+    if options.threads is not None and options.threads < 1:
+        raise InputError("--threads", options.threads, "1 or more")
+    if not options.deadline > 0:
+        raise InputError("--deadline", options.deadline, "above 0")
+
+
+def connect(options):
+    with quiet_import():
+        from tf_msgan.inference.serving import ServedSegmenter
+    return ServedSegmenter(options.serving, options.name, options.deadline)
+
+
+def load(options):
+    with quiet_import():
+        from tf_msgan.inference.segmenter import Segmenter
+        from tf_msgan.training.run import load_model
+        from tf_msgan.training.runtime import set_threads
+    if options.threads is not None:
+        set_threads(options.threads)
+    return Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
+
+
 def read_cases(options, modalities) -> Cases:
     if options.input:
         return Cases("plain", [case_of_files(options.input, modalities)])
@@ -43,23 +79,17 @@ def read_cases(options, modalities) -> Cases:
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    if options.threads is not None and options.threads < 1:
-        raise InputError("--threads", options.threads, "1 or more")
-    recorded = read_run_config(options.run)
-    found = read_cases(options, recorded["data"]["modalities"])
+    check_options(options)
+    server = connect(options) if options.serving else None
+    found = read_cases(options, server.modalities if server else read_run_config(options.run)["data"]["modalities"])
     mine = take_shard(found.cases, options.shard)
+    segmenter = server or load(options)
     with quiet_import():
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs
         from tf_msgan.inference.predict_cases import predict_cases
-        from tf_msgan.inference.segmenter import Segmenter
-        from tf_msgan.training.run import load_model
-        from tf_msgan.training.runtime import set_threads
-    if options.threads is not None:
-        set_threads(options.threads)
-    model = load_model(options.run)
-    segmenter = Segmenter(model, mirrored=options.tta, with_realness=options.realness)
-    outputs = Outputs(options.output, found.naming, model.tissues, f"the run {options.run.resolve()}", options.entropy)
+    source = f"{options.name} at {options.serving}" if server else f"the run {options.run.resolve()}"
+    outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
     outputs.begin()
     if options.skip_existing:
         mine = [case for case in mine if not is_done(case, outputs)]

@@ -15,6 +15,8 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.files import atomic_write
 
 TISSUE_COLOURS = ("#000000", "#3b7dd8", "#e8a33d", "#f5f1e6", "#7ac27a", "#b07ac2", "#c26a6a", "#8fd0d0")
+# White matter's own colour would be lost on a bright image.
+CONTOUR_COLOURS = (*TISSUE_COLOURS[:3], "#3fd07a", *TISSUE_COLOURS[4:])
 IGNORED_COLOUR, ERROR_COLOUR = "#4a4a4a", "#e0245e"
 
 
@@ -72,7 +74,7 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
         _draw_contours(axis, cut(labels), tissues)
         axis.axis("off")
         axis.text(0.02, 0.02, name, color="white", transform=axis.transAxes)
-    handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
+    handles = [Patch(color=CONTOUR_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
     figure.suptitle(title, color="white")
     _save(figure, path, dpi)
@@ -111,7 +113,7 @@ def _draw_contours(axis, labels, tissues):
     for number in range(1, len(tissues) + 1):
         contour = labels == number
         if contour.any() and not contour.all():
-            axis.contour(contour, [0.5], colors=TISSUE_COLOURS[number], linewidths=0.5, alpha=0.7)
+            axis.contour(contour, [0.5], colors=CONTOUR_COLOURS[number], linewidths=0.8)
 
 
 def draw_curves(path, history: dict[str, list[float]], tissues):

@@ -20,16 +20,18 @@ WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 WARM_UP_SIZE = 72
 
 
-def export_model(model: MultiStageGAN, base: Path) -> Path:
+def export_model(model: MultiStageGAN, modalities, base: Path) -> Path:
     """Writes the SavedModel `base/VERSION`, where VERSION is one more than the largest there is; it appears whole.
     Returns its folder.
+
+    `modalities` are the names of the channels, for `describe`.
     """
     versions = [int(path.name) for path in base.iterdir() if path.name.isdigit()] if base.is_dir() else []
     folder = base / str(max(versions, default=0) + 1)
     temporary = temporary_path(folder)
     base.mkdir(parents=True, exist_ok=True)
     try:
-        _write_saved_model(model, temporary)
+        _write_saved_model(model, modalities, temporary)
         _write_warm_up(base.name, model.modalities, temporary / WARM_UP)
         os.replace(temporary, folder)
     finally:
@@ -37,7 +39,7 @@ def export_model(model: MultiStageGAN, base: Path) -> Path:
     return folder
 
 
-def _write_saved_model(model, folder):
+def _write_saved_model(model, modalities, folder):
     segmenter = Segmenter(model)
     image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "image")
     half_image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "half_image")
@@ -65,7 +67,7 @@ def _write_saved_model(model, folder):
         return {"probabilities": model.coarse_average(half_image, training=False)}
 
     def describe():
-        return {"tissues": tf.constant(model.tissues), "modalities": tf.constant(model.modalities)}
+        return {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
 
     archive = keras.export.ExportArchive()
     archive.track(model)

@@ -82,6 +82,7 @@ class Segmenter:
         if tile % 32:
             raise ValueError(f"tile must be a multiple of 32; received {tile}")
         self.model = model
+        self.tissues = model.tissues
         self.classes = len(model.tissues) + 1
         self.gated = gated
         self.mirrored = mirrored

@@ -1,0 +1,96 @@
+"""Segments through a server: TF Serving, over gRPC, with a model that `tf_msgan.export` made."""
+
+import time
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
+
+from tf_msgan.errors import InputError
+from tf_msgan.inference.segmenter import Segmentation
+
+# A protocol buffer's own limit.
+MOST_BYTES = 2**31 - 1
+# Seconds between tries of a server that is away or busy; it may be starting again.
+WAITS = (0.5, 1, 2, 4, 8, 16)
+PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+
+
+class ServedSegmenter:
+    """The `Segmenter` behind a server, with the same maps.
+
+    Args:
+        address: `HOST:PORT`.
+        name: of the model.
+        deadline: seconds for one scan.
+
+    Attributes:
+        tissues, modalities: names, as the server tells them.
+
+    Raises:
+        InputError: the server does not answer, or has no such model of `tf_msgan.export`.
+    """
+
+    def __init__(self, address: str, name: str, deadline: float, waits=WAITS):
+        self.address = address
+        self.name = name
+        self.deadline = deadline
+        self.waits = waits
+        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(address, options)
+        self._service = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        described = self._predict("describe", {}, ("tissues", "modalities"))
+        self.tissues, self.modalities = (
+            tuple(text.decode() for text in described[key]) for key in ("tissues", "modalities")
+        )
+
+    def __call__(self, image: np.ndarray) -> Segmentation:
+        """As `Segmenter`'s.
+
+        Raises:
+            InputError: the server refuses the scan, does not answer, or answers with other shapes.
+        """
+        most = max(image.nbytes, 4 * image[..., 0].size * (len(self.tissues) + 1) + image[..., 0].size)
+        if most > MOST_BYTES:
+            raise InputError(self.address, f"a scan of {image.shape}", "at most 2 GiB of maps; segment it with a RUN")
+        outputs = self._predict(
+            "serving_default", {"image": image[None]}, ("labels", "probabilities", "outline_failed")
+        )
+        labels, probabilities = outputs["labels"][0], outputs["probabilities"][0]
+        shape = (*image.shape[:3], len(self.tissues) + 1)
+        if labels.shape != shape[:3] or probabilities.shape != shape:
+            raise InputError(self.address, f"maps of {probabilities.shape}", f"{shape}: the signature of {self.name}")
+        return Segmentation(labels, probabilities, None, bool(outputs["outline_failed"][0]))
+
+    def _predict(self, signature, inputs, expected):
+        request = predict_pb2.PredictRequest(
+            model_spec=model_pb2.ModelSpec(name=self.name, signature_name=signature),
+            inputs={key: tf.make_tensor_proto(value) for key, value in inputs.items()},
+        )
+        outputs = self._call(request).outputs
+        missing = set(expected) - set(outputs)
+        if missing:
+            raise self._other_model(f"no {', '.join(sorted(missing))} in its answer")
+        return {key: tf.make_ndarray(outputs[key]) for key in expected}
+
+    def _call(self, request):
+        for wait in (*self.waits, None):
+            try:
+                return self._service.Predict(request, timeout=self.deadline)
+            except grpc.RpcError as error:
+                code, details = error.code(), error.details()
+                if code in PASSING and wait is not None:
+                    time.sleep(wait)
+                elif code == grpc.StatusCode.NOT_FOUND:
+                    raise InputError(self.address, f"no model {self.name} ({details})", "one it serves") from None
+                elif "Serving signature name" in details:
+                    raise self._other_model(details) from None
+                elif code == grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise InputError(self.address, f"no answer in {self.deadline:g} s", "a longer --deadline") from None
+                else:
+                    expected = "an answer from TF Serving's gRPC port"
+                    raise InputError(self.address, f"{code.name} ({details})", expected) from None
+
+    def _other_model(self, found):
+        return InputError(f"{self.name} at {self.address}", found, "a model made by tf_msgan.export")
