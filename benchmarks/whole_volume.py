@@ -3,7 +3,8 @@
 Seconds, and peak memory above that at rest, for an infant phantom in a field of 144×192×256 voxels at 1 mm, two
 modalities, tiles of 64³ that overlap by half: for multi-stage (with and without gates), for a plain U-Net of the
 refiner's size over the whole grid, in the same graph of tiles, and, in a Python that has PyTorch and MONAI, for MONAI's
-`sliding_window_inference` with a U-Net of that size. Each is a process of its own; they take turns; figures are medians.
+`sliding_window_inference` with a U-Net of that size. Each is a process of its own; they take turns; figures are their
+medians.
 A network's weights do not matter to its time, so both U-Nets are untrained.
 """
 

@@ -1,0 +1,103 @@
+"""How the cost of a whole volume grows: `python -m benchmarks.growth RUN`.
+
+Seconds of the segmentation of one infant phantom at 1 mm, two modalities, in boxes of 1, 2, 4 and 8 times the volume,
+and of the phantom resampled to 0.5, 1, 2 and 4 times the voxels. In turns, after one of warm-up each; figures are
+medians.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+from scipy.ndimage import zoom
+
+from benchmarks.provenance import provenance
+from tf_msgan.data.phantoms import make_infant
+from tf_msgan.files import atomic_write, write_json
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.training.run import load_model
+
+BOXES = (1, 2, 4, 8)
+BRAINS = (0.5, 1, 2, 4)
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--plot", help="draw both curves here")
+    parser.add_argument("--json", help="write the figures here too")
+    return parser.parse_args(argv)
+
+
+def in_box(brain, times):
+    """The brain in the middle of zeros, in a box of `times` its volume."""
+    wide = [round(n * times ** (1 / 3)) for n in brain.shape[:3]]
+    padding = [((w - n) // 2, w - n - (w - n) // 2) for w, n in zip(wide, brain.shape[:3], strict=True)]
+    return np.pad(brain, [*padding, (0, 0)])
+
+
+def resampled(brain, times):
+    """The brain with `times` as many voxels; nearest neighbours, so that its mask stays sharp."""
+    return zoom(brain, [times ** (1 / 3)] * 3 + [1], order=0)
+
+
+def main(argv=None):
+    options = parse(argv)
+    phantom = make_infant(1, 1, 0)
+    brain = np.stack([phantom.t1, phantom.t2], axis=-1).astype(np.float32)
+    box = [np.flatnonzero((brain[..., 0] != 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    brain = brain[tuple(slice(at[0], at[-1] + 1) for at in box)]
+    images = {("box", n): in_box(brain, n) for n in BOXES} | {("brain", n): resampled(brain, n) for n in BRAINS}
+
+    segmenter = Segmenter(load_model(options.run))
+    seconds = {key: [] for key in images}
+    for number in range(options.rounds + 1):
+        for key, image in images.items():
+            start = time.perf_counter()
+            segmenter(image)
+            if number:
+                seconds[key].append(time.perf_counter() - start)
+    medians = {key: statistics.median(values) for key, values in seconds.items()}
+    voxels = {key: int(np.count_nonzero(image[..., 0])) for key, image in images.items()}
+
+    print(provenance())
+    print(f"{'':<6}{'times':>6}{'box, voxels':>14}{'brain, voxels':>14}{'seconds':>9}")
+    for (what, times), value in medians.items():
+        size = int(np.prod(images[what, times].shape[:3]))
+        print(f"{what:<6}{times:>6}{size:>14,}{voxels[what, times]:>14,}{value:>9.2f}")
+    growth = medians["box", 8] / medians["box", 1]
+    sizes, times = ([values["brain", n] for n in BRAINS] for values in (voxels, medians))
+    slope = float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+    print(f"8 times the box takes {growth:.2f} times as long (target at most 1.25)")
+    print(f"log-log slope over the brain's voxels: {slope:.2f} (target at most 1.05)")
+    if options.json:
+        rows = [{"what": w, "times": t, "voxels": voxels[w, t], "seconds": s} for (w, t), s in medians.items()]
+        write_json(options.json, {"provenance": provenance(), "rows": rows, "box_growth": growth, "slope": slope})
+    if options.plot:
+        draw(options.plot, medians, voxels, slope)
+
+
+def draw(path, medians, voxels, slope):
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    axes[0].plot(BOXES, [medians["box", n] for n in BOXES], "o-")
+    axes[0].set(xlabel="volume of the box, times that of the brain's", ylabel="seconds", ylim=(0, None))
+    sizes = np.array([voxels["brain", n] for n in BRAINS]) / 1e6
+    axes[1].loglog(sizes, [medians["brain", n] for n in BRAINS], "o-", label=f"slope {slope:.2f}")
+    axes[1].set(xlabel="voxels of the brain, millions", ylabel="seconds")
+    axes[1].legend()
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
