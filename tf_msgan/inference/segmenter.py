@@ -134,11 +134,11 @@ class Segmenter:
         masked = tf.ensure_shape(tf.pad(masked, padding), (None, None, None, self.model.modalities + 1))
 
         outline = self.outline(masked)
-        # A tile of zeros holds nothing to refine.
         known = halve(masked[..., -1:])
         found = tf.reduce_sum(tf.cast(outline > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
         # Without an outline the voxels that are not 0 are the best guess.
         outline = tf.where(found, outline, known)
+        # A tile of zeros holds nothing to refine.
         gates = self.gates(known)
         if self.gated:
             gates &= self.gates(outline) | ~found
