@@ -1,0 +1,45 @@
+"""What gating costs in accuracy: `python -m benchmarks.gating RUN`.
+
+Dice of the run's test subjects with stage 3 refining only the tiles in which stage 1 finds brain, and refining all.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.provenance import provenance
+from tf_msgan.data.cohort import load_scan, read_images, stack_images
+from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.progress import Progress
+from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
+from tf_msgan.training.run import load_model
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gating", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser.add_argument("--data", metavar="DIR", help="where the run's scans lie now (default: where they lay)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
+    recorded = read_run_config(options.run)
+    cohort = recorded_cohort(recorded, options.data, Progress(False))
+    subjects = recorded_split(recorded, options.run, cohort).test
+    model = load_model(options.run)
+    print(provenance())
+    means = {}
+    for name, gated in (("gated", True), ("all tiles", False)):
+        segmenter, scores = Segmenter(model, gated=gated), {}
+        for id in subjects:
+            labels = segmenter(stack_images(read_images(cohort.subjects[id].images))).labels
+            scores[id] = score(load_scan(cohort, id, with_labels=True).labels, labels, model.tissues)
+        means[name] = {tissue: values["dice"] for tissue, values in mean_scores(scores).items()}
+        print(f"{name:<10}", *(f"{tissue} {value:.4f}" for tissue, value in means[name].items()))
+    apart = max(abs(means["gated"][tissue] - means["all tiles"][tissue]) for tissue in model.tissues)
+    print(f"largest difference {apart:.5f} (target under 0.001)", "on phantoms" if recorded["data"]["phantoms"] else "")
+
+
+if __name__ == "__main__":
+    main()
