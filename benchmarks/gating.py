@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.cohort import load_scan, read_images, stack_images
+from tf_msgan.data.cohort import make_scan, read_images, stack_images
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.progress import Progress
@@ -33,8 +33,9 @@ def main(argv=None):
     for name, gated in (("gated", True), ("all tiles", False)):
         segmenter, scores = Segmenter(model, gated=gated), {}
         for id in subjects:
-            labels = segmenter(stack_images(read_images(cohort.subjects[id].images))).labels
-            scores[id] = score(load_scan(cohort, id, with_labels=True).labels, labels, model.tissues)
+            volumes = read_images(cohort.subjects[id].images)
+            truth = make_scan(cohort, id, volumes, with_labels=True).labels
+            scores[id] = score(truth, segmenter(stack_images(volumes)).labels, model.tissues)
         means[name] = {tissue: values["dice"] for tissue, values in mean_scores(scores).items()}
         print(f"{name:<10}", *(f"{tissue} {value:.4f}" for tissue, value in means[name].items()))
     apart = max(abs(means["gated"][tissue] - means["all tiles"][tissue]) for tissue in model.tissues)

@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot as plt
-from scipy.ndimage import zoom
+from scipy.ndimage import find_objects, zoom
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.phantoms import make_infant
@@ -53,8 +53,7 @@ def main(argv=None):
     options = parse(argv)
     phantom = make_infant(1, 1, 0)
     brain = np.stack([phantom.t1, phantom.t2], axis=-1).astype(np.float32)
-    box = [np.flatnonzero((brain[..., 0] != 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    brain = brain[tuple(slice(at[0], at[-1] + 1) for at in box)]
+    brain = brain[find_objects((brain[..., 0] != 0).astype(np.uint8))[0]]
     images = {("box", n): in_box(brain, n) for n in BOXES} | {("brain", n): resampled(brain, n) for n in BRAINS}
 
     segmenter = Segmenter(load_model(options.run))

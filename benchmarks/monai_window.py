@@ -1,4 +1,4 @@
-"""One volume through MONAI: `python benchmarks/monai_window.py IMAGE.npy`, in an environment of requirements-peers.txt.
+"""One volume through MONAI: `python -m benchmarks.monai_window IMAGE.npy`, in an environment of requirements-peers.txt.
 
 Prints a line of JSON: seconds of one volume after one of warm-up, memory at the peak above that at rest, parameters,
 versions. Tiles of 64³ that overlap by half, Gaussian weights, two at a time, as tf_msgan's; a `BasicUNet` of the
@@ -6,10 +6,8 @@ refiner's size.
 """
 
 import json
-import resource
 import sys
 import time
-from pathlib import Path
 
 import monai
 import numpy as np
@@ -17,16 +15,10 @@ import torch
 from monai.inferers import sliding_window_inference
 from monai.networks.nets import BasicUNet
 
-# 1.85 million parameters, as many as the refiner.
+from benchmarks.resident import peak_gib, rest_gib
+
+# 1.82 million parameters, as many as the refiner to 1 %.
 FEATURES = (18, 18, 36, 72, 144, 18)
-
-
-def peak_gib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def rest_gib():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**30
 
 
 def main(path):

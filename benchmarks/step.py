@@ -8,7 +8,6 @@ memory. All are timed in turns; figures are medians. The data are the embedded p
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import tensorflow as tf
 
 from benchmarks.flops import count_flops
 from benchmarks.provenance import provenance
+from benchmarks.resident import peak_gib
 from tf_msgan.config import PRECISIONS, PRESETS
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantom_cohort import embedded_cohort
@@ -127,7 +127,7 @@ def measure(config, repeats):
         "parameters": {"U-Net": unet.count_params(), **{n: net.count_params() for n, net in model.networks().items()}},
         "patches_per_second": count / statistics.median(fed),
         "waiting_share": sum(waits) / sum(fed),
-        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_memory_gib": peak_gib(),
     }
 
 

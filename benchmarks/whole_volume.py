@@ -10,7 +10,6 @@ A network's weights do not matter to its time, so both U-Nets are untrained.
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.provenance import provenance
+from benchmarks.resident import peak_gib, rest_gib
 from tf_msgan.files import write_json
 
 SHAPE = (144, 192, 256)
@@ -53,20 +53,12 @@ def phantom_image():
     return image
 
 
-def rest_gib():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**30
-
-
-def peak_gib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def make_whole_grid_unet():
     """A U-Net's labels over every tile of the grid, in the graph that multi-stage uses for its tiles."""
     import tensorflow as tf
 
     from tf_msgan.inference.segmenter import AT_ONCE, TILE
-    from tf_msgan.inference.tiles import count_tiles, map_tiles
+    from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
     from tf_msgan.models.unet import build_unet
 
     unet = build_unet(2, 4)
@@ -74,10 +66,7 @@ def make_whole_grid_unet():
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
     def segment(image):
         shape = tf.shape(image)[:3]
-        count = count_tiles(shape, TILE)
-        extra = (count + 1) * (TILE // 2) - shape
-        padding = tf.concat([tf.stack([tf.zeros_like(extra), extra], axis=1), [[0, 0]]], axis=0)
-        volume = tf.ensure_shape(tf.pad(image, padding), (None, None, None, 2))
+        volume, count = pad_to_tiles(image, TILE)
 
         def finish(average, covered, number):
             return average
@@ -127,7 +116,7 @@ def compare(options, image):
         what: [*this, what, str(image)] for what in ("multi-stage", "multi-stage, ungated", "U-Net, whole grid")
     }
     if options.peers:
-        commands["MONAI, whole grid"] = [options.peers, "benchmarks/monai_window.py", str(image)]
+        commands["MONAI, whole grid"] = [options.peers, "-m", "benchmarks.monai_window", str(image)]
     print(provenance(), flush=True)
     rounds = {what: [] for what in commands}
     for _ in range(options.rounds):

@@ -91,10 +91,13 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool) -> Scan:
     Raises:
         InputError: a file is missing or wrong, or the modalities do not share a grid.
     """
-    subject = cohort.subjects[subject_id]
-    volumes = read_images(subject.images)
-    brain = volumes[0].data != 0
+    return make_scan(cohort, subject_id, read_images(cohort.subjects[subject_id].images), with_labels)
 
+
+def make_scan(cohort: Cohort, subject_id: str, volumes: list[Volume], with_labels: bool) -> Scan:
+    """`load_scan` of `read_images`'s volumes, for whoever needs these too."""
+    subject = cohort.subjects[subject_id]
+    brain = volumes[0].data != 0
     labels = None
     if with_labels:
         if subject.label is None:

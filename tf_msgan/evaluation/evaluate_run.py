@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_msgan.data.cohort import Cohort, Scan, load_scan, read_images, stack_images
+from tf_msgan.data.cohort import Cohort, Scan, load_scan, make_scan, read_images, stack_images
 from tf_msgan.data.splits import Split
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
 from tf_msgan.evaluation.metrics import mean_scores, score
@@ -58,8 +58,9 @@ def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress:
     qda = fit_qda([load_scan(cohort, id, with_labels=True) for id in split.train])
     segmenter, show = Segmenter(model), progress.task("segmenting test subjects")
     for done, id in enumerate(split.test, start=1):
-        scan = load_scan(cohort, id, with_labels=True)
-        segmentation = segmenter(stack_images(read_images(cohort.subjects[id].images)))
+        volumes = read_images(cohort.subjects[id].images)
+        scan = make_scan(cohort, id, volumes, with_labels=True)
+        segmentation = segmenter(stack_images(volumes))
         show(done, len(split.test))
         reference = segment_by_intensity(qda, scan)
         yield Case(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_msgan.data.augmentation import halve, unmask
 from tf_msgan.data.cohort import CLIP
-from tf_msgan.inference.tiles import count_tiles, loop, map_tiles
+from tf_msgan.inference.tiles import loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
 from tf_msgan.models.fusion import fuse
 from tf_msgan.training.losses import realness
@@ -127,11 +127,7 @@ class Segmenter:
         start, cropped = crop(image)
         masked = z_score(cropped)
         shape = tf.shape(masked)[:3]
-        count = count_tiles(shape, self.tile)
-        extra = (count + 1) * (self.tile // 2) - shape
-        padding = tf.concat([tf.stack([tf.zeros_like(extra), extra], axis=1), [[0, 0]]], axis=0)
-        # Keras takes a convolution over an unknown number of channels for one in groups, which is ten times slower.
-        masked = tf.ensure_shape(tf.pad(masked, padding), (None, None, None, self.model.modalities + 1))
+        masked, _ = pad_to_tiles(masked, self.tile)
 
         outline = self.outline(masked)
         known = halve(masked[..., -1:])
