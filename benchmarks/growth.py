@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from scipy.ndimage import find_objects, zoom
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantoms import make_infant
+from tf_msgan.data.phantoms.infant import make_infant
 from tf_msgan.files import atomic_write, write_json
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.run import load_model

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantom_cohort import LABELLED, write_infant_cohort
+from tf_msgan.data.phantoms.cohort import LABELLED, write_cohort
 from tf_msgan.files import write_json
 
 
@@ -36,11 +36,11 @@ def peak_gb(command):
 def main(argv=None):
     options = parse(argv)
     if not options.folder.exists():
-        write_infant_cohort(options.folder, options.subjects, spacing=2, seed=0)
+        write_cohort("infant", options.folder, options.subjects, spacing=2, seed=0)
     print(provenance())
     with tempfile.TemporaryDirectory() as scratch:
         split = Path(scratch) / "split.json"
-        unlabeled = [str(n) for n in range(LABELLED + 1, options.subjects + 1)]
+        unlabeled = [str(n) for n in range(LABELLED["infant"] + 1, options.subjects + 1)]
         roles = {"train": ["1", "2"], "validation": ["3"], "unlabeled": unlabeled, "test": ["4", "5"]}
         write_json(split, roles)
         command = (

@@ -1,6 +1,7 @@
-"""Measures the infant phantoms against iSEG-2017's figures, and draws a montage of four.
+"""Measures phantoms against the figures of the challenge that they stand for, and draws a montage of four.
 
-python -m benchmarks.phantoms [--spacing 1] [--subjects 23] [--montage docs/phantoms.png]
+python -m benchmarks.phantoms [--preset infant] [--spacing 1] [--subjects 23] [--montage docs/phantoms.png]
+python -m benchmarks.phantoms --preset adult [--spacing 1] [--subjects 20] [--montage docs/phantoms-adult.png]
 """
 
 import argparse
@@ -15,13 +16,17 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantoms import CSF, GM, WM, Phantom, load_template, make_infant
+from tf_msgan.data.phantoms.adult import TESTING_CODES, AdultPhantom, adult_spacings, make_adult
+from tf_msgan.data.phantoms.cohort import SUBJECTS
+from tf_msgan.data.phantoms.infant import InfantPhantom, make_infant
+from tf_msgan.data.phantoms.template import load_template, load_whole_template
+from tf_msgan.data.phantoms.tissue import CSF, GM, WM
 
 
-def shares(phantom: Phantom) -> list[float]:
-    """In-brain shares of CSF, GM and WM."""
-    brain = phantom.labels > 0
-    return [float(np.mean(phantom.labels[brain] == tissue)) for tissue in (CSF, GM, WM)]
+def shares(tissues: np.ndarray) -> list[float]:
+    """Shares of CSF, GM and WM in a map of their codes."""
+    brain = tissues > 0
+    return [float(np.mean(tissues[brain] == tissue)) for tissue in (CSF, GM, WM)]
 
 
 def overlap(image: np.ndarray, labels: np.ndarray) -> float:
@@ -33,9 +38,9 @@ def overlap(image: np.ndarray, labels: np.ndarray) -> float:
     return float(np.minimum(gm, wm).sum())
 
 
-def draw_montage(phantoms: list[Phantom], path):
+def draw_infant_montage(phantoms: list[InfantPhantom], path):
     """An axial, a coronal and a sagittal plane of T1, T2 and labels, a row a subject."""
-    figure, axes = plt.subplots(len(phantoms), 9, figsize=(18, 2.3 * len(phantoms)), facecolor="black")
+    figure, axes = _black_figure(len(phantoms), 9, 2, 2.3)
     for row, phantom in zip(axes, phantoms, strict=True):
         inside = [np.flatnonzero((phantom.labels > 0).any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
         box = tuple(slice(voxels[0], voxels[-1] + 1) for voxels in inside)
@@ -45,41 +50,73 @@ def draw_montage(phantoms: list[Phantom], path):
                 cropped = volume[box]
                 # Off the midline, where a sagittal plane would show the cleft between the hemispheres.
                 at = int(cropped.shape[axis] * (0.36 if axis == 0 else 0.55))
-                cell = row[3 * column + plane]
-                cell.imshow(cropped.take(at, axis=axis).T, origin="lower", cmap=colours)
-                cell.axis("off")
-    figure.subplots_adjust(0, 0, 1, 1, 0.02, 0.02)
+                row[3 * column + plane].imshow(cropped.take(at, axis=axis).T, origin="lower", cmap=colours)
     figure.savefig(path, dpi=60, facecolor="black")
+
+
+def draw_adult_montage(phantoms: list[AdultPhantom], spacings, path):
+    """T1, T1-IR, FLAIR and labels; rows are two axial planes, a coronal and a sagittal; two subjects side by side."""
+    planes = [(2, 0.5), (2, 0.22), (1, 0.45), (0, 0.45)]
+    blocks = -(-len(phantoms) // 2)
+    figure, axes = _black_figure(len(planes) * blocks, 8, 1.8, 1.65)
+    for subject, phantom in enumerate(phantoms):
+        block, side = divmod(subject, 2)
+        for column, volume in enumerate((phantom.t1, phantom.t1_ir, phantom.flair, phantom.labels)):
+            look = {"cmap": "nipy_spectral", "vmax": 9} if volume is phantom.labels else {"cmap": "gray", "vmax": 850}
+            for row, (axis, part) in enumerate(planes):
+                plane = volume.take(int(volume.shape[axis] * part), axis=axis).T
+                across, up = np.delete(spacings, axis)
+                cell = axes[len(planes) * block + row, 4 * side + column]
+                cell.imshow(plane, origin="lower", vmin=0, aspect=up / across, **look)
+    figure.savefig(path, dpi=80, facecolor="black")
+
+
+def _black_figure(rows, columns, width, height):
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * width, rows * height), facecolor="black")
+    for cell in axes.flat:
+        cell.axis("off")
+    figure.subplots_adjust(0, 0, 1, 1, 0.02, 0.02)
+    return figure, axes
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=list(SUBJECTS), default="infant")
     parser.add_argument("--spacing", type=int, choices=[1, 2], default=1)
-    parser.add_argument("--subjects", type=int, default=23)
+    parser.add_argument("--subjects", type=int, help="default: 23 infants, 20 adults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--montage", metavar="FILE.png")
     options = parser.parse_args()
+    adult = options.preset == "adult"
+    modalities = ("t1", "t1_ir", "flair") if adult else ("t1", "t2")
+    spacings = adult_spacings(options.spacing)[0] if adult else np.full(3, options.spacing)
 
     print(provenance())
-    print(f"infant phantoms, {options.spacing} mm, seed {options.seed}")
-    print(f"{'subject':>7} {'s':>5} {'mL':>6} {'CSF':>6} {'GM':>6} {'WM':>6} {'T1':>6} {'T2':>6}")
-    load_template()
+    print(f"{options.preset} phantoms, {'×'.join(f'{s:g}' for s in spacings)} mm, seed {options.seed}")
+    columns = ("CSF", "GM", "WM", *modalities)
+    print(f"{'subject':>7} {'s':>5} {'mL':>6} " + " ".join(f"{name:>6}" for name in columns))
+    load_whole_template() if adult else load_template()
     rows, drawn = [], []
-    for number in range(1, options.subjects + 1):
+    for number in range(1, (options.subjects or SUBJECTS[options.preset]) + 1):
         start = time.perf_counter()
-        phantom = make_infant(number, options.spacing, options.seed)
+        phantom = (make_adult if adult else make_infant)(number, options.spacing, options.seed)
         seconds = time.perf_counter() - start
-        volume = np.sum(phantom.labels > 0) * options.spacing**3 / 1000
-        figures = [*shares(phantom), overlap(phantom.t1, phantom.labels), overlap(phantom.t2, phantom.labels)]
-        rows.append([seconds, volume, *figures])
+        tissues = TESTING_CODES[phantom.labels] if adult else phantom.labels
+        volume = np.sum(tissues > 0) * np.prod(spacings) / 1000
+        overlaps = [overlap(getattr(phantom, name), tissues) for name in modalities]
+        rows.append([seconds, volume, *shares(tissues), *overlaps])
         drawn += [phantom] * (len(drawn) < 4)
-        print(f"{number:>7} {seconds:5.1f} {volume:6.0f} " + " ".join(f"{value:6.3f}" for value in figures), flush=True)
+        figures = " ".join(f"{value:6.3f}" for value in rows[-1][2:])
+        print(f"{number:>7} {seconds:5.1f} {volume:6.0f} {figures}", flush=True)
     mean = np.mean(rows, axis=0)
     print(f"{'mean':>7} {mean[0]:5.1f} {mean[1]:6.0f} " + " ".join(f"{value:6.3f}" for value in mean[2:]))
-    print(f"iSEG-2017{'':>11} {0.22:6.3f} {0.47:6.3f} {0.31:6.3f} {0.70:6.3f} {0.90:6.3f}")
+    if not adult:
+        print(f"iSEG-2017{'':>11} {0.22:6.3f} {0.47:6.3f} {0.31:6.3f} {0.70:6.3f} {0.90:6.3f}")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
-    if options.montage:
-        draw_montage(drawn, options.montage)
+    if options.montage and adult:
+        draw_adult_montage(drawn, spacings, options.montage)
+    elif options.montage:
+        draw_infant_montage(drawn, options.montage)
 
 
 if __name__ == "__main__":

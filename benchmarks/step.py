@@ -21,7 +21,7 @@ from benchmarks.provenance import provenance
 from benchmarks.resident import peak_gib
 from tf_msgan.config import PRECISIONS, PRESETS
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantom_cohort import embedded_cohort
+from tf_msgan.data.phantoms.cohort import embedded_cohort
 from tf_msgan.data.pipeline import training_stream
 from tf_msgan.data.splits import read_split
 from tf_msgan.files import write_json

@@ -40,7 +40,7 @@ def phantom_image():
     """A phantom's raw T1 and T2 in the middle of the field, as in iSEG."""
     import numpy as np
 
-    from tf_msgan.data.phantoms import make_infant
+    from tf_msgan.data.phantoms.infant import make_infant
 
     phantom = make_infant(1, 1, 0)
     image = np.zeros((*SHAPE, 2), np.float32)

@@ -1,14 +1,30 @@
-"""The infant phantoms: on disk as iSEG-2017, and like it in figures."""
+"""The phantoms: on disk as iSEG-2017 and MRBrainS13, and like them in figures."""
+
+import json
 
 import nibabel as nib
 import numpy as np
 import pytest
 from conftest import run_command
+from scipy import ndimage
 
 from benchmarks.phantoms import overlap, shares
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantom_cohort import write_infant_cohort
-from tf_msgan.data.phantoms import WM, infant_grid, load_template, make_infant
+from tf_msgan.data.phantoms.adult import (
+    BASAL_GANGLIA,
+    BRAIN_STEM,
+    CEREBELLUM,
+    CORTEX,
+    LESION,
+    OUTER_CSF,
+    TESTING_CODES,
+    VENTRICLES,
+    WHITE_MATTER,
+)
+from tf_msgan.data.phantoms.cohort import write_cohort
+from tf_msgan.data.phantoms.infant import infant_grid, make_infant
+from tf_msgan.data.phantoms.template import load_template
+from tf_msgan.data.phantoms.tissue import WM
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +42,7 @@ def written(tmp_path_factory):
 
 
 def test_shares_of_tissue_are_those_of_iseg(at_1mm):
-    mean = np.mean([shares(phantom) for phantom in at_1mm], axis=0)
+    mean = np.mean([shares(phantom.labels) for phantom in at_1mm], axis=0)
     assert mean == pytest.approx([0.22, 0.47, 0.31], abs=0.03)
 
 
@@ -97,8 +113,8 @@ def test_truth_is_read_by_no_layout(written):
 
 
 def test_same_seed_same_files_and_another_seed_others(written, tmp_path):
-    write_infant_cohort(tmp_path / "again", subjects=2, spacing=2, seed=3)
-    write_infant_cohort(tmp_path / "other", subjects=1, spacing=2, seed=4)
+    write_cohort("infant", tmp_path / "again", subjects=2, spacing=2, seed=3)
+    write_cohort("infant", tmp_path / "other", subjects=1, spacing=2, seed=4)
     for path in (tmp_path / "again").glob("subject-*"):
         assert path.read_bytes() == (written / path.name).read_bytes()
     name = "subject-1-T1.img"
@@ -126,3 +142,132 @@ def test_folder_in_use_is_refused(tmp_path):
     assert result.returncode == 2
     assert result.stderr.strip().count("\n") == 0 and str(tmp_path) in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.fixture(scope="module")
+def adults(tmp_path_factory):
+    """Six adults at spacing 2, drawn by the command: five for training, one for testing."""
+    folder = tmp_path_factory.mktemp("phantoms") / "adult"
+    result = run_command("tf_msgan.phantom", "adult", folder, "--subjects", 6, "--spacing", 2, "--seed", 3)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def read(path):
+    return np.asanyarray(nib.load(path).dataobj)
+
+
+@pytest.fixture(scope="module")
+def training(adults):
+    """The arrays of each training subject by file name, without suffix."""
+    return [{p.stem: read(p) for p in (adults / "TrainingData" / str(n)).iterdir()} for n in range(1, 6)]
+
+
+def test_command_writes_the_mrbrains_layout(adults):
+    files = {str(path.relative_to(adults)) for path in adults.rglob("*") if path.is_file()}
+    scans = ("T1", "T1_IR", "T2_FLAIR")
+    labelled = (*scans, "T1_1mm", "LabelsForTraining", "LabelsForTesting")
+    expected = {f"TrainingData/{n}/{name}.nii" for n in range(1, 6) for name in labelled}
+    expected |= {f"TestData/1/{name}.nii" for name in scans}
+    assert files == expected | {"phantoms.json", "truth/TestData/1/LabelsForTraining.nii"}
+    mark = json.loads((adults / "phantoms.json").read_text())
+    assert (mark["preset"], mark["spacing_mm"], mark["seed"]) == ("adult", 2, 3)
+
+    first = adults / "TrainingData" / "1"
+    for name, dtype in (*((scan, np.int16) for scan in scans), ("LabelsForTraining", np.uint8)):
+        image = nib.load(first / f"{name}.nii")
+        assert image.shape == (120, 120, 48) and image.get_data_dtype() == dtype
+        assert image.header.get_zooms() == pytest.approx((1.916, 1.916, 3))
+        assert image.header["qform_code"] == image.header["sform_code"] == 1
+        assert np.allclose(image.get_qform(), image.get_sform(), atol=1e-4)
+        assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
+
+
+def test_t1_1mm_is_the_same_head_on_another_grid(adults):
+    t1, fine = (nib.load(adults / "TrainingData" / "2" / f"{name}.nii") for name in ("T1", "T1_1mm"))
+    assert fine.shape == (120, 120, 72)
+    edges = [nib.affines.apply_affine(i.affine, [[-0.5] * 3, np.array(i.shape) - 0.5]) for i in (t1, fine)]
+    assert np.allclose(*edges, atol=1e-3)
+    thick, thin = (np.asanyarray(image.dataobj).astype(float) for image in (t1, fine))
+    six_mm = [v.reshape(120, 120, 24, -1).mean(axis=3) for v in (thick, thin)]
+    assert np.corrcoef(six_mm[0].ravel(), six_mm[1].ravel())[0, 1] > 0.99
+
+
+def test_testing_labels_are_the_training_labels_merged(training):
+    for subject in training:
+        codes = subject["LabelsForTraining"]
+        assert np.unique(codes).tolist() == list(range(9))
+        assert np.array_equal(subject["LabelsForTesting"], TESTING_CODES[codes])
+    assert TESTING_CODES.tolist() == [0, 2, 2, 3, 3, 1, 1, 0, 0]
+
+
+def test_air_is_dim_but_not_zero(training):
+    for subject in training:
+        for name in ("T1", "T1_IR", "T2_FLAIR"):
+            image = subject[name]
+            corner = image[:8, -8:, -8:]
+            assert 2 < corner.mean() < 40 and np.mean(corner == 0) < 0.1
+            assert image.max() <= 1000
+            # Scalp and muscle are not brain.
+            assert np.mean(image[subject["LabelsForTraining"] == 0] > 150) > 0.1
+
+
+def test_adults_of_the_same_seed_are_the_same_files(adults, tmp_path):
+    write_cohort("adult", tmp_path / "again", subjects=1, spacing=2, seed=3)
+    written = sorted((tmp_path / "again").rglob("*.nii"))
+    assert len(written) == 6
+    for path in written:
+        assert path.read_bytes() == (adults / path.relative_to(tmp_path / "again")).read_bytes()
+
+
+def test_tissues_are_as_bright_as_in_adults(training):
+    for subject in training:
+        codes = subject["LabelsForTraining"]
+        t1, t1_ir, flair = (
+            [subject[name][codes == code].mean() for code in range(9)] for name in ("T1", "T1_IR", "T2_FLAIR")
+        )
+        for contrast in (t1, t1_ir):
+            assert contrast[VENTRICLES] < contrast[CORTEX] < contrast[BASAL_GANGLIA] < contrast[WHITE_MATTER]
+        assert flair[VENTRICLES] < flair[WHITE_MATTER] < flair[CORTEX] < flair[LESION]
+        assert t1[OUTER_CSF] < t1[CORTEX]
+
+
+def test_lesions_lie_in_white_matter(training):
+    counts = []
+    for subject in training:
+        codes = subject["LabelsForTraining"]
+        near = ndimage.binary_dilation(codes == WHITE_MATTER, np.ones((3, 3, 3)))
+        assert np.mean(near[codes == LESION]) > 0.9
+        counts.append(np.sum(codes == LESION))
+    assert max(counts) > 2 * min(counts)
+
+
+def test_cerebellum_and_brain_stem_lie_below_the_cerebrum(training):
+    for subject in training:
+        codes = subject["LabelsForTraining"]
+        cerebrum, cerebellum, stem = (
+            np.mean(np.nonzero(where), axis=1)
+            for where in ((codes > 0) & (codes < CEREBELLUM), codes == CEREBELLUM, codes == BRAIN_STEM)
+        )
+        assert max(cerebellum[2], stem[2]) < cerebrum[2] - 5
+        assert cerebellum[1] < stem[1]
+
+
+def test_shares_of_tissue_are_those_of_adults(training):
+    found = np.array([shares(subject["LabelsForTesting"]) for subject in training])
+    assert found.mean(axis=0) == pytest.approx([0.225, 0.44, 0.335], abs=0.035)
+    assert found.std(axis=0)[0] > 0.005
+    sizes = np.mean([np.bincount(s["LabelsForTraining"].ravel(), minlength=9) for s in training], axis=0)
+    sizes *= 1.916**2 * 3 / 1000
+    assert 900 < sizes[1:7].sum() < 1500
+    assert 90 < sizes[CEREBELLUM] < 180 and 12 < sizes[BRAIN_STEM] < 40 and 10 < sizes[VENTRICLES] < 90
+
+
+def test_grey_and_white_overlap_less_in_adults_than_in_infants(training):
+    overlaps = [overlap(subject["T1"], subject["LabelsForTesting"]) for subject in training]
+    assert 0.15 < np.mean(overlaps) < 0.4
+
+
+def test_adults_differ(training):
+    white = [subject["LabelsForTesting"] == WM for subject in training[:2]]
+    assert 2 * np.sum(white[0] & white[1]) / (white[0].sum() + white[1].sum()) < 0.85

@@ -9,7 +9,7 @@ from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.digest import combine, digest_split
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantom_cohort import are_phantoms, embedded_cohort, embedded_folder
+from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort, embedded_folder
 from tf_msgan.data.splits import Split, check_split
 from tf_msgan.errors import InputError
 from tf_msgan.files import TEMPORARY, sync, write_json

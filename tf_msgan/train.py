@@ -11,7 +11,7 @@ from pathlib import Path
 from tf_msgan.config import PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config
 from tf_msgan.data.cohort import Cohort, load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
-from tf_msgan.data.phantom_cohort import embedded_cohort
+from tf_msgan.data.phantoms.cohort import embedded_cohort
 from tf_msgan.data.splits import SPLITS, Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
