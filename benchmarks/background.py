@@ -16,10 +16,10 @@ import tensorflow as tf
 from benchmarks.provenance import provenance
 from tf_msgan.config import Augmentation, TrainingConfig
 from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.splits import read_split
 from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training.losses import segmentation_loss
@@ -39,6 +39,7 @@ def represent(image, choice):
 def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
     keras.utils.set_random_seed(seed)
     training = TrainingConfig(epochs=1, steps_per_epoch=steps, warmup_steps=50, seed=seed)
+    patch = (training.patch,) * 3
     classes = len(cohort.labels.tissues) + 1
     channels = len(cohort.modalities) + (choice == "mask")
     network = build_refine_generator(channels, classes)
@@ -56,12 +57,12 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     stream = training_stream(
-        HeldScans(labelled), HeldScans(unlabelled), training.patch, 4, training.foreground, Augmentation(), seed
+        HeldScans(labelled), HeldScans(unlabelled), patch, 4, training.foreground, Augmentation(), seed
     )
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])
     dice = TissueDice(cohort.labels.tissues)
-    for batch in validation_stream(HeldScans(validation), training.patch, 8):
+    for batch in validation_stream(HeldScans(validation), patch, 8):
         x = represent(batch["image"], choice)
         dice.update_state(batch["labels"], network([x, tf.ones_like(x[..., :1])]))
     return {name: float(score) for name, score in dice.result().items()}

@@ -7,8 +7,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.cohort import make_scan, read_images, stack_images
+from tf_msgan.data.cohort import read_images, read_labels
 from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
@@ -34,8 +35,8 @@ def main(argv=None):
         segmenter, scores = Segmenter(model, gated=gated), {}
         for id in subjects:
             volumes = read_images(cohort.subjects[id].images)
-            truth = make_scan(cohort, id, volumes, with_labels=True).labels
-            scores[id] = score(truth, segmenter(stack_images(volumes)).labels, model.tissues)
+            result = segment_volumes(volumes, segmenter, segmenter.preparation)
+            scores[id] = score(read_labels(cohort, id, volumes), result.labels, model.tissues)
         means[name] = {tissue: values["dice"] for tissue, values in mean_scores(scores).items()}
         print(f"{name:<10}", *(f"{tissue} {value:.4f}" for tissue, value in means[name].items()))
     apart = max(abs(means["gated"][tissue] - means["all tiles"][tissue]) for tissue in model.tissues)

@@ -46,11 +46,11 @@ def parse(argv):
 
 def patches_of_phantoms(config):
     cohort = read_cohort(embedded_cohort(), "iseg")
-    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), None, Progress(False))
+    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), config.preparation, None, Progress(False))
     training = config.training
     return training_stream(
         *(scans.labelled, scans.unlabelled),
-        *(training.patch, training.batch_size, training.foreground, config.augmentation, training.seed),
+        *(config.patch, training.batch_size, training.foreground, config.augmentation, training.seed),
     )
 
 

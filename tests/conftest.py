@@ -9,12 +9,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from tf_msgan.config import Augmentation, Config, LossConfig, NetworkConfig, TrainingConfig
-from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import write_analyze
 
@@ -89,6 +90,13 @@ def tiny_brain(seed, shape=(28, 33, 30)):
     return (*images, classes)
 
 
+def save_nifti(path, data, affine=None):
+    """Writes `(i, j, k)` in its dtype as NIfTI."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data, np.eye(4) if affine is None else affine), path)
+    return path
+
+
 def write_tiny_cohort(folder, labelled=5, subjects=7):
     for number in range(1, subjects + 1):
         t1, t2, classes = tiny_brain(number)
@@ -120,7 +128,7 @@ def tiny_batch(tiny_cohort):
 
     labelled = HeldScans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
     unlabelled = HeldScans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
-    return next(iter(training_stream(labelled, unlabelled, 16, 2, 1.0, Augmentation(), seed=0)))
+    return next(iter(training_stream(labelled, unlabelled, (16, 16, 16), 2, 1.0, Augmentation(), seed=0)))
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from conftest import tiny_brain
 
-from tf_msgan.data.cohort import load_scan, z_score
+from tf_msgan.data.check import check_modalities, check_scans
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.volumes import Volume
+from tf_msgan.data.scan import load_scan
 from tf_msgan.errors import InputError
 
 
@@ -21,15 +21,17 @@ def test_iseg_subjects(tiny_cohort):
 def test_scan_is_z_scored_in_its_own_brain(tiny_cohort):
     scan = load_scan(tiny_cohort, "1", with_labels=True)
     t1, _, classes = tiny_brain(1)
-    assert np.array_equal(scan.brain, t1 != 0)
+    # Analyze has its first axis from right to left, networks from left to right.
+    t1, classes = t1[::-1], classes[::-1]
+    assert np.array_equal(scan.mask, t1 != 0)
     assert np.array_equal(scan.labels, classes)
     assert scan.image.shape == (*t1.shape, 2) and scan.image.dtype == np.float32
-    inside = scan.image[scan.brain]
+    inside = scan.image[scan.mask]
     assert inside.mean(axis=0) == pytest.approx([0, 0], abs=1e-3)
     assert inside.std(axis=0) == pytest.approx([1, 1], abs=1e-2)
-    assert not scan.image[~scan.brain].any()
+    assert not scan.image[~scan.mask].any()
     expected = (t1[t1 != 0] - t1[t1 != 0].mean()) / t1[t1 != 0].std()
-    assert scan.image[..., 0][scan.brain] == pytest.approx(expected, abs=1e-4)
+    assert scan.image[..., 0][scan.mask] == pytest.approx(expected, abs=1e-4)
 
 
 def test_statistics_do_not_pass_between_subjects(tiny_folder):
@@ -38,12 +40,6 @@ def test_statistics_do_not_pass_between_subjects(tiny_folder):
     path = tiny_folder / "subject-1-T1.img"
     path.write_bytes((np.frombuffer(path.read_bytes(), np.int16) * 3).astype(np.int16).tobytes())
     assert np.array_equal(load_scan(read_cohort(tiny_folder, "iseg"), "2", with_labels=False).image, before)
-
-
-def test_z_score_by_hand():
-    data = np.array([0.0, 2.0, 4.0]).reshape(3, 1, 1)
-    scored = z_score(Volume(data, np.eye(4), "scan"), data != 0)
-    assert scored.ravel() == pytest.approx([0, -1, 1])
 
 
 def test_converted_copies_read_the_same(tiny_cohort, tmp_path):
@@ -56,14 +52,17 @@ def test_converted_copies_read_the_same(tiny_cohort, tmp_path):
     one, other = (load_scan(cohort, "3", with_labels=True) for cohort in (converted, tiny_cohort))
     assert np.array_equal(one.image, other.image)
     assert np.array_equal(one.labels, other.labels)
-    assert np.allclose(one.affine, other.affine)
+    assert one.spacing == pytest.approx(other.spacing)
 
 
-def test_missing_modality(tiny_folder):
+def test_missing_modality(tiny_folder, tiny_split):
     for path in tiny_folder.glob("subject-4-T2.*"):
         path.unlink()
-    with pytest.raises(InputError, match=r"found no T2 for subject 4; expected subject-4-T2"):
-        read_cohort(tiny_folder, "iseg")
+    cohort = read_cohort(tiny_folder, "iseg")
+    with pytest.raises(InputError, match=r"found no T2 for subject 4; expected all of T1, T2"):
+        check_modalities(cohort, tiny_split, may_lack_modality=False)
+    check_modalities(cohort, tiny_split, may_lack_modality=True)
+    check_scans(cohort, tiny_split)
 
 
 def test_folder_without_subjects(tmp_path):
@@ -89,11 +88,11 @@ def test_albert(albert):
     scan = load_scan(albert, "11", with_labels=True)
     assert scan.image.shape == (117, 159, 126, 2)
     assert scan.spacing == pytest.approx((0.859375,) * 3)
-    assert nib.aff2axcodes(scan.affine) == ("L", "A", "S")
     assert set(np.unique(scan.labels)) == {0, 1, 2, 3, IGNORE}
 
-    codes = np.asanyarray(nib.load(albert.subjects["11"].label).dataobj)
+    # Its files are LAS.
+    codes = np.asanyarray(nib.load(albert.subjects["11"].label).dataobj)[::-1]
     assert (scan.labels[codes == 8] == IGNORE).all() and (scan.labels[codes == 6] == IGNORE).all()
-    assert (scan.labels[(codes == 0) & scan.brain] == 1).all()
-    assert (scan.labels[(codes == 0) & ~scan.brain] == 0).all()
+    assert (scan.labels[(codes == 0) & scan.mask] == 1).all()
+    assert (scan.labels[(codes == 0) & ~scan.mask] == 0).all()
     assert (scan.labels[codes == 41] == 3).all() and (scan.labels[codes == 17] == 2).all()

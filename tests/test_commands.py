@@ -182,7 +182,7 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
     for folder in ("with", "without"):
         (tmp_path / folder).mkdir()
         cohort = read_cohort(tiny_folder, "iseg")
-        scans = load_training_scans(cohort, tiny_split, None, Progress(False))
+        scans = load_training_scans(cohort, tiny_split, tiny_config.preparation, None, Progress(False))
         train_run(tmp_path / folder, scans, cohort.modalities, cohort.labels.tissues, tiny_config)
         models.append(load_model(tmp_path / folder))
         for id in tiny_split.test:

@@ -7,7 +7,9 @@ import tensorflow as tf
 from conftest import assert_one_line_error, run_command
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tf_msgan.data.cohort import load_scan, read_images, stack_images
+from tf_msgan.config import STRIPPED
+from tf_msgan.data.cohort import read_images
+from tf_msgan.data.scan import load_scan, network_grid, take_image
 from tf_msgan.inference.export import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.models.fusion import fuse
@@ -30,7 +32,8 @@ def signatures(exported):
 
 
 def raw_image(cohort, id):
-    return stack_images(read_images(cohort.subjects[id].images))
+    volumes = read_images(cohort.subjects[id].images)
+    return take_image(volumes, network_grid(volumes, STRIPPED), STRIPPED)
 
 
 def test_whole_scans_equal_the_local_ones(signatures, untrained_run, tiny_cohort):
@@ -52,9 +55,12 @@ def test_labels_equal_those_that_predict_writes(signatures, untrained_run, tiny_
     result = run_command("tf_msgan.predict", untrained_run, "--input", *files, "--output", tmp_path, "--no-progress")
     assert result.returncode == 0, result.stderr
     served = signatures["serving_default"](image=raw_image(tiny_cohort, "4")[None])
-    written = np.asanyarray(nib.load(tmp_path / "subject-4_dseg.nii.gz").dataobj)
-    assert np.array_equal(served["labels"][0], written)
-    probabilities = nib.load(tmp_path / "subject-4_probseg.nii.gz").get_fdata()
+
+    def canonical(kind):
+        return np.asanyarray(nib.as_closest_canonical(nib.load(tmp_path / f"subject-4_{kind}.nii.gz")).dataobj)
+
+    assert np.array_equal(served["labels"][0], canonical("dseg"))
+    probabilities = canonical("probseg")
     assert np.allclose(served["probabilities"][0, ..., 1:], probabilities, atol=1e-5)
 
 

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from conftest import train
 
-from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import validation_stream
+from tf_msgan.data.scan import load_scan
 from tf_msgan.evaluation.metrics import dice
 from tf_msgan.training.msgan import HEALTH, NORMS, TERMS
 from tf_msgan.training.runtime import build_model
@@ -137,7 +137,8 @@ def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     model = build_model(2, TISSUES, tiny_config)
     scan = load_scan(tiny_cohort, "3", with_labels=True)
     one, other = (
-        model.evaluate(validation_stream(HeldScans([scan]), 16, size), verbose=0, return_dict=True) for size in (1, 5)
+        model.evaluate(validation_stream(HeldScans([scan]), (16, 16, 16), size), verbose=0, return_dict=True)
+        for size in (1, 5)
     )
     assert one == pytest.approx(other, abs=1e-6)
     assert one["dice"] == pytest.approx(np.mean([one[f"dice_{tissue}"] for tissue in TISSUES]), abs=1e-6)

@@ -17,12 +17,13 @@ from tf_msgan.data.augmentation import (
     unmask,
 )
 from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import Scan, load_scan
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.patch_source import HeldScans, crop_scan
 from tf_msgan.data.pipeline import Share, count_validation_batches, training_stream, validation_stream
+from tf_msgan.data.scan import Scan, load_scan
 
 PATCH = 16
+CUBE = (PATCH,) * 3
 NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
 
 
@@ -40,7 +41,7 @@ def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augment
     stream = training_stream(
         HeldScans(labelled),
         HeldScans(unlabelled),
-        PATCH,
+        CUBE,
         2,
         foreground,
         augmentation or Augmentation(),
@@ -95,7 +96,7 @@ def test_foreground_share(labelled, unlabelled):
 
 def test_unlabelled_patches_are_cut_from_the_scans(labelled, unlabelled):
     scan = unlabelled[0]
-    filled = np.where(scan.brain[..., None], scan.image, BACKGROUND)
+    filled = np.where(scan.mask[..., None], scan.image, BACKGROUND)
     padded = np.pad(filled, [*[(PATCH, PATCH)] * 3, (0, 0)], constant_values=BACKGROUND)
     windows = np.lib.stride_tricks.sliding_window_view(padded[..., 0], (PATCH,) * 3)
     for batch in take(labelled, [scan], 2):
@@ -138,14 +139,14 @@ def test_augmentation_keeps_the_background(labelled, unlabelled):
 
 def test_no_augmentation_is_the_identity(labelled, unlabelled):
     batch = take(labelled, unlabelled, 1, augmentation=NONE)[0]["labelled"]
-    filled = [np.where(scan.brain[..., None], scan.image, BACKGROUND) for scan in labelled]
+    filled = [np.where(scan.mask[..., None], scan.image, BACKGROUND) for scan in labelled]
     values = {value for image in filled for value in np.round(image.ravel(), 3)}
     assert np.mean([value in values for value in np.round(batch["image"].ravel(), 3)]) > 0.99
 
 
 def test_affine_draws_stay_within_their_strengths():
     strength = Augmentation(mirror=0.5, warp_share=0.5, rotation_degrees=10.0, scale=0.1)
-    matrices = np.stack([random_affine(strength, tf.constant([0, n])).numpy() for n in range(200)])
+    matrices = np.stack([random_affine(strength, tf.ones(3), tf.constant([0, n])).numpy() for n in range(200)])
     volumes = np.linalg.det(matrices)
     assert np.abs(volumes).min() >= 0.9**3 and np.abs(volumes).max() <= 1.1**3
     assert np.mean(volumes < 0) == pytest.approx(0.5, abs=0.12)
@@ -186,13 +187,13 @@ def test_intensity_changes_are_nothing_at_strength_zero():
 
 
 def test_offsets_are_centred():
-    assert offsets(4).numpy().mean(axis=0) == pytest.approx([0, 0, 0])
-    assert offsets(4).numpy()[0].tolist() == [-1.5, -1.5, -1.5]
+    assert offsets((4, 4, 6)).numpy().mean(axis=0) == pytest.approx([0, 0, 0])
+    assert offsets((4, 4, 6)).numpy()[0].tolist() == [-1.5, -1.5, -2.5]
 
 
 def test_validation_covers_every_voxel_once(labelled):
     counted = {tissue: 0 for tissue in range(4)}
-    for batch in validation_stream(HeldScans(labelled), PATCH, batch_size=3):
+    for batch in validation_stream(HeldScans(labelled), CUBE, batch_size=3):
         for tissue in counted:
             counted[tissue] += int(np.sum(batch["labels"] == tissue))
     boxes = [crop_scan(scan).labels for scan in labelled]
@@ -205,13 +206,13 @@ def test_validation_covers_every_voxel_once(labelled):
 def test_beyond_the_border_labels_are_ignored(labelled):
     source = HeldScans(labelled[:1])
     assert all(PATCH < n < 2 * PATCH for n in source.shapes[0])
-    last = list(validation_stream(source, PATCH, batch_size=1))[-1]
+    last = list(validation_stream(source, CUBE, batch_size=1))[-1]
     assert np.sum(last["labels"] != IGNORE) == np.prod([n - PATCH for n in source.shapes[0]])
 
 
 def test_odd_patch_is_refused(labelled):
     with pytest.raises(ValueError, match="even"):
-        validation_stream(HeldScans(labelled), 15, 1)
+        validation_stream(HeldScans(labelled), (16, 15, 16), 1)
 
 
 def test_cropping_keeps_the_brain_and_every_label():
@@ -220,8 +221,8 @@ def test_cropping_keeps_the_brain_and_every_label():
     brain[2:5, 3:6, 1:4] = True
     labels = np.where(brain, 2, 0).astype(np.uint8)
     labels[7, 4, 2] = 1
-    image = np.where(brain[..., None], 1.5, 0).astype(np.float32)
-    cropped = crop_scan(Scan("x", image, brain, labels, np.eye(4), (1.0, 1.0, 1.0)))
+    masked = np.where(brain[..., None], [1.5, 1.0], 0).astype(np.float32)
+    cropped = crop_scan(Scan("x", masked, labels, brain, (1.0, 1.0, 1.0)))
     assert cropped.volume.shape == (6, 3, 3, 2)
     assert cropped.labels.sum() == labels.sum()
     assert np.array_equal(cropped.volume[..., 1], brain[2:8, 3:6, 1:4])
@@ -235,7 +236,7 @@ def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
     held, others = HeldScans(labelled), HeldScans(unlabelled)
 
     def stream(share):
-        return iter(training_stream(held, others, PATCH, 4, 1.0, NONE, 0, first_element=4, share=share))
+        return iter(training_stream(held, others, CUBE, 4, 1.0, NONE, 0, first_element=4, share=share))
 
     whole, shares = stream(Share()), [stream(Share(index, count, replicas)) for index in range(count)]
     for _ in range(2):
@@ -246,8 +247,8 @@ def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
 
 def test_shares_of_the_validation_are_equally_long_and_count_once(labelled):
     source = HeldScans(labelled)
-    shares = [list(validation_stream(source, PATCH, 3, Share(index, 2, 2))) for index in range(2)]
-    assert len(shares[0]) == len(shares[1]) == 2 * count_validation_batches(source, PATCH, 12)
+    shares = [list(validation_stream(source, CUBE, 3, Share(index, 2, 2))) for index in range(2)]
+    assert len(shares[0]) == len(shares[1]) == 2 * count_validation_batches(source, CUBE, 12)
     seen = np.concatenate([batch["labels"].numpy().ravel() for share in shares for batch in share])
     assert {n: int(np.sum(seen == n)) for n in range(4)} == {
         n: sum(int(np.sum(crop_scan(scan).labels == n)) for scan in labelled) for n in range(4)

@@ -8,9 +8,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tf_msgan.config import STRIPPED, Config, Preparation
 from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import load_scan, read_images, stack_images
-from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop, z_score
+from tf_msgan.data.cohort import read_images
+from tf_msgan.data.normalise import normalise
+from tf_msgan.data.scan import load_scan, network_grid, take_image
+from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
 from tf_msgan.inference.tiles import count_tiles, gaussian_weights, map_tiles
 from tf_msgan.models.coarse import build_coarse_generator
 from tf_msgan.models.fusion import fuse
@@ -22,7 +25,7 @@ TISSUES = ("CSF", "GM", "WM")
 class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
-    tissues, modalities = TISSUES, 2
+    tissues, modalities, config = TISSUES, 2, Config()
     refined_tiles = 0
 
     def refine_average(self, inputs, training):
@@ -41,6 +44,11 @@ class PointwiseModel:
         return tf.concat([1 - brain, brain], axis=-1)
 
 
+def raw_image(cohort, id):
+    volumes = read_images(cohort.subjects[id].images)
+    return take_image(volumes, network_grid(volumes, STRIPPED), STRIPPED)
+
+
 def noise_image(box, shape, seed=0):
     """Noise in the `box`, `(start, end)` of each axis, of zeros."""
     rng = np.random.default_rng(seed)
@@ -51,17 +59,17 @@ def noise_image(box, shape, seed=0):
 
 
 def test_weights_are_a_gaussian():
-    weights = gaussian_weights(16)[..., 0]
-    assert weights.shape == (16, 16, 16) and weights.dtype == np.float32
+    weights = gaussian_weights((16, 16, 32))[..., 0]
+    assert weights.shape == (16, 16, 32) and weights.dtype == np.float32
     assert weights.max() == 1 and weights.min() == pytest.approx(1e-3)
     # σ = 16 / 8 = 2: three voxels from the middle pair's, exp(−½ (3.5² − 0.5²) / 2²).
-    assert weights[11, 8, 8] / weights[8, 8, 8] == pytest.approx(np.exp(-0.5 * (3.5**2 - 0.5**2) / 4), rel=1e-5)
+    assert weights[11, 8, 16] / weights[8, 8, 16] == pytest.approx(np.exp(-0.5 * (3.5**2 - 0.5**2) / 4), rel=1e-5)
 
 
 @given(st.lists(st.integers(1, 300), min_size=3, max_size=3), st.sampled_from([32, 64]))
 @settings(deadline=None, max_examples=50)
 def test_tiles_reach_to_the_end_and_no_further_than_they_must(shape, tile):
-    counts = count_tiles(tf.constant(shape), tile).numpy()
+    counts = count_tiles(tf.constant(shape), (tile,) * 3).numpy()
     for size, count in zip(shape, counts, strict=True):
         ends = [n * tile // 2 + tile for n in range(count)]
         assert ends[-1] >= size
@@ -88,7 +96,7 @@ def map_by_tiles(volume, gates, at_once):
         mark = tf.ones_like(average[..., :1])
         return tf.concat([average, tf.cast(covered, tf.float32), mark * tf.cast(number, tf.float32)], axis=-1)
 
-    return map_tiles(positioned, 2, volume, gates, 8, at_once, finish)
+    return map_tiles(positioned, 2, volume, gates, (8, 8, 8), at_once, finish)
 
 
 @settings(deadline=None, max_examples=60)
@@ -100,8 +108,8 @@ def test_tiles_add_up_as_by_hand(counts, share, at_once, seed):
     total, weights = np.zeros_like(volume, float), np.zeros((*volume.shape[:3], 1))
     for corner in np.argwhere(gates):
         where = tuple(slice(4 * n, 4 * n + 8) for n in corner)
-        total[where] += gaussian_weights(8) * positioned(volume[where][None])[0].numpy()
-        weights[where] += gaussian_weights(8)
+        total[where] += gaussian_weights((8, 8, 8)) * positioned(volume[where][None])[0].numpy()
+        weights[where] += gaussian_weights((8, 8, 8))
     expected = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
 
     got = map_by_tiles(volume, gates, at_once).numpy()
@@ -115,7 +123,7 @@ def test_tiling_equals_the_whole_volume_for_a_pointwise_model(shape):
     model = PointwiseModel()
     image = noise_image([(0, n) for n in shape], shape)
     result = Segmenter(model, tile=32)(image)
-    masked = z_score(image).numpy()
+    masked = normalise(image, STRIPPED).numpy()
     filled = np.where(masked[..., -1:] > 0, masked[..., :-1], BACKGROUND)
     refined = model.refine_average([filled, np.ones((*shape, 1), np.float32)], training=False)
     inside = tuple(slice(0, n - n % 2) for n in shape)
@@ -208,15 +216,14 @@ def test_probabilities_are_averaged_and_not_label_ids():
 
 def test_normalising_in_the_graph_is_that_of_training(tiny_cohort):
     scan = load_scan(tiny_cohort, "4", with_labels=False)
-    raw = stack_images(read_images(tiny_cohort.subjects["4"].images))
-    assert np.allclose(z_score(raw), scan.masked(), atol=1e-6)
+    assert np.array_equal(normalise(raw_image(tiny_cohort, "4"), STRIPPED), scan.masked)
 
 
-def test_crop_and_z_score_of_nothing():
+def test_crop_and_normalise_nothing():
     start, box = crop(tf.zeros((4, 5, 6, 2)))
     assert start.numpy().tolist() == [0, 0, 0] and box.shape == (4, 5, 6, 2)
-    assert np.all(z_score(box) == 0)
-    assert np.all(z_score(tf.ones((4, 5, 6, 2)))[..., :2] == 0)
+    assert np.all(normalise(box, STRIPPED) == 0)
+    assert np.all(normalise(tf.ones((4, 5, 6, 2)), STRIPPED)[..., :2] == 0)
 
 
 def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
@@ -241,7 +248,7 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
 
 def test_a_model_on_an_odd_scan(tiny_cohort, tiny_config):
     model = build_model(2, TISSUES, tiny_config)
-    raw = stack_images(read_images(tiny_cohort.subjects["4"].images))
+    raw = raw_image(tiny_cohort, "4")
     result = Segmenter(model, with_realness=True, tile=32)(raw)
     assert result.labels.shape == result.realness.shape == raw.shape[:3] and result.labels.dtype == np.uint8
     assert result.probabilities.sum(axis=-1) == pytest.approx(np.ones(raw.shape[:3]), abs=1e-5)
@@ -250,13 +257,23 @@ def test_a_model_on_an_odd_scan(tiny_cohort, tiny_config):
 
 def test_the_graph_of_all_equals_the_call(tiny_cohort, tiny_config):
     segmenter = Segmenter(build_model(2, TISSUES, tiny_config), tile=32)
-    raw = np.pad(stack_images(read_images(tiny_cohort.subjects["4"].images)), [(3, 9), (0, 4), (5, 0), (0, 0)])
+    raw = np.pad(raw_image(tiny_cohort, "4"), [(3, 9), (0, 4), (5, 0), (0, 0)])
     labels, probabilities, failed = tf.function(segmenter.segment, autograph=False)(raw)
     result = segmenter(raw)
     assert np.array_equal(labels, result.labels) and np.array_equal(probabilities, result.probabilities)
     assert bool(failed) == result.outline_failed
 
 
-def test_tiles_that_no_pyramid_divides():
-    with pytest.raises(ValueError, match="multiple of 32; received 40"):
-        Segmenter(PointwiseModel(), tile=40)
+def test_tiles_of_thick_slices_are_as_long_in_mm():
+    """3 mm slices of 1 mm voxels: tiles a third as thick in voxels, and the same maps of a pointwise model."""
+
+    class Thick(PointwiseModel):
+        config = Config(preparation=Preparation(spacing=(1.0, 1.0, 3.0)))
+
+    model = Thick()
+    segmenter = Segmenter(model, tile=64)
+    assert segmenter.tile == (96, 96, 32)
+    image = noise_image([(0, 130), (0, 110), (0, 50)], (130, 110, 50))
+    result, cubes = segmenter(image), Segmenter(PointwiseModel(), tile=64)(image)
+    assert model.refined_tiles == 2 * 2 * 3
+    assert np.allclose(result.probabilities, cubes.probabilities, atol=1e-4)

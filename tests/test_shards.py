@@ -6,10 +6,10 @@ import tensorflow as tf
 from conftest import flip_bit
 
 from tf_msgan.config import Augmentation
-from tf_msgan.data.cohort import load_scan
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.patch_source import HeldScans, crop_scan
 from tf_msgan.data.pipeline import training_stream, validation_stream
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.shards import damaged_shard_named, shard_scans
 from tf_msgan.errors import InputError
 
@@ -25,14 +25,16 @@ def sources(cohort, cache):
 
 def test_same_patches_as_in_memory(tiny_cohort, tmp_path):
     def batches(labelled, unlabelled):
-        stream = training_stream(labelled, unlabelled, 16, 2, 0.7, Augmentation(), seed=3)
+        stream = training_stream(labelled, unlabelled, (16, 16, 16), 2, 0.7, Augmentation(), seed=3)
         return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(4)]
 
     held, sharded = sources(tiny_cohort, tmp_path)
     for one, other in zip(batches(*held), batches(*sharded), strict=True):
         for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
             assert np.array_equal(a, b)
-    for one, other in zip(validation_stream(held[0], 16, 3), validation_stream(sharded[0], 16, 3), strict=True):
+    for one, other in zip(
+        validation_stream(held[0], (16, 16, 16), 3), validation_stream(sharded[0], (16, 16, 16), 3), strict=True
+    ):
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
 

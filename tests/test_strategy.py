@@ -21,7 +21,7 @@ import dataclasses, json, sys
 import keras, numpy as np
 sys.path[:0] = ["tests"]
 from conftest import *
-from tf_msgan.data.cohort import load_scan
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.training import run, runtime
 from tf_msgan.training.strategy import make_strategy

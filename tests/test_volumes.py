@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_image, read_shape, write_analyze
+from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_grid, read_image, write_analyze
 from tf_msgan.errors import InputError
 
 
@@ -68,10 +68,10 @@ def test_truncated_nifti(tmp_path, suffix):
 
 def test_shape_is_read_from_the_header(tmp_path):
     path = save(tmp_path / "scan.nii.gz", np.ones((3, 4, 5, 1), np.float32))
-    assert read_shape(path) == (3, 4, 5)
+    assert read_grid(path)[0] == (3, 4, 5)
     path.write_bytes(b"no header")
     with pytest.raises(InputError, match="scan"):
-        read_shape(path)
+        read_grid(path)
 
 
 def test_truncated_and_missing_analyze_data(tmp_path):

@@ -1,6 +1,7 @@
 """The options of a run, checked against each other, and as JSON both ways."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 
 from tf_msgan.errors import InputError
@@ -8,6 +9,54 @@ from tf_msgan.errors import InputError
 SCHEDULES = ("cosine", "poly")
 STRATEGIES = ("one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+CROPS = ("brain", "nonzero")
+NORMALISATIONS = ("zscore", "percentile")
+
+
+def _check(name, value, expected, ok):
+    if not ok:
+        raise InputError(f"--{name.replace('_', '-')}", value, expected)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a scan before networks see it, in training and in prediction alike.
+
+    Attributes:
+        crop: "brain" for skull-stripped scans, in which all that is not 0 is brain; "nonzero" for heads.
+        normalise: how intensities are scored, one of `NORMALISATIONS`.
+        n4: whether the bias field is corrected first (needs SimpleITK).
+        resample: mm of the cubic voxels to resample to; 0 keeps each scan's own.
+        spacing: mm of a typical training scan's voxels, as networks see them: patches and tiles are about as long in mm
+            along every axis.
+    """
+
+    crop: str = "brain"
+    normalise: str = "zscore"
+    n4: bool = False
+    resample: float = 0.0
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self):
+        # JSON has no tuples.
+        object.__setattr__(self, "spacing", tuple(self.spacing))
+        _check("crop", self.crop, f"one of {', '.join(CROPS)}", self.crop in CROPS)
+        _check("normalise", self.normalise, f"one of {', '.join(NORMALISATIONS)}", self.normalise in NORMALISATIONS)
+        _check(
+            "resample",
+            self.resample,
+            "0.3 mm or more, or 0 for each scan's own",
+            self.resample >= 0.3 or self.resample == 0,
+        )
+
+    def block(self, side: int, multiple: int) -> tuple[int, int, int]:
+        """Voxels along i, j, k of a block that has about `side`³ and is about as long in mm along every axis; each
+        divides by `multiple`."""
+        mean = math.prod(self.spacing) ** (1 / 3)
+        return tuple(max(round(side * mean / mm / multiple), 1) * multiple for mm in self.spacing)
+
+
+STRIPPED = Preparation()
 
 
 @dataclass(frozen=True)
@@ -50,7 +99,7 @@ class Augmentation:
     """Strengths of the random changes to labelled patches; every draw is uniform over ±strength unless said otherwise.
 
     Attributes:
-        mirror: chance of a flip of the first axis, which is left–right in every layout read here.
+        mirror: chance of a flip of the first axis, left–right.
         warp_share: chance that a patch is turned and scaled at all.
         rotation_degrees: about each axis.
         scale: of each axis, relative.
@@ -59,6 +108,7 @@ class Augmentation:
         gamma: exponent e^±gamma over the range −4..4.
         noise: standard deviation is drawn from 0..noise.
         bias: of a quadratic polynomial field's coefficients, relative.
+        drop_modality: chance that a modality is taken away from a patch, labelled or not; one always stays.
     """
 
     mirror: float = 0.5
@@ -70,6 +120,10 @@ class Augmentation:
     gamma: float = 0.2
     noise: float = 0.15
     bias: float = 0.1
+    drop_modality: float = 0.0
+
+    def __post_init__(self):
+        _check("drop_modality", self.drop_modality, "within 0..1, below 1", 0 <= self.drop_modality < 1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +133,7 @@ class TrainingConfig:
     Attributes:
         epochs, steps_per_epoch: lengths of the run.
         batch_size: labelled patches a step, and as many unlabelled ones.
-        patch: voxels a side, a multiple of 8.
+        patch: voxels a side of cubic voxels, a multiple of 8; others get as many (`Preparation.block`).
         foreground: share of patches centred on the brain.
         lr: peak learning rate of every network.
         schedule: shape of the fall from `lr`, one of `SCHEDULES`.
@@ -133,6 +187,7 @@ class Config:
     """All that repeats a run, but for the data."""
 
     model: str = "multi-stage"
+    preparation: Preparation = field(default_factory=Preparation)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -147,13 +202,13 @@ class Config:
         parts = {f.name: f.default_factory for f in dataclasses.fields(cls) if f.name != "model"}
         return cls(values["model"], **{name: part(**values[name]) for name, part in parts.items()})
 
+    @property
+    def patch(self) -> tuple[int, int, int]:
+        """Voxels of a patch along i, j, k."""
+        return self.preparation.block(self.training.patch, 8)
+
     def with_training(self, **changes) -> "Config":
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **changes))
-
-
-def _check(name, value, expected, ok):
-    if not ok:
-        raise InputError(f"--{name.replace('_', '-')}", value, expected)
 
 
 PRESETS = {

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tf_msgan.errors import exit_on_input_error
+from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
@@ -24,6 +24,8 @@ def main(argv=None):
     progress = Progress(not options.no_progress)
     cohort = recorded_cohort(recorded, options.data, progress)
     split = recorded_split(recorded, options.run, cohort)
+    if not split.test:
+        raise InputError(options.run, "a split without test subjects", "a run that has some")
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
     print(evaluate_and_report(options.run, cohort, split, progress))

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.cases import Cases, case_of_files, find_cases, read_case_list, take_shard
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
@@ -21,7 +22,9 @@ def parse(argv):
     server.add_argument("--name", help="of that model")
     server.add_argument("--deadline", type=float, default=600, help="seconds for a scan (default: %(default)g)")
     scans = parser.add_mutually_exclusive_group(required=True)
-    scans.add_argument("--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order")
+    scans.add_argument(
+        "--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order, or none"
+    )
     scans.add_argument("--list", type=Path, metavar="FILE.tsv", help="a scan a line, its files parted by tabs")
     scans.add_argument(
         "--input-dir", type=Path, metavar="DIR", help="nnU-Net's names, BIDS, CASE_T1.nii.gz, or a folder a case"
@@ -65,7 +68,10 @@ def load(options):
         from tf_msgan.training.runtime import set_threads
     if options.threads is not None:
         set_threads(options.threads)
-    return Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
+    segmenter = Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
+    if segmenter.preparation.n4 and not can_correct_bias():
+        raise InputError(options.run, "a model of scans corrected by N4", "SimpleITK (pip install simpleitk)")
+    return segmenter
 
 
 def read_cases(options, modalities) -> Cases:
@@ -81,7 +87,8 @@ def main(argv=None):
     options = parse(argv)
     check_options(options)
     server = connect(options) if options.serving else None
-    found = read_cases(options, server.modalities if server else read_run_config(options.run)["data"]["modalities"])
+    modalities = server.modalities if server else read_run_config(options.run)["data"]["modalities"]
+    found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
     segmenter = server or load(options)
     with quiet_import():
@@ -96,7 +103,8 @@ def main(argv=None):
 
     show = Progress(not options.no_progress).task("segmenting")
     failed = []
-    for done, prediction in enumerate(predict_cases(mine, segmenter, outputs), start=1):
+    how = (segmenter, segmenter.preparation, segmenter.takes_missing_modality)
+    for done, prediction in enumerate(predict_cases(mine, modalities, *how, outputs), start=1):
         if prediction.error:
             failed.append(prediction)
         else:

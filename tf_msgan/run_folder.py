@@ -1,5 +1,6 @@
 """The folder of a run."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.digest import combine, digest_split
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort, embedded_folder
 from tf_msgan.data.splits import Split, check_split
@@ -64,6 +66,7 @@ def describe_run(cohort: Cohort, split: Split, config: Config, command: list[str
         "data": {
             "layout": cohort.layout,
             "modalities": list(cohort.modalities),
+            "labels": dataclasses.asdict(cohort.labels),
             "root": str(cohort.root.resolve()),
             "phantoms": are_phantoms(cohort.root),
             "split": {role: list(ids) for role, ids in split.roles().items()},
@@ -77,12 +80,23 @@ def describe_run(cohort: Cohort, split: Split, config: Config, command: list[str
 
 
 def recorded_cohort(recorded: dict, moved_to: str | None, progress: Progress) -> Cohort:
-    """The run's cohort, where its scans lay or in the folder `moved_to`. Embedded phantoms that are gone are drawn
-    again."""
+    """The run's cohort, where its scans lay or in the folder `moved_to`, with the run's own table of labels. Embedded
+    phantoms that are gone are drawn again.
+
+    Raises:
+        InputError: the folder has other modalities, or `read_cohort` refuses it.
+    """
     root = Path(moved_to or recorded["data"]["root"])
     if root == embedded_folder().resolve():
         root = embedded_cohort(progress.task("drawing the embedded phantoms"))
-    return read_cohort(root, recorded["data"]["layout"])
+    data = recorded["data"]
+    cohort = read_cohort(root, data["layout"])
+    if list(cohort.modalities) != data["modalities"]:
+        expected = f"{', '.join(data['modalities'])} as the run began with"
+        raise InputError(root, f"the modalities {', '.join(cohort.modalities)}", expected)
+    classes = {int(code): number for code, number in data["labels"]["classes"].items()}
+    tissues = tuple(data["labels"]["tissues"])
+    return dataclasses.replace(cohort, labels=LabelTable(**{**data["labels"], "tissues": tissues, "classes": classes}))
 
 
 def check_same_data(run: Path, recorded: dict, cohort: Cohort, split: Split):
@@ -128,7 +142,7 @@ def read_run_config(run: Path) -> dict:
         raise InputError(path, "no such file", "the folder of a run by tf_msgan.train") from None
     except ValueError as error:
         raise InputError(path, f"no JSON ({error})", f"the {CONFIG} of a run") from None
-    needed = {"root", "layout", "modalities", "phantoms", "split", "subjects_sha256"}
+    needed = {"root", "layout", "modalities", "labels", "phantoms", "split", "subjects_sha256"}
     data = recorded.get("data") if isinstance(recorded, dict) else None
     if not isinstance(data, dict) or not needed <= set(data) or "config" not in recorded:
         raise InputError(path, "not all that a run records", f"the {CONFIG} of a run by this version of tf_msgan")

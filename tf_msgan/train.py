@@ -4,15 +4,29 @@ Without --data the embedded cohort of phantoms is used.
 """
 
 import argparse
+import dataclasses
 import sys
 import time
 from pathlib import Path
 
-from tf_msgan.config import PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config
-from tf_msgan.data.cohort import Cohort, load_scan
+from tf_msgan.config import (
+    CROPS,
+    NORMALISATIONS,
+    PRECISIONS,
+    PRESETS,
+    SCHEDULES,
+    STRATEGIES,
+    Config,
+    Preparation,
+)
+from tf_msgan.data.bias import can_correct_bias
+from tf_msgan.data.check import check_modalities, check_scans
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.label_tables import NAMED
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.data.splits import SPLITS, Split, read_split
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.splits import FORMS, SPLITS, Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
@@ -27,7 +41,9 @@ from tf_msgan.run_folder import (
     recorded_split,
 )
 
-# Options that are fields of a `TrainingConfig`.
+# Options that are fields of a `Preparation`, …
+SCANS = ("crop", "normalise", "n4", "resample")
+# … and of a `TrainingConfig`.
 FIELDS = (
     *("epochs", "steps_per_epoch", "batch_size", "patch", "lr", "schedule", "warmup_steps", "patience"),
     *("precision", "jit_compile", "deterministic", "seed"),
@@ -38,15 +54,19 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.train", description=__doc__)
     data = parser.add_argument_group("data")
     data.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
-    data.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: iseg)")
-    data.add_argument(
-        "--split",
-        metavar="NAME|FILE.json",
-        help=f"{', '.join(SPLITS)}, or a file of ids by role (default: LAYOUT-few-shot)",
-    )
+    data.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: whichever fits)")
+    data.add_argument("--labels", metavar="NAME|FILE.tsv", help=f"{', '.join(NAMED)}, or a table of index and name")
+    data.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS} (default: the layout's own, or few-shot)")
+    data.add_argument("--labeled", type=int, metavar="N", help="how many labelled subjects train")
     data.add_argument(
         "--cache", metavar="DIR", type=Path, help="stream the scans from TFRecord shards made here, not from memory"
     )
+    scans = parser.add_argument_group("scans")
+    scans.add_argument("--crop", choices=CROPS, help="brain: skull-stripped; nonzero: heads (default: as they look)")
+    scans.add_argument("--normalise", choices=NORMALISATIONS, help="of intensities (default: zscore)")
+    scans.add_argument("--n4", action="store_true", default=None, help="correct the bias field (needs SimpleITK)")
+    scans.add_argument("--resample", type=float, metavar="MM", help="to cubic voxels (default: each scan's own)")
+    scans.add_argument("--drop-modality", type=float, metavar="P", help="train for scans that lack one (default: 0)")
     run = parser.add_argument_group("run")
     run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/ and the time)")
     run.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
@@ -81,11 +101,22 @@ def parse(argv):
 
 def read_config(options) -> Config:
     preset = PRESETS[options.preset or ("standard" if options.data else "demo")]
-    return preset.with_training(**_given(options))
+    augmentation = dataclasses.replace(preset.augmentation, **_given(options, ("drop_modality",)))
+    return dataclasses.replace(preset, augmentation=augmentation).with_training(**_given(options, FIELDS))
 
 
-def _given(options):
-    return {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+def prepare(options, cohort: Cohort, split: Split) -> Preparation:
+    default = Preparation()
+    n4 = bool(options.n4)
+    if n4 and not can_correct_bias():
+        print("note: --n4 is left out: SimpleITK is not installed (pip install simpleitk)")
+        n4 = False
+    normalise, resample = options.normalise or default.normalise, options.resample or default.resample
+    return choose_preparation(cohort, split, options.crop, normalise, n4, resample)
+
+
+def _given(options, names):
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def check_options(options):
@@ -104,14 +135,16 @@ def check_options(options):
 
 def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: Split):
     """Refuses options that would make a resumed run another one."""
-    began = {**vars(config.training), "layout": cohort.layout, "model": config.model}
-    given = {**_given(options), "layout": options.layout, "model": options.model}
-    for name, value in given.items():
-        if value is not None and value != began[name]:
+    began = {**vars(config.training), **vars(config.preparation), **vars(config.augmentation)}
+    began |= {"layout": cohort.layout, "model": config.model}
+    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model")).items():
+        if value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
-    if options.preset is not None and read_config(options) != config:
-        raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
-    if options.split is not None and read_split(options.split, cohort) != split:
+    if options.preset is not None:
+        again = dataclasses.replace(read_config(options), preparation=config.preparation)
+        if again != config:
+            raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
+    if options.split is not None and read_split(options.split, cohort, options.labeled) != split:
         raise InputError("--split", options.split, f"the split of {run}, or no --split")
 
 
@@ -130,12 +163,15 @@ def main(argv=None):
         check_same_data(run, recorded, cohort, split)
     else:
         config = read_config(options)
-        layout = options.layout or "iseg"
         if not options.dry_run:
             check_run_folder(run, options.overwrite)
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-        cohort = read_cohort(root, layout)
-        split = read_split(options.split or f"{layout}-few-shot", cohort)
+        cohort = read_cohort(root, options.layout, options.labels)
+        split = read_split(options.split, cohort, options.labeled)
+        check_modalities(cohort, split, config.augmentation.drop_modality > 0)
+        config = dataclasses.replace(config, preparation=prepare(options, cohort, split))
+        if not options.dry_run:
+            check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
         from tf_msgan.training.plan import describe_plan
@@ -146,10 +182,7 @@ def main(argv=None):
     if options.dry_run:
         return
 
-    scans = load_training_scans(cohort, split, options.cache, progress)
-    for id in split.test:
-        # Read to be refused now, if at all, and not after hours of training; nothing of it is kept.
-        load_scan(cohort, id, with_labels=True)
+    scans = load_training_scans(cohort, split, config.preparation, options.cache, progress)
     if is_chief(strategy) and not options.resume:
         begin_run(run, describe_run(cohort, split, config, sys.argv[1:] if argv is None else argv))
     digest = train_run(
@@ -160,7 +193,7 @@ def main(argv=None):
     ).digest()
     print(f"weights at the end: SHA-256 {digest}", flush=True)
     if is_chief(strategy):
-        print(evaluate_and_report(run, cohort, split, progress))
+        print(evaluate_and_report(run, cohort, split, progress) if split.test else "no test subjects: not evaluated")
 
 
 if __name__ == "__main__":

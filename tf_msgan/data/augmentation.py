@@ -15,8 +15,9 @@ from tf_msgan.data.background import BACKGROUND
 BLOCK_FACTOR = 1.25
 
 
-def random_affine(augmentation: Augmentation, seed):
-    """Draws the `(3, 3)` map from patch offsets to block offsets."""
+def random_affine(augmentation: Augmentation, spacing, seed):
+    """Draws the `(3, 3)` map from patch offsets to block offsets, in voxels of `spacing` `(3,)` mm: what is turned is
+    the brain, whatever the voxels' shape."""
     angle, scale, chance = tf.split(tf.random.stateless_uniform([8], seed, -1.0, 1.0), [3, 3, 2])
     a, b, c = tf.unstack(angle * (augmentation.rotation_degrees * math.pi / 180))
     one, zero = tf.ones([]), tf.zeros([])
@@ -26,13 +27,13 @@ def random_affine(augmentation: Augmentation, seed):
     warped = (chance[0] + 1) / 2 < augmentation.warp_share
     matrix = tf.where(warped, x @ y @ z @ tf.linalg.diag(1 + augmentation.scale * scale), tf.eye(3))
     flip = tf.where((chance[1] + 1) / 2 < augmentation.mirror, -1.0, 1.0)
-    return matrix * tf.stack([flip, 1.0, 1.0])
+    return matrix * tf.stack([flip, 1.0, 1.0]) * spacing[None] / spacing[:, None]
 
 
-def offsets(size):
-    """The `(size³, 3)` float32 offsets of a patch's voxels from its centre."""
-    axis = tf.range(size, dtype=tf.float32) - (size - 1) / 2
-    return tf.reshape(tf.stack(tf.meshgrid(axis, axis, axis, indexing="ij"), axis=-1), [-1, 3])
+def offsets(shape):
+    """The `(voxels, 3)` float32 offsets of a patch's voxels from its centre."""
+    axes = [tf.range(size, dtype=tf.float32) - (size - 1) / 2 for size in shape]
+    return tf.reshape(tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1), [-1, 3])
 
 
 def sample_linear(volume, points):
@@ -76,8 +77,18 @@ def halve(masked):
     return tf.nn.avg_pool3d(masked[None], 2, 2, "VALID")[0]
 
 
+def drop_modalities(image, context, chance: float, seed):
+    """Takes each modality away from a patch and its context with probability `chance`: it becomes the background, as
+    one that a scan does not have. One that is drawn stays for sure."""
+    modalities = image.shape[-1]
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    stays = tf.random.stateless_uniform([], seeds[0], 0, modalities, tf.int32)
+    kept = (tf.random.stateless_uniform([modalities], seeds[1]) >= chance) | (tf.range(modalities) == stays)
+    return tf.where(kept, image, BACKGROUND), tf.where(kept, context, BACKGROUND)
+
+
 def change_intensities(image, context, augmentation: Augmentation, seed):
-    """Applies one draw of bias field, contrast, brightness and gamma to a `(p, p, p, modality)` patch and to its
+    """Applies one draw of bias field, contrast, brightness and gamma to an `(i, j, k, modality)` patch and to its
     context, and noise to each."""
     modalities = image.shape[-1]
     seeds = tf.unstack(tf.random.split(seed, 4))
@@ -86,8 +97,8 @@ def change_intensities(image, context, augmentation: Augmentation, seed):
     noise = (draws[3] + 1) / 2 * augmentation.noise
 
     def change(values, reach, noise_seed, noise_scale):
-        size = values.shape[0]
-        position = tf.reshape(offsets(size), [size, size, size, 3]) * (reach / size)
+        shape = values.shape[:3]
+        position = tf.reshape(offsets(shape), [*shape, 3]) * [reach / size for size in shape]
         x, y, z = tf.unstack(position, axis=-1)
         monomials = tf.stack([x, y, z, x * x, y * y, z * z, x * y, y * z, x * z], axis=-1)
         changed = values * (1 + augmentation.contrast * draws[0]) * tf.exp(monomials @ coefficients)

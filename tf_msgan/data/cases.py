@@ -1,5 +1,6 @@
 """Scans to segment: single files, lists of them, and folders as they come."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +8,18 @@ from pathlib import Path
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
 
+# What stands for the file of a modality that a scan lacks.
+LACKING = "none"
 ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One scan: `images`, a file a modality in the model's order, which need not exist; `folder`, where its outputs go,
-    relative to the output folder."""
+    """One scan: `images`, a file a modality in the model's order, which need not exist, or None for one that it
+    lacks; `folder`, where its outputs go, relative to the output folder."""
 
     id: str
-    images: tuple[Path, ...]
+    images: tuple[Path | None, ...]
     folder: Path = Path()
 
 
@@ -29,24 +32,44 @@ class Cases:
 
 
 def case_of_files(files, modalities) -> Case:
-    """The case of one scan's files; its id is what the first one's name holds beside the modality.
+    """The case of one scan's files, `none` for a modality that it lacks; its id is what the name of the first one
+    holds beside the modality.
 
     Raises:
         InputError: there are not as many files as modalities, or a file is missing.
     """
-    files = tuple(Path(file) for file in files)
     if len(files) != len(modalities):
         raise InputError(files[0], f"{len(files)} files", f"{len(modalities)}: {', '.join(modalities)}, in this order")
-    for file in files:
+    images = tuple(None if str(file) == LACKING else Path(file) for file in files)
+    for file in filter(None, images):
         if not file.is_file():
             raise InputError(file, "no such file", f"a volume ({', '.join(SUFFIXES)})")
-    stem = re.sub(f"({ENDING}|\\.img)$", "", files[0].name)
-    id = re.sub(f"(^|[-_])(0000|{_named(modalities[0])})$", "", stem, flags=re.IGNORECASE)
-    return Case(id or files[0].resolve().parent.name, files)
+    number = next((n for n, file in enumerate(images) if file), None)
+    if number is None:
+        raise InputError("--input", f"{LACKING} alone", f"a volume of {' or '.join(modalities)}")
+    stem = re.sub(f"({ENDING}|\\.img)$", "", images[number].name)
+    id = re.sub(f"(^|[-_])({number:04}|{_named(modalities[number])})$", "", stem, flags=re.IGNORECASE)
+    return Case(id or images[number].resolve().parent.name, images)
+
+
+def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
+    """The case with None for the files that it lacks.
+
+    Raises:
+        InputError: it lacks one and may not, or lacks all.
+    """
+    images = tuple(path if path and path.exists() else None for path in case.images)
+    missing = [name for name, path in zip(modalities, images, strict=True) if path is None]
+    if missing and (not may_lack or len(missing) == len(images)):
+        expected = f"all of {', '.join(modalities)}: the model was not trained with --drop-modality"
+        where = next((path for path in case.images if path and not path.exists()), case.id)
+        raise InputError(where, f"no {', '.join(missing)}", "one at least" if may_lack else expected)
+    return dataclasses.replace(case, images=images)
 
 
 def read_case_list(path: Path, modalities) -> Cases:
-    """Reads a table with a case a line, its files parted by tabs; they are relative to the table's folder.
+    """Reads a table with a case a line, its files parted by tabs, `none` for one that it lacks; they are relative to
+    the table's folder.
 
     Raises:
         InputError: a line has not as many files as there are modalities, or one is missing.
@@ -54,7 +77,8 @@ def read_case_list(path: Path, modalities) -> Cases:
     if not path.is_file():
         raise InputError(path, "no such file", "a table with a case a line, its files parted by tabs")
     lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return _checked(path, "plain", [case_of_files([path.parent / file for file in line], modalities) for line in lines])
+    files = [[file if file == LACKING else path.parent / file for file in line] for line in lines]
+    return _checked(path, "plain", [case_of_files(line, modalities) for line in files])
 
 
 def find_cases(folder: Path, modalities) -> Cases:
@@ -67,7 +91,12 @@ def find_cases(folder: Path, modalities) -> Cases:
     """
     if not folder.is_dir():
         raise InputError(folder, "no such folder", "a folder of scans")
-    for naming, find in (("nnunet", _nnunet), ("bids", _bids), ("plain", _side_by_side), ("plain", _folders)):
+    for naming, find in (
+        ("nnunet", find_nnunet_cases),
+        ("bids", find_bids_cases),
+        ("plain", _side_by_side),
+        ("plain", _folders),
+    ):
         cases = find(folder, modalities)
         if cases:
             return _checked(folder, naming, cases)
@@ -96,7 +125,8 @@ def _checked(where, naming, cases):
         other = seen.setdefault((case.folder, case.id), case)
         if other is not case:
             raise InputError(
-                case.images[0], f"the case {case.id} again", f"another name than that of {other.images[0]}"
+                *(next(filter(None, case.images)), f"the case {case.id} again"),
+                f"another name than that of {next(filter(None, other.images))}",
             )
     return Cases(naming, cases)
 
@@ -115,16 +145,21 @@ def _files(folder):
     return dict(sorted(found.items()))
 
 
-def _nnunet(folder, modalities):
+def find_nnunet_cases(folder: Path, modalities) -> list[Case]:
+    """The cases `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, … of a folder, which need not exist."""
     files = _files(folder)
     firsts = [name.removesuffix("_0000") for name in files if name.endswith("_0000")]
     ending = {name: path.name.removeprefix(name) for name, path in files.items()}
-    return [
-        Case(id, tuple(folder / f"{id}_{n:04}{ending[f'{id}_0000']}" for n in range(len(modalities)))) for id in firsts
-    ]
+
+    def image(id, n):
+        name = f"{id}_{n:04}"
+        return folder / f"{name}{ending.get(name, ending[f'{id}_0000'])}"
+
+    return [Case(id, tuple(image(id, n) for n in range(len(modalities)))) for id in firsts]
 
 
-def _bids(folder, modalities):
+def find_bids_cases(folder: Path, modalities) -> list[Case]:
+    """The cases `sub-*/**/anat/*_T1w.nii.gz`, … of a folder; a case has the first modality."""
     cases = []
     for anat in sorted(path for path in folder.glob("sub-*/**/anat") if path.is_dir()):
         files = _files(anat)
@@ -142,7 +177,7 @@ def _same_scan(anat, files, entities, modality):
     same = [path for name, path in of_it.items() if re.fullmatch(f"{re.escape(entities)}_{_named(modality)}", name)]
     if same or len(of_it) == 1:
         return (same or list(of_it.values()))[0]
-    return anat / f"{entities}_{modality}w.nii.gz"
+    return anat / f"{entities}_{modality}{'w' if modality in ('T1', 'T2', 'PD') else ''}.nii.gz"
 
 
 def _side_by_side(folder, modalities):

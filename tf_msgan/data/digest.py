@@ -1,9 +1,12 @@
-"""Digests of files, to know whether data are what they were."""
+"""Digests of files and of what they hold, to know whether data are what they were, and whether two are one."""
 
 import hashlib
 
+import numpy as np
+
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import Volume
 
 
 def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
@@ -14,7 +17,7 @@ def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
     """
     subject = cohort.subjects[subject_id]
     total = hashlib.sha256()
-    for path in (*subject.images, *([subject.label] if with_labels and subject.label else [])):
+    for path in filter(None, (*subject.images, subject.label if with_labels else None)):
         # An Analyze volume is two files.
         for part in (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,):
             with open(part, "rb") as file:
@@ -29,6 +32,15 @@ def digest_split(cohort: Cohort, split: Split) -> dict[str, str]:
         for role, ids in split.roles().items()
         for id in ids
     }
+
+
+def digest_images(volumes: list[Volume | None]) -> list[str]:
+    """SHA-256 of what each modality of a scan holds, whatever its file is called and however it is compressed."""
+    return [
+        hashlib.sha256(repr(volume.data.shape).encode() + np.ascontiguousarray(volume.data).tobytes()).hexdigest()
+        for volume in volumes
+        if volume
+    ]
 
 
 def combine(digests: dict[str, str]) -> str:

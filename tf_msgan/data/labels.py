@@ -20,29 +20,37 @@ class LabelTable:
         tissues: names of the classes 1, 2, …; class 0 is the background.
         classes: code → class, or `IGNORE`.
         unlisted: the class of every other code; None refuses them.
-        zero_in_brain: the class of code 0 inside the brain mask; None leaves it to `classes`.
+        zero_in_brain: the class of code 0 inside the mask of the scan; None leaves it to `classes`.
+        all_present: whether every scan must hold every tissue.
     """
 
     tissues: tuple[str, ...]
     classes: Mapping[int, int]
     unlisted: int | None = None
     zero_in_brain: int | None = None
+    all_present: bool = True
 
-    def encode(self, codes: Volume, brain: np.ndarray) -> np.ndarray:
-        """Returns uint8 `(i, j, k)` classes for codes `(i, j, k)`; `brain` is the boolean brain mask.
+    def encode(self, codes: Volume, mask: np.ndarray) -> np.ndarray:
+        """Returns uint8 `(i, j, k)` classes for codes `(i, j, k)`; `mask` is where the scan is not 0, bool.
 
         Raises:
-            InputError: a code is unknown, or no tissue occurs.
+            InputError: a code is unknown, no tissue occurs, or one that must does not.
         """
         found, where = np.unique(codes.data, return_inverse=True)
         unknown = [int(code) for code in found if code not in self.classes]
         if unknown and self.unlisted is None:
-            raise InputError(codes.path, f"label values {unknown}", f"only {sorted(self.classes)}")
+            raise InputError(codes.path, f"label values {shorten(unknown)}", f"only {shorten(sorted(self.classes))}")
         table = np.array([self.classes.get(int(code), self.unlisted) for code in found], np.uint8)
         classes = table[where].reshape(codes.data.shape)
         if self.zero_in_brain is not None:
-            classes[(codes.data == 0) & brain] = self.zero_in_brain
-        for tissue, name in enumerate(self.tissues, start=1):
-            if not np.any(classes == tissue):
-                raise InputError(codes.path, f"no voxel of {name}", f"all of {', '.join(self.tissues)}")
+            classes[(codes.data == 0) & mask] = self.zero_in_brain
+        present = set(np.unique(classes).tolist())
+        missing = [name for number, name in enumerate(self.tissues, start=1) if number not in present]
+        if len(missing) == len(self.tissues) or (missing and self.all_present):
+            raise InputError(codes.path, f"no voxel of {', '.join(missing)}", f"all of {', '.join(self.tissues)}")
         return classes
+
+
+def shorten(values: list[int]) -> str:
+    """At most ten of them, as text."""
+    return f"[{', '.join(map(str, values[:10]))}{', …' if len(values) > 10 else ''}]"

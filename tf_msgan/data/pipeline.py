@@ -1,9 +1,9 @@
 """Streams of patches, cut from the scans of a source (`tf_msgan.data.patch_source`).
 
-An element has, at a centre drawn or given,
-    image: `(p, p, p, modality)` float32, background filled in;
+An element has, at a centre drawn or given, for a patch of `(i, j, k)` even numbers of voxels,
+    image: `(i, j, k, modality)` float32, background filled in;
     context: the same, twice as wide at half the resolution, for the coarse generator;
-    labels: `(p, p, p)` uint8 classes, where the scans have them.
+    labels: `(i, j, k)` uint8 classes, where the scans have them.
 Every draw is a stateless function of (seed, number of the element in the stream), so that a stream repeats exactly,
 and can start anywhere.
 """
@@ -17,6 +17,7 @@ import tensorflow as tf
 from tf_msgan.data.augmentation import (
     BLOCK_FACTOR,
     change_intensities,
+    drop_modalities,
     halve,
     offsets,
     random_affine,
@@ -48,18 +49,18 @@ def training_stream(
     Args:
         labelled: source of scans with labels; their patches are augmented.
         unlabelled: source of scans without.
-        patch: voxels a side, even.
+        patch: voxels along i, j, k.
         batch_size: patches of each kind in a batch, over all shares; divides by their replicas.
-        foreground: share of the patches, 0..1, whose centre is a voxel of the brain; others lie anywhere in its box.
-        augmentation: of the labelled patches.
+        foreground: share of the patches, 0..1, whose centre is a scan's foreground; others lie anywhere in its box.
+        augmentation: of the labelled patches; modalities are dropped from all.
         seed: any int.
         first_element: where in the stream to start, in patches; divides by `batch_size`.
         share: of each batch, and of how many devices; all shares together are the stream of one.
     """
     numbers = _element_numbers(batch_size, first_element, share)
     streams = {
-        "labelled": _stream(numbers, labelled, patch, foreground, augmentation, [seed, 0]),
-        "unlabelled": _stream(numbers, unlabelled, patch, foreground, None, [seed, 1]),
+        "labelled": _stream(numbers, labelled, patch, foreground, augmentation, True, [seed, 0]),
+        "unlabelled": _stream(numbers, unlabelled, patch, foreground, augmentation, False, [seed, 1]),
     }
     size = batch_size // (share.count * share.replicas)
     return tf.data.Dataset.zip(streams).batch(size, drop_remainder=True).prefetch(2)
@@ -93,9 +94,9 @@ def count_validation_batches(source, patch, batch_size) -> int:
 def _tile_centres(source, patch):
     """Rows of (scan, i, j, k, 1): the centres of tiles side by side."""
     return [
-        (number, *(s.start + patch // 2 for s in where), 1)
+        (number, *(s.start + p // 2 for s, p in zip(where, patch, strict=True)), 1)
         for number, shape in enumerate(source.shapes)
-        for where in grid_slices([-(-n // patch) * patch for n in shape], (patch,) * 3, (patch,) * 3)
+        for where in grid_slices([-(-n // p) * p for n, p in zip(shape, patch, strict=True)], patch, patch)
     ]
 
 
@@ -113,20 +114,26 @@ def _element_numbers(batch_size, first_element, share):
     return counter.map(lambda n: first_element + n // part * batch_size + share.index * part + n % part)
 
 
-def _stream(numbers, source, patch, foreground, augmentation, key):
+def _stream(numbers, source, patch, foreground, augmentation, changed, key):
     reader = _BlockReader(source, patch)
     root = tf.random.fold_in(tf.random.fold_in(tf.constant([0, 0], tf.int32), key[0]), key[1])
 
     def element(number):
-        scan_seed, centre_seed, affine_seed, intensity_seed = tf.unstack(
-            tf.random.split(tf.random.fold_in(root, tf.cast(number, tf.int32)), 4)
-        )
+        seed = tf.random.fold_in(root, tf.cast(number, tf.int32))
+        scan_seed, centre_seed, affine_seed, intensity_seed = tf.unstack(tf.random.split(seed, 4))
         scan = source(tf.random.stateless_uniform([], scan_seed, 0, len(source.shapes), tf.int32))
         block, labels = reader(scan, draw_centre(scan, foreground, centre_seed))
-        if augmentation is None:
-            return _cut(block, labels, patch)
-        cut = _cut_affine(block, labels, patch, random_affine(augmentation, affine_seed))
-        cut["image"], cut["context"] = change_intensities(cut["image"], cut["context"], augmentation, intensity_seed)
+        if changed:
+            cut = _cut_affine(block, labels, patch, random_affine(augmentation, scan.spacing, affine_seed))
+            cut["image"], cut["context"] = change_intensities(
+                cut["image"], cut["context"], augmentation, intensity_seed
+            )
+        else:
+            cut = _cut(block, labels, patch)
+        if augmentation.drop_modality:
+            cut["image"], cut["context"] = drop_modalities(
+                cut["image"], cut["context"], augmentation.drop_modality, tf.random.fold_in(seed, 1)
+            )
         return cut
 
     return numbers.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -145,15 +152,15 @@ def draw_centre(scan, foreground, seed):
 class _BlockReader:
     """Cuts blocks around a centre out of scans of any shapes; beyond a scan's box lies background."""
 
-    def __init__(self, source, patch: int):
-        if patch % 2:
-            raise ValueError(f"patch must be even; received {patch}")
+    def __init__(self, source, patch):
+        if any(p % 2 for p in patch):
+            raise ValueError(f"patch must be even along every axis; received {patch}")
         self.source = source
-        self.size = 4 * math.ceil(BLOCK_FACTOR * patch / 2)
+        self.size = tuple(4 * math.ceil(BLOCK_FACTOR * p / 2) for p in patch)
 
     def __call__(self, scan, centre):
         """Returns the block and its labels (None where scans have none) whose middle is `centre`."""
-        start = centre - self.size // 2
+        start = centre - tf.constant(self.size) // 2
         block = self._crop(scan.volume, self.source.modalities + 1, start, 0.0)
         if scan.labels is None:
             return block, None
@@ -165,31 +172,31 @@ class _BlockReader:
         inside = tf.strided_slice(volume, tf.concat([low, [0]], 0), tf.concat([high, [channels]], 0))
         padding = tf.concat([tf.stack([low - start, start + self.size - high], axis=1), [[0, 0]]], axis=0)
         block = tf.pad(inside, padding, constant_values=tf.cast(fill, volume.dtype))
-        return tf.ensure_shape(block, (self.size,) * 3 + (channels,))
+        return tf.ensure_shape(block, (*self.size, channels))
 
 
 def _cut(block, labels, patch):
     """Cuts patch and context from the middle of a block."""
-    middle = (block.shape[0] - patch) // 2
-    half = halve(block)
-    half_middle = (half.shape[0] - patch) // 2
-    inner = (slice(middle, middle + patch),) * 3
-    half_inner = (slice(half_middle, half_middle + patch),) * 3
-    cut = {"image": unmask(block[inner]), "context": unmask(half[half_inner])}
+    cut = {"image": unmask(_middle(block, patch)), "context": unmask(_middle(halve(block), patch))}
     if labels is not None:
-        cut["labels"] = labels[inner]
+        cut["labels"] = _middle(labels, patch)
     return cut
+
+
+def _middle(block, patch):
+    starts = [(size - p) // 2 for size, p in zip(block.shape[:3], patch, strict=True)]
+    return block[tuple(slice(start, start + p) for start, p in zip(starts, patch, strict=True))]
 
 
 def _cut_affine(block, labels, patch, matrix):
     """Cuts patch and context from a block turned and scaled by `matrix`."""
     points = tf.matmul(offsets(patch), matrix, transpose_b=True)
     half = halve(block)
-    at = points + (block.shape[0] - 1) / 2
+    at = points + [(size - 1) / 2 for size in block.shape[:3]]
     image = sample_linear(block, at)
-    context = sample_linear(half, points + (half.shape[0] - 1) / 2)
+    context = sample_linear(half, points + [(size - 1) / 2 for size in half.shape[:3]])
     return {
-        "image": unmask(tf.reshape(image, [patch] * 3 + [block.shape[-1]])),
-        "context": unmask(tf.reshape(context, [patch] * 3 + [block.shape[-1]])),
-        "labels": tf.reshape(sample_nearest(labels, at), [patch] * 3),
+        "image": unmask(tf.reshape(image, [*patch, block.shape[-1]])),
+        "context": unmask(tf.reshape(context, [*patch, block.shape[-1]])),
+        "labels": tf.reshape(sample_nearest(labels, at), patch),
     }

@@ -1,32 +1,45 @@
 """Scans on disk for cohorts larger than memory: one TFRecord shard a scan, made once.
 
-A shard's name holds the digest of the files that it was made from, and TFRecord keeps a checksum of its content. A
-shard appears whole or not at all, so that a conversion that was cut short goes on where it stopped.
+A shard's name holds the digest of the files that it was made from and of what was done to them, and TFRecord keeps a
+checksum of its content. A shard appears whole or not at all, so that a conversion that was cut short goes on where it
+stopped.
 """
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from tf_msgan.data.cohort import Cohort, load_scan
+from tf_msgan.config import STRIPPED, Preparation
+from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.digest import digest_subject
 from tf_msgan.data.patch_source import CroppedScan, crop_scan
+from tf_msgan.data.scan import load_scan
 from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write
 
 # Part of a shard's name: raise it with every change to what a shard holds.
-VERSION = 1
+VERSION = 2
 
 
-def shard_scans(cache: Path, cohort: Cohort, ids, with_labels: bool, progress=lambda done, total: None, say=print):
+def shard_scans(
+    cache: Path,
+    cohort: Cohort,
+    ids,
+    with_labels: bool,
+    preparation: Preparation = STRIPPED,
+    progress=lambda done, total: None,
+    say=print,
+):
     """Converts the scans that have no whole shard in `cache` yet, one at a time. Returns a `ShardedScans` of all.
 
     Args:
         cache: folder of shards, made if need be; several cohorts may share it.
         cohort, ids: which scans.
         with_labels: whether their label maps are read, checked and kept.
+        preparation: of the scans.
         progress: called with (scans done, scans in all).
         say: told of shards that are damaged and made again.
 
@@ -35,12 +48,13 @@ def shard_scans(cache: Path, cohort: Cohort, ids, with_labels: bool, progress=la
     """
     paths, shapes = [], []
     for done, id in enumerate(ids, start=1):
-        digest = digest_subject(cohort, id, with_labels)[:16]
+        made_of = f"{digest_subject(cohort, id, with_labels)} {preparation}"
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         kind = "labelled" if with_labels else "unlabelled"
         path = Path(cache) / f"{cohort.layout}-{id}-{kind}-{digest}-v{VERSION}.tfrecord"
         shape = _shape(path, say)
         if shape is None:
-            cropped = crop_scan(load_scan(cohort, id, with_labels))
+            cropped = crop_scan(load_scan(cohort, id, with_labels, preparation))
             _write(path, cropped)
             shape = cropped.volume.shape[:3]
         paths.append(path)
@@ -69,7 +83,8 @@ class ShardedScans:
             tf.io.decode_raw(record["volume"], tf.float32), tf.concat([shape, [self.modalities + 1]], axis=0)
         )
         labels = tf.reshape(tf.io.decode_raw(record["labels"], tf.uint8), shape) if self._has_labels else None
-        return CroppedScan(volume, labels, tf.reshape(tf.io.decode_raw(record["foreground"], tf.int16), [-1, 3]))
+        foreground = tf.reshape(tf.io.decode_raw(record["foreground"], tf.int16), [-1, 3])
+        return CroppedScan(volume, labels, foreground, tf.ensure_shape(record["spacing"], [3]))
 
 
 @contextlib.contextmanager
@@ -87,7 +102,8 @@ def damaged_shard_named():
 def _read(path):
     record = tf.data.TFRecordDataset(path, buffer_size=2**20).take(1).get_single_element()
     text = tf.io.FixedLenFeature([], tf.string)
-    features = {"shape": tf.io.FixedLenFeature([3], tf.int64), "volume": text, "foreground": text}
+    features = {"shape": tf.io.FixedLenFeature([3], tf.int64), "spacing": tf.io.FixedLenFeature([3], tf.float32)}
+    features |= {"volume": text, "foreground": text}
     return tf.io.parse_single_example(record, {**features, "labels": tf.io.FixedLenFeature([], tf.string, "")})
 
 
@@ -108,6 +124,7 @@ def _write(path, cropped: CroppedScan):
 
     features = {"volume": text(cropped.volume), "foreground": text(cropped.foreground)}
     features["shape"] = tf.train.Feature(int64_list=tf.train.Int64List(value=np.array(cropped.volume.shape[:3])))
+    features["spacing"] = tf.train.Feature(float_list=tf.train.FloatList(value=cropped.spacing))
     if cropped.labels is not None:
         features["labels"] = text(cropped.labels)
     example = tf.train.Example(features=tf.train.Features(feature=features))

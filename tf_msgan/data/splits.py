@@ -1,6 +1,7 @@
 """Which subject plays which role."""
 
 import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tf_msgan.errors import InputError
 @dataclass(frozen=True)
 class Split:
     """Subject ids by role. Labels are read of `train` and `validation` in training, and of `test` in evaluation only;
-    never of `unlabeled`."""
+    never of `unlabeled`. All but `train` may be empty."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -26,31 +27,69 @@ def _numbers(first, last, form="{}"):
     return tuple(form.format(n) for n in range(first, last + 1))
 
 
-# The paper's protocols: 2 labelled, 1 validation, the other labelled ones for the test, and the rest unlabelled.
+# Few labelled, one for validation, the other labelled ones for the test, and the rest unlabelled; the first two are the
+# paper's.
 SPLITS = {
     "iseg-few-shot": Split(("1", "2"), ("3",), _numbers(11, 23), _numbers(4, 10)),
+    "mrbrains-few-shot": Split(
+        ("training-1",), ("training-2",), _numbers(1, 15, "test-{}"), _numbers(3, 5, "training-{}")
+    ),
     "albert-few-shot": Split(("01", "07"), ("02",), _numbers(8, 14, "{:02}"), _numbers(3, 6, "{:02}")),
 }
+FORMS = "few-shot, all, fold:I/K, leave-one-out:ID, or a file.json"
+
+# Labelled subjects of a split that does not say how many.
+FEW = 2
 
 
-def read_split(name_or_path: str, cohort: Cohort) -> Split:
-    """Returns a split by its name, or from a file `{"train": [ids], "validation": …, "unlabeled": …, "test": …}`.
+def read_split(name: str | None, cohort: Cohort, labeled: int | None = None) -> Split:
+    """Returns a split.
+
+    Args:
+        name: one of `SPLITS`; `few-shot`: the first subjects are labelled, the next is for validation, all others that
+            have labels are for the test; `all`: all labelled subjects train, and only what the layout holds out is
+            tested; `fold:I/K`: part I of K of the labelled subjects is tested; `leave-one-out:ID`; or a file
+            `{"train": [ids], "validation": …, "unlabeled": …, "test": …}`. By default the layout's own of `SPLITS` if
+            the cohort has its subjects and `labeled` is not given, else `few-shot`.
+        cohort: whose subjects they are.
+        labeled: how many train, of `few-shot`, `fold` and `leave-one-out`. In the two latter the labels of other
+            subjects go unread.
 
     Raises:
-        InputError: there is no such split, it names a subject that the cohort lacks or names one twice, a role is
-            empty, or a role that needs labels has a subject without.
+        InputError: there is no such split, or it does not fit the cohort (`check_split`).
     """
-    split = SPLITS.get(name_or_path) or _from_file(name_or_path)
-    check_split(split, f"split {name_or_path}", cohort)
+    own = f"{cohort.layout}-few-shot"
+    if name is None:
+        fits = own in SPLITS and all(id in cohort.subjects for ids in SPLITS[own].roles().values() for id in ids)
+        name = own if fits and labeled is None else "few-shot"
+    match = re.fullmatch(r"fold:(\d+)/(\d+)|leave-one-out:(.+)", name)
+    if labeled is not None and name != "few-shot" and not match:
+        raise InputError("--labeled", f"--split {name} beside it", "few-shot, fold:I/K or leave-one-out:ID")
+    if match and match[3]:
+        split = _test_on((match[3],), cohort, labeled)
+    elif match:
+        split = _fold(int(match[1]), int(match[2]), cohort, labeled)
+    elif name == "few-shot":
+        split = _few_shot(cohort, labeled)
+    elif name == "all":
+        split = Split(_labelled(cohort), (), _pile(cohort), _held_out(cohort))
+    else:
+        split = SPLITS.get(name) or _from_file(name)
+    check_split(split, f"split {name}", cohort)
     return split
 
 
 def check_split(split: Split, name: str, cohort: Cohort):
-    """Raises `InputError` as `read_split` does; `name` says where the split came from."""
+    """Checks a split against the subjects of a cohort; `name` says where it came from.
+
+    Raises:
+        InputError: nobody trains, a subject is not in the cohort, plays two roles, is held out by the layout but not
+            tested, or lacks the labels for its role.
+    """
+    if not split.train:
+        raise InputError(name, "no subject for train", "at least one")
     seen = {}
     for role, ids in split.roles().items():
-        if not ids:
-            raise InputError(name, f"no subject for {role}", "at least one in each role")
         for id in ids:
             subject = cohort.subjects.get(id)
             if subject is None:
@@ -58,15 +97,63 @@ def check_split(split: Split, name: str, cohort: Cohort):
                 raise InputError(name, f"{role} subject {id}", f"those of {cohort.root}: {known}")
             if id in seen:
                 raise InputError(name, f"subject {id} in {seen[id]} and {role}", "one role each")
+            if subject.held_out and role != "test":
+                raise InputError(name, f"{role} subject {id}", f"no other role than test: {cohort.root} holds it out")
             if role != "unlabeled" and subject.label is None:
                 raise InputError(cohort.root, f"no label map for {role} subject {id}", "one")
             seen[id] = role
 
 
+def _labelled(cohort):
+    return tuple(id for id, subject in cohort.subjects.items() if subject.label and not subject.held_out)
+
+
+def _held_out(cohort):
+    return tuple(id for id, subject in cohort.subjects.items() if subject.label and subject.held_out)
+
+
+def _pile(cohort):
+    return tuple(id for id, subject in cohort.subjects.items() if not subject.label and not subject.held_out)
+
+
+def _few_shot(cohort, labeled):
+    known, held_out = _labelled(cohort), _held_out(cohort)
+    most = len(known) if held_out else len(known) - 1
+    if most < 1:
+        raise InputError(
+            cohort.root, f"{len(known)} labelled subjects", "two, one of them for the test, or --split all"
+        )
+    count = min(FEW, most) if labeled is None else labeled
+    if not 1 <= count <= most:
+        raise InputError("--labeled", count, f"1 to {most}: {len(known)} subjects have labels")
+    rest = known[count:]
+    # The last one is needed for the test.
+    validation = rest[: 1 if len(rest) > 1 or held_out else 0]
+    return Split(known[:count], validation, _pile(cohort), (*rest[len(validation) :], *held_out))
+
+
+def _fold(part, parts, cohort, labeled):
+    known = _labelled(cohort)
+    if not (2 <= parts <= len(known) and 1 <= part <= parts):
+        raise InputError("--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)} and I in 1..K")
+    return _test_on(known[part - 1 :: parts], cohort, labeled)
+
+
+def _test_on(test, cohort, labeled):
+    """Trains on the labelled subjects that are not tested, but for one of three or more, which is for validation."""
+    rest = [id for id in _labelled(cohort) if id not in test]
+    if labeled is None:
+        labeled = len(rest) - (len(rest) > 2)
+    if not 1 <= labeled <= len(rest):
+        raise InputError("--labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
+    validation = rest[labeled : labeled + 1]
+    return Split(tuple(rest[:labeled]), tuple(validation), (*_pile(cohort), *rest[labeled + 1 :]), tuple(test))
+
+
 def _from_file(path):
     path = Path(path)
     if path.suffix != ".json":
-        raise InputError(f"--split {path}", "an unknown name", f"one of {', '.join(SPLITS)}, or a file.json")
+        raise InputError(f"--split {path}", "an unknown name", f"one of {', '.join(SPLITS)}, {FORMS}")
     roles = [field.name for field in fields(Split)]
     expected = f"{{{', '.join(f'{role!r}: [ids]' for role in roles)}}}"
     try:

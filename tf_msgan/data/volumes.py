@@ -5,6 +5,9 @@ and affine; nothing is reoriented or resampled.
 """
 
 import contextlib
+import gzip
+import logging
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,13 @@ from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write
 
 SUFFIXES = (".nii.gz", ".nii", ".hdr")
+
+# A header may claim any size: 512³ voxels are a brain at 0.35 mm.
+MOST_VOXELS = 512**3
+SPACING_MM = (0.05, 30.0)
+
+# nibabel prints what it mends in a header; a file that is accepted needs no word, and one that is not gets its own.
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 # ALBERT's T1 and T2 share their voxels, but their headers' origins differ by up to 0.43 mm, half a voxel.
 GRID_TOLERANCE_VOXELS = 1.0
@@ -35,12 +45,17 @@ class Volume:
         return tuple(float(s) for s in nib.affines.voxel_sizes(self.affine))
 
 
+def find_volume(folder: Path, name: str) -> Path | None:
+    """The volume called `name`, with whichever of `SUFFIXES` comes first."""
+    return next((path for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if path.exists()), None)
+
+
 def read_image(path) -> Volume:
     """Reads a scan as float32.
 
     Raises:
-        InputError: the file is missing, damaged or not a 3-D volume (a fourth axis of length 1 is dropped), or has
-            voxels that are not finite.
+        InputError: the file is missing, damaged or not a 3-D volume of real numbers (a fourth axis of length 1 is
+            dropped), its affine is none, or it has voxels that are not finite.
     """
     volume = _read(path, np.float32)
     bad = np.count_nonzero(~np.isfinite(volume.data))
@@ -62,29 +77,64 @@ def read_codes(path) -> Volume:
     return Volume(volume.data.astype(np.int32), volume.affine, volume.path)
 
 
-def read_shape(path) -> tuple[int, int, int]:
-    """Reads a volume's `(i, j, k)` from its header alone; raises as `read_image`."""
+def read_grid(path) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Reads a volume's shape `(i, j, k)` and affine from its header alone; raises as `read_image`."""
     with _refusing_damage(path):
-        return _open(path)[1]
+        image, shape = _open(path)
+        return shape, np.asarray(image.affine, np.float64)
 
 
 def _read(path, dtype):
-    with _refusing_damage(path):
+    with _refusing_damage(path), np.errstate(all="ignore"):
         image, shape = _open(path)
-        data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype)
+        data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype, copy=False)
+        _check_gzip(path, image)
         return Volume(data, np.asarray(image.affine, np.float64), Path(path))
 
 
 def _open(path):
+    expected = f"a volume ({', '.join(SUFFIXES)})"
+    if Path(path).is_dir():
+        raise InputError(path, "a folder", expected)
     if not Path(path).is_file():
-        raise InputError(path, "no such file", f"a volume ({', '.join(SUFFIXES)})")
+        raise InputError(path, "no such file", expected)
     image = nib.load(path)
     if not isinstance(image, nib.spatialimages.SpatialImage):
         raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")
     shape = image.shape[:3] if image.shape[3:] in ((), (1,)) else image.shape
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(path, f"shape {image.shape}", "three axes (i, j, k), or a fourth of length 1")
+    if math.prod(map(int, shape)) > MOST_VOXELS:
+        raise InputError(path, f"shape {image.shape}", f"at most {MOST_VOXELS:,} voxels")
+    dtype = image.get_data_dtype()
+    if dtype.names or dtype.kind not in "iuf":
+        raise InputError(path, f"voxels of type {'RGB' if dtype.names else dtype}", "real numbers")
+    _check_affine(path, np.asarray(image.affine, np.float64))
     return image, shape
+
+
+def _check_gzip(path, image):
+    """Reads a compressed file to its end, where its checksum is: nibabel stops after the last voxel. What goes on much
+    longer than the voxels is not followed."""
+    if Path(path).suffix != ".gz":
+        return
+    left = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize + 2**20
+    with gzip.open(path) as file:
+        while left > 0 and (chunk := file.read(2**22)):
+            left -= len(chunk)
+
+
+def _check_affine(path, affine):
+    found = f"the affine {np.array2string(affine[:3], precision=3).replace(chr(10), '')}"
+    with np.errstate(all="ignore"):
+        spacing = nib.affines.voxel_sizes(affine)
+        volume = abs(np.linalg.det(affine[:3, :3])) / np.prod(spacing) if np.isfinite(affine).all() else 0.0
+    # The volume of a voxel of unit sides: 0 where axes fall together.
+    if not volume > 1e-3:
+        raise InputError(path, found, "a finite one that can be inverted")
+    low, high = SPACING_MM
+    if not (spacing.min() >= low and spacing.max() <= high):
+        raise InputError(path, f"voxels of {' × '.join(f'{mm:.3g}' for mm in spacing)} mm", f"{low:g} to {high:g} mm")
 
 
 @contextlib.contextmanager
@@ -92,20 +142,36 @@ def _refusing_damage(path):
     """Turns what nibabel and the decompressors raise into an `InputError`."""
     try:
         yield
+    except PermissionError:
+        raise InputError(path, "no permission to read it", "a file that can be read") from None
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
         raise InputError(path, f"a header that cannot be read ({error})", "an Analyze or NIfTI volume") from None
-    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error) as error:
         raise InputError(path, f"a truncated or damaged file ({error})", "a whole Analyze or NIfTI volume") from None
+
+
+def corners_apart(shape, affine, other) -> float:
+    """How far, in mm, two affines put some corner of a volume of `shape` apart."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape) - 1)
+    there, elsewhere = (nib.affines.apply_affine(a, corners) for a in (affine, other))
+    return float(np.linalg.norm(there - elsewhere, axis=1).max())
+
+
+def forms_apart(path) -> float:
+    """How far, in mm, the qform and the sform of a volume put some corner of it apart; 0 without both."""
+    with _refusing_damage(path), np.errstate(all="ignore"):
+        image, shape = _open(path)
+        if not isinstance(image, nib.Nifti1Pair):
+            return 0.0
+        forms = [form for form in (image.get_qform(coded=True)[0], image.get_sform(coded=True)[0]) if form is not None]
+        return corners_apart(shape, *forms) if len(forms) == 2 else 0.0
 
 
 def check_same_grid(volume: Volume, reference: Volume):
     """Refuses a volume that does not lie voxel on voxel over `reference`."""
     if volume.data.shape != reference.data.shape:
         raise InputError(volume.path, f"shape {volume.data.shape}", f"{reference.data.shape} as in {reference.path}")
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(reference.data.shape) - 1)
-    apart = np.linalg.norm(
-        nib.affines.apply_affine(volume.affine, corners) - nib.affines.apply_affine(reference.affine, corners), axis=1
-    ).max()
+    apart = corners_apart(reference.data.shape, volume.affine, reference.affine)
     if not apart <= GRID_TOLERANCE_VOXELS * min(reference.spacing):
         raise InputError(
             volume.path, f"an affine whose corners lie {apart:.2f} mm away", f"the affine of {reference.path}"

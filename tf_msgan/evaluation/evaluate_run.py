@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_msgan.data.cohort import Cohort, Scan, load_scan, make_scan, read_images, stack_images
+import numpy as np
+
+from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.scan import load_scan, network_grid
 from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import Volume
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
-from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.evaluation.metrics import dice, mean_scores, score
 from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
 from tf_msgan.files import write_json
+from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config
@@ -20,22 +25,36 @@ from tf_msgan.training.run import load_model
 
 @dataclass(frozen=True)
 class Case:
-    """A test subject, the model's segmentation of it, and the scores of the model and of the QDA reference."""
+    """A test subject on the grid of its files.
 
-    scan: Scan
+    Attributes:
+        images: of its modalities, None for one that it lacks.
+        truth: `(i, j, k)` uint8 classes.
+        segmentation: the model's.
+        scores, reference_scores: of the model, and of the QDA reference.
+        outline: Dice of the coarse stage's outline with what is labelled at all.
+    """
+
+    id: str
+    images: list[Volume | None]
+    truth: np.ndarray
     segmentation: Segmentation
     scores: dict
     reference_scores: dict
+    outline: float
 
 
 def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progress) -> str:
     """Evaluates `run/model.keras` and writes what the run folder still lacks. Returns the table as text."""
     tissues = cohort.labels.tissues
-    scores, reference_scores = {}, {}
+    scores, reference_scores, outlines = {}, {}, {}
     for case in evaluate_cases(load_model(run), cohort, split, progress):
-        id = case.scan.id
-        scores[id], reference_scores[id] = case.scores, case.reference_scores
-        draw_case(run / "figures" / f"subject-{id}.png", case.scan, case.segmentation.labels, tissues, case.scores)
+        scores[case.id], reference_scores[case.id], outlines[case.id] = case.scores, case.reference_scores, case.outline
+        shown = next(n for n, volume in enumerate(case.images) if volume)
+        draw_case(
+            *(run / "figures" / f"subject-{case.id}.png", case.id, case.images[shown], cohort.modalities[shown]),
+            *(case.truth, case.segmentation.labels, tissues, case.scores),
+        )
     history = read_history(run / "history.csv")
     draw_curves(run / "figures" / "curves.png", history, tissues)
     draw_health(run / "figures" / "health.png", history)
@@ -44,6 +63,7 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "subjects": scores,
         "mean": mean_scores(scores),
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
+        "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))},
     }
     write_json(run / "evaluation.json", evaluation)
     run_config = read_run_config(run)
@@ -53,19 +73,20 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
 
 
 def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
-    """Segments and scores one test subject at a time."""
-    tissues = cohort.labels.tissues
-    qda = fit_qda([load_scan(cohort, id, with_labels=True) for id in split.train])
-    segmenter, show = Segmenter(model), progress.task("segmenting test subjects")
+    """Segments and scores one test subject at a time, on the grid of its files."""
+    tissues, preparation = cohort.labels.tissues, model.config.preparation
+    qda = fit_qda([load_scan(cohort, id, True, preparation) for id in split.train])
+    segmenter, show = Segmenter(model, with_outline=True), progress.task("segmenting test subjects")
     for done, id in enumerate(split.test, start=1):
         volumes = read_images(cohort.subjects[id].images)
-        scan = make_scan(cohort, id, volumes, with_labels=True)
-        segmentation = segmenter(stack_images(volumes))
+        truth = read_labels(cohort, id, volumes)
+        segmentation = segment_volumes(volumes, segmenter, preparation)
+        reference = segment_by_intensity(qda, load_scan(cohort, id, False, preparation), len(tissues) + 1)
+        by_intensity = network_grid(volumes, preparation).give_back(reference, np.eye(len(tissues) + 1)[0])
         show(done, len(split.test))
-        reference = segment_by_intensity(qda, scan)
         yield Case(
-            scan,
-            segmentation,
-            score(scan.labels, segmentation.labels, tissues),
-            score(scan.labels, reference, tissues),
+            *(id, volumes, truth, segmentation),
+            score(truth, segmentation.labels, tissues),
+            score(truth, by_intensity.argmax(axis=-1), tissues),
+            dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1),
         )

@@ -10,27 +10,37 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
-from tf_msgan.data.cohort import Scan
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.volumes import Volume
 from tf_msgan.files import atomic_write
 
-TISSUE_COLOURS = ("#000000", "#3b7dd8", "#e8a33d", "#f5f1e6", "#7ac27a", "#b07ac2", "#c26a6a", "#8fd0d0")
-# White matter's own colour would be lost on a bright image.
+# Of the background and the tissues 1, 2, …; more than nineteen tissues share them.
+TISSUE_COLOURS = (
+    "#000000",
+    "#3b7dd8",
+    "#e8a33d",
+    "#f5f1e6",
+    *map(matplotlib.colors.to_hex, plt.cm.tab20.colors[4:]),
+) * 9
+# The third's own colour would be lost on a bright image.
 CONTOUR_COLOURS = (*TISSUE_COLOURS[:3], "#3fd07a", *TISSUE_COLOURS[4:])
 IGNORED_COLOUR, ERROR_COLOUR = "#4a4a4a", "#e0245e"
 
 
-def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
-    """Three planes of a test subject: first modality, truth, prediction, and the errors over the first modality.
+def draw_case(path, subject: str, reference: Volume, modality: str, truth, prediction, tissues, scores: dict):
+    """Three planes of a test subject: a modality, truth, prediction, and the errors over the modality.
 
     Planes are in RAS order: left is left, front and top are up. They go through the middle of the brain, but for the
     sagittal one, which would show the cleft between the hemispheres.
+
+    Args:
+        reference: the scan of `modality`; `truth` and `prediction` are `(i, j, k)` classes on its grid.
+        scores: `{tissue: {"dice": …}}`.
     """
-    image, truth, prediction = (
-        _canonical(volume, scan.affine) for volume in (scan.image[..., 0], scan.labels, prediction)
-    )
+    affine = reference.affine
+    image, truth, prediction = (_canonical(volume, affine) for volume in (reference.data, truth, prediction))
     wrong = (truth != prediction) & (truth != IGNORE)
-    planes = _Planes(scan.brain, scan.affine)
+    planes = _Planes(image != 0, truth > 0, affine)
     grey_of = planes.grey(image)
     ignored = len(tissues) + 1
     colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
@@ -49,7 +59,7 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
             axis.axis("off")
         _draw_contours(axes[row, 0], cut(prediction), tissues)
         axes[row, 0].text(0.02, 0.02, name, color="white", transform=axes[row, 0].transAxes)
-    for axis, title in zip(axes[0], ("T1, predicted contours", "truth", "prediction", "errors on T1"), strict=True):
+    for axis, title in zip(axes[0], (f"{modality}, predicted", "truth", "prediction", "errors"), strict=True):
         axis.set_title(title, color="white")
     handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
     handles.append(Patch(color=ERROR_COLOUR, label="wrong"))
@@ -57,17 +67,18 @@ def draw_case(path, scan: Scan, prediction: np.ndarray, tissues, scores: dict):
         handles.append(Patch(color=IGNORED_COLOUR, label="not counted"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
     dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
-    figure.suptitle(f"subject {scan.id}   Dice  {dice}", color="white")
+    figure.suptitle(f"subject {subject}   Dice  {dice}", color="white")
     _save(figure, path)
 
 
 def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     """Three planes of a scan, as `draw_case` lays them, with the contours of its tissues.
 
-    `image` `(i, j, k)` raw intensities, 0 outside the brain; `labels` `(i, j, k)` classes.
+    `image` `(i, j, k)` raw intensities, 0 where nothing is; `labels` `(i, j, k)` classes.
     """
-    planes = _Planes(image != 0, affine)
-    grey, labels = planes.grey(_canonical(image, affine)), _canonical(labels, affine)
+    image, labels = _canonical(image, affine), _canonical(labels, affine)
+    planes = _Planes(image != 0, labels > 0, affine)
+    grey = planes.grey(image)
     figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
     for axis, (name, cut, aspect) in zip(axes, planes, strict=True):
         axis.imshow(cut(grey), cmap="gray", vmin=0, vmax=1, origin="lower", aspect=aspect, interpolation="nearest")
@@ -81,32 +92,38 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
 
 
 class _Planes:
-    """The axial, coronal and sagittal plane of a scan, in RAS order, within the box of its `brain` `(i, j, k)`.
+    """The axial, coronal and sagittal plane of a scan in the box of its `mask`, through the `brain` if there is any;
+    both are canonical `(i, j, k)` bool, and `affine` is the file's own.
 
     Iterates over name, a function that cuts the plane out of a canonical volume, and the aspect of its pixels.
     """
 
-    def __init__(self, brain, affine):
-        self.brain = _canonical(brain, affine)
+    def __init__(self, mask, brain, affine):
+        self.mask = mask
         self.spacing = nib.affines.voxel_sizes(affine)[np.argsort(nib.io_orientation(affine)[:, 0])]
-        along = [self.brain.any(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
-        self.box = [np.flatnonzero(inside) for inside in along]
+        self.box = _box(mask)
+        self.through = _box(brain if brain.any() else mask)
 
     def grey(self, image):
-        """A canonical image in 0..1, cut at the first and the 99th percentile of the brain, and 0 outside."""
-        low, high = np.percentile(image[self.brain], [1, 99])
-        return np.where(self.brain, np.clip((image - low) / max(high - low, 1e-6), 0, 1), 0)
+        """A canonical image in 0..1, cut at the first and the 99th percentile of the mask, and 0 outside."""
+        low, high = np.percentile(image[self.mask], [1, 99])
+        return np.where(self.mask, np.clip((image - low) / max(high - low, 1e-6), 0, 1), 0)
 
     def __iter__(self):
         for plane, name, share in ((2, "axial", 0.5), (1, "coronal", 0.5), (0, "sagittal", 0.38)):
             others = [axis for axis in range(3) if axis != plane]
             window = tuple(slice(self.box[axis][0], self.box[axis][-1] + 1) for axis in others)
-            at = int(self.box[plane][int(len(self.box[plane]) * share)])
+            at = int(self.through[plane][int(len(self.through[plane]) * share)])
 
             def cut(volume, plane=plane, window=window, at=at):
                 return volume.take(at, axis=plane)[window].T
 
             yield name, cut, self.spacing[others[1]] / self.spacing[others[0]]
+
+
+def _box(inside):
+    """The indices along each axis at which there is anything."""
+    return [np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
 
 
 def _draw_contours(axis, labels, tissues):
@@ -123,7 +140,8 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
     axes[0].plot(epochs, history["dice"], color="0.6", label="training patches")
     for number, name in enumerate(tissues, start=1):
         colour = "0.2" if number == 3 else TISSUE_COLOURS[number]
-        axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
+        if "val_dice" in history:
+            axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
     axes[0].set(title="Dice", ylim=(0, 1))
     for name in ("d_labelled", "d_unlabelled", "d_fake"):
         axes[1].plot(epochs, history[name], label=name[2:])

@@ -3,22 +3,26 @@
 import numpy as np
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-from tf_msgan.data.cohort import Scan
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.scan import Scan
 
 
 def fit_qda(labelled: list[Scan]) -> QuadraticDiscriminantAnalysis:
-    """Fits one Gaussian a tissue to the z-scored intensities of every labelled voxel of brain."""
+    """Fits one Gaussian a class to the scored intensities of every labelled voxel of the mask: a tissue, or, in heads,
+    the background."""
     features, tissues = [], []
     for scan in labelled:
-        counted = scan.brain & (scan.labels != IGNORE) & (scan.labels != 0)
+        counted = scan.mask & (scan.labels != IGNORE)
         features.append(scan.image[counted])
         tissues.append(scan.labels[counted])
     return QuadraticDiscriminantAnalysis().fit(np.concatenate(features), np.concatenate(tissues))
 
 
-def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan) -> np.ndarray:
-    """Returns `(i, j, k)` uint8 classes: the likeliest tissue of each voxel of brain, and background elsewhere."""
-    labels = np.zeros(scan.brain.shape, np.uint8)
-    labels[scan.brain] = classifier.predict(scan.image[scan.brain])
-    return labels
+def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, classes: int) -> np.ndarray:
+    """Returns `(i, j, k, classes)` float32 probabilities: the classifier's in the mask, and background elsewhere."""
+    probabilities = np.zeros((*scan.mask.shape, classes), np.float32)
+    probabilities[..., 0] = ~scan.mask
+    known = np.zeros((np.count_nonzero(scan.mask), classes), np.float32)
+    known[:, classifier.classes_] = classifier.predict_proba(scan.image[scan.mask])
+    probabilities[scan.mask] = known
+    return probabilities

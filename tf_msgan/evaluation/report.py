@@ -57,7 +57,8 @@ def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
 def write_report(run: Path, run_config: dict, evaluation: dict):
     """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
     history = read_history(run / "history.csv")
-    best = max(range(len(history["epoch"])), key=history["val_dice"].__getitem__)
+    epochs = len(history["epoch"])
+    best = max(range(epochs), key=history["val_dice"].__getitem__) if "val_dice" in history else epochs - 1
     page = render(
         "report.html.jinja",
         run=run.name,
@@ -66,10 +67,11 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         layout=run_config["data"]["layout"],
         root=run_config["data"]["root"],
         split=run_config["data"]["split"],
-        epochs=len(history["epoch"]),
+        epochs=epochs,
         minutes=sum(history["seconds"]) / 60,
         machine=run_config["machine"],
         best_epoch=best + 1,
+        outline=evaluation["outline"]["mean"],
         tissues=list(evaluation["mean"]),
         rows=dice_rows(evaluation),
         pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},

@@ -1,5 +1,7 @@
 """Exports a trained model as a SavedModel for TF Serving (saved_models/README.md has its signatures)."""
 
+import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
@@ -67,7 +69,10 @@ def _write_saved_model(model, modalities, folder):
         return {"probabilities": model.coarse_average(half_image, training=False)}
 
     def describe():
-        return {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
+        facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
+        preparation = json.dumps(dataclasses.asdict(model.config.preparation))
+        dropped = tf.constant(model.config.augmentation.drop_modality > 0)
+        return {**facts, "preparation": tf.constant(preparation), "takes_missing_modality": dropped}
 
     archive = keras.export.ExportArchive()
     archive.track(model)

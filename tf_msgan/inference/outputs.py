@@ -52,7 +52,7 @@ class Outputs:
         entropy = normalised_entropy(result.probabilities)
         brain = result.labels > 0
         facts = {
-            "Sources": [str(path) for path in case.images],
+            "Sources": [str(path) for path in case.images if path],
             "SpatialReference": str(reference.path),
             "GeneratedBy": self.source,
             "OutlineFailed": result.outline_failed,

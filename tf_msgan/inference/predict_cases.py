@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf_msgan.data.cases import Case
-from tf_msgan.data.cohort import read_images, stack_images
+from tf_msgan.config import Preparation
+from tf_msgan.data.cases import Case, lack_modalities
+from tf_msgan.data.cohort import read_images
 from tf_msgan.data.volumes import Volume
 from tf_msgan.errors import InputError
 from tf_msgan.inference.outputs import Outputs
+from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmentation
 
 
@@ -24,13 +26,21 @@ class Prediction:
 
 
 def predict_cases(
-    cases: Iterable[Case], segment: Callable[[np.ndarray], Segmentation], outputs: Outputs
+    cases: Iterable[Case],
+    modalities: tuple[str, ...],
+    segment: Callable[[np.ndarray], Segmentation],
+    preparation: Preparation,
+    may_lack_modality: bool,
+    outputs: Outputs,
 ) -> Iterator[Prediction]:
     """Reads, segments and writes one case at a time.
 
     Args:
         cases: which.
+        modalities: of the model, by name.
         segment: takes a raw image `(i, j, k, modality)`: a `Segmenter`, or a server.
+        preparation: of the model.
+        may_lack_modality: whether the model was trained for that.
         outputs: where to.
 
     Raises:
@@ -38,10 +48,12 @@ def predict_cases(
     """
     for case in cases:
         try:
+            case = lack_modalities(case, modalities, may_lack_modality)
             volumes = read_images(case.images)
-            result = segment(stack_images(volumes))
+            result = segment_volumes(volumes, segment, preparation)
         except InputError as error:
             yield Prediction(case, error=error)
             continue
-        outputs.write(case, volumes[0], result)
-        yield Prediction(case, volumes[0], result)
+        reference = next(filter(None, volumes))
+        outputs.write(case, reference, result)
+        yield Prediction(case, reference, result)

@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tf_msgan.data.augmentation import halve, unmask
-from tf_msgan.data.cohort import CLIP
+from tf_msgan.data.normalise import find_mask, normalise
 from tf_msgan.inference.tiles import loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
 from tf_msgan.models.fusion import fuse
 from tf_msgan.training.losses import realness
 from tf_msgan.training.msgan import MultiStageGAN
 
+# Voxels a side of a tile, if they are cubic, and tiles in a batch.
 TILE = 64
 AT_ONCE = 2
 
@@ -29,18 +30,20 @@ COARSE_SLAB, COARSE_HALO = 64, 24
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A scan's maps on its own grid.
+    """A scan's maps on the grid of its image.
 
     Attributes:
         labels: `(i, j, k)` uint8 classes.
         probabilities: `(i, j, k, K)` float32.
         realness: `(i, j, k)` float32, P(real) by D in 0..1 and 0 where no tile was refined; or None.
+        outline: `(i, j, k)` float32, P(brain) by the coarse stage, 0..1; or None.
         outline_failed: the coarse stage found hardly any brain, so that every tile was refined.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray
     realness: np.ndarray | None
+    outline: np.ndarray | None
     outline_failed: bool
 
 
@@ -49,7 +52,7 @@ class BoxMaps(NamedTuple):
 
     Attributes:
         start: `(3,)` int32, the box's first voxel in the scan.
-        maps: `(i, j, k, K)` float32 probabilities; with `realness` one channel more, P(real) by D in 0..1.
+        maps: `(i, j, k, K)` float32 probabilities; with `realness` and `outline` one channel more for each.
         outline_failed: as in `Segmentation`.
     """
 
@@ -66,7 +69,8 @@ class Segmenter:
         gated: whether stage 3 refines only the tiles that stage 1 finds brain in.
         mirrored: whether maps are averaged over the scan and its mirror image along the first axis.
         with_realness: whether D's opinion is mapped too.
-        tile: voxels a side, a multiple of 32.
+        with_outline: whether the coarse stage's is.
+        tile: voxels a side if they are cubic; each side of a tile (`Preparation.block`) is a multiple of 32.
         at_once: tiles in a batch.
     """
 
@@ -76,24 +80,27 @@ class Segmenter:
         gated: bool = True,
         mirrored: bool = False,
         with_realness: bool = False,
+        with_outline: bool = False,
         tile: int = TILE,
         at_once: int = AT_ONCE,
     ):
-        if tile % 32:
-            raise ValueError(f"tile must be a multiple of 32; received {tile}")
         self.model = model
         self.tissues = model.tissues
         self.classes = len(model.tissues) + 1
         self.gated = gated
         self.mirrored = mirrored
         self.with_realness = with_realness
-        self.tile = tile
+        self.with_outline = with_outline
+        self.preparation = model.config.preparation
+        self.takes_missing_modality = model.config.augmentation.drop_modality > 0
+        self.tile = self.preparation.block(tile, 32)
         self.at_once = at_once
         scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
 
     def __call__(self, image: np.ndarray) -> Segmentation:
-        """Segments one scan `(i, j, k, modality)` of raw intensities, 0 outside brain or head.
+        """Segments one scan `(i, j, k, modality)` of raw intensities on its `NetworkGrid`, 0 where nothing is; a
+        modality that is 0 everywhere is missing.
 
         Labels are taken last: label ids are never averaged.
         """
@@ -111,6 +118,7 @@ class Segmenter:
             on_grid(np.argmax(probabilities, axis=-1).astype(np.uint8), 0),
             on_grid(probabilities, np.eye(self.classes, dtype=np.float32)[0]),
             on_grid(maps[..., self.classes], 0) if self.with_realness else None,
+            on_grid(maps[..., -1], 0) if self.with_outline else None,
             bool(box.outline_failed),
         )
 
@@ -125,7 +133,7 @@ class Segmenter:
 
     def _segment_box(self, image):
         start, cropped = crop(image)
-        masked = z_score(cropped)
+        masked = normalise(cropped, self.preparation)
         shape = tf.shape(masked)[:3]
         masked, _ = pad_to_tiles(masked, self.tile)
 
@@ -143,11 +151,12 @@ class Segmenter:
         volume = tf.concat([unmask(masked), coarse], axis=-1)
 
         def finish(average, covered, number):
-            stride = self.tile // 2
+            stride = self.tile[0] // 2
             slab = coarse[number * stride : (number + 1) * stride]
             refined, rest = average[..., : self.classes], average[..., self.classes :]
             nothing = tf.one_hot(0, self.classes)
-            return tf.concat([tf.where(covered, fuse(slab, refined), nothing), rest], axis=-1)
+            kept = [slab] if self.with_outline else []
+            return tf.concat([tf.where(covered, fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
         channels = self.classes + self.with_realness
         maps = map_tiles(self._refine, channels, volume, gates, self.tile, self.at_once, finish)
@@ -170,8 +179,8 @@ class Segmenter:
 
     def gates(self, outline):
         """In which tiles, `(i, j, k)` bool, a map at half resolution reaches `GATE`."""
-        half = self.tile // 2
-        return tf.nn.max_pool3d(outline[None], half, half // 2, "VALID")[0, ..., 0] >= GATE
+        half, quarter = [n // 2 for n in self.tile], [n // 4 for n in self.tile]
+        return tf.nn.max_pool3d(outline[None], half, quarter, "VALID")[0, ..., 0] >= GATE
 
     def _refine(self, tiles):
         def maps(x):
@@ -191,28 +200,15 @@ class Segmenter:
 
 
 def crop(image):
-    """The smallest box of `(i, j, k, modality)` that holds all voxels whose first modality is not 0: its first voxel,
-    and the box. All of a scan of zeros."""
-    brain = image[..., 0] != 0
+    """The smallest box of `(i, j, k, modality)` that holds the scan's mask: its first voxel, and the box. All of a scan
+    of zeros."""
+    mask = find_mask(image)
     starts, ends = [], []
     for axis in range(3):
-        along = tf.reduce_any(brain, axis=[a for a in range(3) if a != axis])
+        along = tf.reduce_any(mask, axis=[a for a in range(3) if a != axis])
         at = tf.cast(tf.where(along)[:, 0], tf.int32)
         at = tf.cond(tf.size(at) > 0, lambda at=at: at, lambda along=along: tf.range(tf.size(along)))
         starts.append(at[0])
         ends.append(at[-1] + 1)
     box = image[starts[0] : ends[0], starts[1] : ends[1], starts[2] : ends[2]]
     return tf.stack(starts), box
-
-
-def z_score(image):
-    """Takes raw `(i, j, k, modality)` to `(i, j, k, modality + 1)`: z-scores inside the brain and 0 outside, and the
-    brain mask, which is where the first modality is not 0. As `tf_msgan.data.cohort.z_score`."""
-    mask = tf.cast(image[..., :1] != 0, tf.float64)
-    values = tf.cast(image, tf.float64) * mask
-    count = tf.reduce_sum(mask)
-    mean = tf.math.divide_no_nan(tf.reduce_sum(values, axis=[0, 1, 2]), count)
-    centred = (values - mean) * mask
-    deviation = tf.sqrt(tf.math.divide_no_nan(tf.reduce_sum(centred**2, axis=[0, 1, 2]), count))
-    scores = tf.clip_by_value(tf.math.divide_no_nan(centred, deviation), -CLIP, CLIP)
-    return tf.cast(tf.concat([scores, mask], axis=-1), tf.float32)

@@ -1,5 +1,6 @@
 """Segments through a server: TF Serving, over gRPC, with a model that `tf_msgan.export` made."""
 
+import json
 import time
 
 import grpc
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 
+from tf_msgan.config import Preparation
 from tf_msgan.errors import InputError
 from tf_msgan.inference.segmenter import Segmentation
 
@@ -27,6 +29,8 @@ class ServedSegmenter:
 
     Attributes:
         tissues, modalities: names, as the server tells them.
+        preparation: of its model.
+        takes_missing_modality: whether it was trained with modalities dropped.
 
     Raises:
         InputError: the server does not answer, or has no such model of `tf_msgan.export`.
@@ -40,10 +44,12 @@ class ServedSegmenter:
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self._channel = grpc.insecure_channel(address, options)
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        described = self._predict("describe", {}, ("tissues", "modalities"))
+        described = self._predict("describe", {}, ("tissues", "modalities", "preparation", "takes_missing_modality"))
         self.tissues, self.modalities = (
             tuple(text.decode() for text in described[key]) for key in ("tissues", "modalities")
         )
+        self.preparation = Preparation(**json.loads(described["preparation"].item()))
+        self.takes_missing_modality = bool(described["takes_missing_modality"])
 
     def __call__(self, image: np.ndarray) -> Segmentation:
         """As `Segmenter`'s.
@@ -61,7 +67,7 @@ class ServedSegmenter:
         shape = (*image.shape[:3], len(self.tissues) + 1)
         if labels.shape != shape[:3] or probabilities.shape != shape:
             raise InputError(self.address, f"maps of {probabilities.shape}", f"{shape}: the signature of {self.name}")
-        return Segmentation(labels, probabilities, None, bool(outputs["outline_failed"][0]))
+        return Segmentation(labels, probabilities, None, None, bool(outputs["outline_failed"][0]))
 
     def _predict(self, signature, inputs, expected):
         request = predict_pb2.PredictRequest(

@@ -98,9 +98,11 @@ class KeepRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.state.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        better = logs["val_dice"] > self.state.best_dice
+        # Without validation subjects the last epoch is the best.
+        dice = float(logs.get("val_dice", 0))
+        better = "val_dice" not in logs or dice > self.state.best_dice
         if better:
-            self.state.best_epoch, self.state.best_dice = epoch, float(logs["val_dice"])
+            self.state.best_epoch, self.state.best_dice = epoch, dice
         if not self.writes:
             return
         values = {name: variable.numpy() for name, variable in self.model.model_variables().items()}
@@ -165,7 +167,7 @@ class EpochProgress(keras.callbacks.Callback):
             self.bar.update(batch + 1, [(name, float(logs[name])) for name in SHOWN], finalize=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = [(name, float(logs[name])) for name in (*SHOWN, "val_dice")]
+        shown = [(name, float(logs[name])) for name in (*SHOWN, "val_dice") if name in logs]
         if self.bars:
             self.bar.update(self.params["steps"], shown, finalize=True)
         else:

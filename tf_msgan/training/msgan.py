@@ -36,7 +36,7 @@ class MultiStageGAN(keras.Model):
     """G1 outlines the brain, G2 makes variants of images, G3 draws the tissues, D names voxels or calls them fake.
 
     `call` takes `{"image", "context"}` as in `tf_msgan.data.pipeline` and gives the fused probabilities
-    `(batch, p, p, p, K)`, float32. It, and whoever segments, uses the moving averages of G1 and G3, `coarse_average`
+    `(batch, i, j, k, K)`, float32. It, and whoever segments, uses the moving averages of G1 and G3, `coarse_average`
     and `refine_average`.
 
     Args:
@@ -312,14 +312,14 @@ class MultiStageGAN(keras.Model):
 
 
 def middle(outline):
-    """The middle `(batch, p/2, p/2, p/2, 2)` of a context's outline, which is where the patch lies."""
-    edge = outline.shape[1] // 4
-    return outline[:, edge:-edge, edge:-edge, edge:-edge]
+    """The middle `(batch, i/2, j/2, k/2, 2)` of a context's outline `(batch, i, j, k, 2)`: there the patch lies."""
+    i, j, k = (slice(size // 4, -(size // 4)) for size in outline.shape[1:4])
+    return outline[:, i, j, k]
 
 
 def draw_maps(coarse_network, refine_network, inputs) -> dict[str, tf.Tensor]:
-    """What stages 1 and 3 and their fusion make of `{"image", "context"}`: `coarse` `(batch, p, p, p, 1)` P(brain),
-    `refined` and `fused` `(batch, p, p, p, K)` probabilities."""
+    """What stages 1 and 3 and their fusion make of `{"image", "context"}`: `coarse` `(batch, i, j, k, 1)` P(brain),
+    `refined` and `fused` `(batch, i, j, k, K)` probabilities."""
     coarse = upsample(middle(coarse_network(inputs["context"], training=False)), 2)[..., 1:]
     refined = refine_network([inputs["image"], coarse], training=False)
     return {"coarse": coarse, "refined": refined, "fused": fuse(coarse, refined)}

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
-from tf_msgan.data.volumes import read_shape
+from tf_msgan.data.volumes import read_grid
 from tf_msgan.training.msgan import MultiStageGAN
 
 MIB = 2**20
@@ -20,11 +20,23 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     """
     training = config.training
     model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
+    preparation = config.preparation
     lines = [f"cohort      {cohort.layout} layout in {cohort.root}, {', '.join(cohort.modalities)}"]
+    lines.append(f"tissues     {', '.join(cohort.labels.tissues)}")
     for role, ids in split.roles().items():
         lines.append(f"{role:<12}{len(ids):>3}  {', '.join(ids)}")
+    if not split.unlabeled:
+        lines.append("            the training subjects stand in for unlabelled ones")
+    if not split.validation:
+        lines.append("            without validation the last epoch's model is kept")
+    spacing = " × ".join(f"{mm:g}" for mm in preparation.spacing)
+    bias = ", bias field corrected by N4" if preparation.n4 else ""
+    grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"
+    lines.append(f"scans       {grid}; {preparation.crop}, {preparation.normalise}{bias}")
     batch, steps = training.batch_size, training.epochs * training.steps_per_epoch
-    lines.append(f"patches     {training.patch}³ voxels, {batch} labelled and {batch} unlabelled a step")
+    lines.append(
+        f"patches     {'×'.join(map(str, config.patch))} voxels, {batch} labelled and {batch} unlabelled a step"
+    )
     lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
     lines.append("")
     lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")
@@ -42,7 +54,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
-    voxels = sum(math.prod(read_shape(cohort.subjects[id].images[0])) for id in held)
+    voxels = sum(math.prod(read_grid(next(filter(None, cohort.subjects[id].images)))[0]) for id in held)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
 
@@ -50,14 +62,14 @@ def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memor
     # How many batches of patches run through each network in a step.
     passes = {"coarse": 2, "noise": 2, "encoder": 1, "refine": 2, "discriminator": 3}
     activations = sum(
-        passes[name] * _activations(network, training.patch) for name, network in model.networks().items()
+        passes[name] * _activations(network, model.config.patch) for name, network in model.networks().items()
     )
     return {"scans": scans, "weights and optimisers": networks, "activations": activations * training.batch_size}
 
 
 def _activations(network, patch):
     """Bytes of all that the graph of one patch computes."""
-    specs = [tf.TensorSpec((1, *((patch,) * 3 if len(t.shape) == 5 else ()), t.shape[-1])) for t in network.inputs]
+    specs = [tf.TensorSpec((1, *(patch if len(t.shape) == 5 else ()), t.shape[-1])) for t in network.inputs]
     graph = tf.function(network).get_concrete_function(specs if len(specs) > 1 else specs[0]).graph
     tensors = [t for operation in graph.get_operations() for t in operation.outputs]
     return sum(t.shape.num_elements() * t.dtype.size for t in tensors if t.shape.rank == 5 and t.shape[0] == 1)

@@ -7,10 +7,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort, load_scan
+from tf_msgan.config import Config, Preparation
+from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import count_validation_batches, training_stream, validation_stream
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.shards import ShardedScans, damaged_shard_named, shard_scans
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
@@ -29,14 +30,17 @@ VALIDATION_BATCH = 8
 
 @dataclass(frozen=True)
 class TrainingScans:
-    """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none."""
+    """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none. There may
+    be no `validation`."""
 
     labelled: HeldScans | ShardedScans
     unlabelled: HeldScans | ShardedScans
-    validation: HeldScans | ShardedScans
+    validation: HeldScans | ShardedScans | None
 
 
-def load_training_scans(cohort: Cohort, split: Split, cache: Path | None, progress: Progress) -> TrainingScans:
+def load_training_scans(
+    cohort: Cohort, split: Split, preparation: Preparation, cache: Path | None, progress: Progress
+) -> TrainingScans:
     """Reads the scans of every role but the test, into memory or, one at a time, into shards in the folder `cache`.
 
     Raises:
@@ -45,13 +49,14 @@ def load_training_scans(cohort: Cohort, split: Split, cache: Path | None, progre
 
     def load(role, ids, with_labels):
         if cache is None:
-            return HeldScans(load_scan(cohort, id, with_labels) for id in ids)
-        return shard_scans(cache, cohort, ids, with_labels, progress.task(f"caching {role} scans"))
+            return HeldScans(load_scan(cohort, id, with_labels, preparation) for id in ids)
+        return shard_scans(cache, cohort, ids, with_labels, preparation, progress.task(f"caching {role} scans"))
 
     return TrainingScans(
         labelled=load("train", split.train, True),
-        unlabelled=load("unlabeled", split.unlabeled, False),
-        validation=load("validation", split.validation, True),
+        # The game needs scans without labels; without any, those of the training subjects serve.
+        unlabelled=load("unlabeled", split.unlabeled or split.train, False),
+        validation=load("validation", split.validation, True) if split.validation else None,
     )
 
 
@@ -98,12 +103,12 @@ def train_run(
 
     def patches(share):
         return training_stream(
-            *(scans.labelled, scans.unlabelled, training.patch, training.batch_size, training.foreground),
+            *(scans.labelled, scans.unlabelled, config.patch, training.batch_size, training.foreground),
             *(config.augmentation, training.seed, first_element, share),
         )
 
     def validation_patches(share):
-        return validation_stream(scans.validation, training.patch, VALIDATION_BATCH, share).repeat()
+        return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share).repeat()
 
     with lost_worker_named(several_workers(strategy)), damaged_shard_named():
         shown = [
@@ -111,16 +116,19 @@ def train_run(
             KeepSamples(run, scans.unlabelled),
             keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         ]
+        validation = {}
+        if scans.validation:
+            validation["validation_data"] = distribute(strategy, validation_patches)
+            # Keras cannot count the batches of several workers.
+            validation["validation_steps"] = count_validation_batches(
+                scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
+            )
         model.fit(
             distribute(strategy, patches),
             initial_epoch=keep.state.epoch,
             epochs=training.epochs,
             steps_per_epoch=training.steps_per_epoch,
-            validation_data=distribute(strategy, validation_patches),
-            # Keras cannot count the batches of several workers.
-            validation_steps=count_validation_batches(
-                scans.validation, training.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
-            ),
+            **validation,
             shuffle=False,
             verbose=0,
             callbacks=[

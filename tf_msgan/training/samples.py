@@ -10,7 +10,7 @@ from tf_msgan.data.pipeline import middle_patch
 from tf_msgan.files import atomic_write
 from tf_msgan.training.msgan import MultiStageGAN, draw_maps
 
-# Voxels a side: wide enough to show a good part of a brain.
+# Voxels a side, of cubic voxels: wide enough to show a good part of a brain.
 SIZE = 64
 
 
@@ -47,8 +47,11 @@ class KeepSamples(keras.callbacks.Callback):
     def __init__(self, run: Path, source):
         super().__init__()
         self.folder = run / "samples"
-        self.patch = middle_patch(source, 0, SIZE)
+        self.source = source
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard" / "samples"))
+
+    def on_train_begin(self, logs=None):
+        self.patch = middle_patch(self.source, 0, self.model.config.preparation.block(SIZE, 8))
 
     def on_epoch_end(self, epoch, logs=None):
         slices = sample_slices(self.model, self.patch)

@@ -1,22 +1,39 @@
 """Folder layouts, by name."""
 
+import dataclasses
 from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.layouts.albert import read_albert
-from tf_msgan.data.layouts.iseg import read_iseg
+from tf_msgan.data.label_tables import read_label_table
+from tf_msgan.data.layouts import albert, bids, folder, iseg, mrbrains
 from tf_msgan.errors import InputError
 
-LAYOUTS = {"iseg": read_iseg, "albert": read_albert}
+LAYOUTS = {
+    "iseg": (iseg.matches, iseg.read_iseg),
+    "mrbrains": (mrbrains.matches, mrbrains.read_mrbrains),
+    "albert": (albert.matches, albert.read_albert),
+    "folder": (folder.matches, folder.read_folder),
+    "bids": (bids.matches, bids.read_bids),
+}
 
 
-def read_cohort(root, layout: str) -> Cohort:
-    """Finds the subjects in the folder `root`, laid out as `layout` says.
+def read_cohort(root, layout: str | None = None, labels: str | None = None) -> Cohort:
+    """Finds the subjects in the folder `root`.
+
+    Args:
+        root: the folder.
+        layout: how it is laid out; by default whichever fits.
+        labels: name or file of a `read_label_table`, in place of the layout's own.
 
     Raises:
-        InputError: the folder or a file of a subject is missing.
+        InputError: there is no such folder, no layout fits, or there is nothing in it.
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(root, "no such folder", f"a folder in the {layout} layout")
-    return LAYOUTS[layout](root)
+        raise InputError(root, "no such folder", f"a folder in the layout {layout or ' or '.join(LAYOUTS)}")
+    if layout is None:
+        layout = next((name for name, (matches, _) in LAYOUTS.items() if matches(root)), None)
+    if layout is None:
+        raise InputError(root, "no layout that is known", f"one of {', '.join(LAYOUTS)} (docs/data.md)")
+    cohort = LAYOUTS[layout][1](root)
+    return dataclasses.replace(cohort, labels=read_label_table(labels)) if labels else cohort

@@ -11,28 +11,27 @@ MODALITIES = ("T1", "T2")
 LABELS = LabelTable(("CSF", "GM", "WM"), {0: 0, 10: 1, 150: 2, 250: 3})
 
 
+def matches(root) -> bool:
+    return any(root.glob("subject-*-T[12].*"))
+
+
 def read_iseg(root) -> Cohort:
     """Finds the subjects of `root`; their ids are their numbers, `"1"`, `"2"`, ….
 
     Raises:
-        InputError: there is no subject, or one lacks a modality.
+        InputError: there is no subject.
     """
     files = {}
-    for path in sorted(root.iterdir()):
-        match = re.fullmatch(r"subject-(\d+)-(T1|T2|label)(\.nii\.gz|\.nii|\.hdr)", path.name)
-        if match:
-            number, kind, suffix = match.groups()
-            known = files.setdefault(int(number), {}).setdefault(kind, path)
-            if known != path and SUFFIXES.index(suffix) < SUFFIXES.index("".join(known.suffixes)):
-                files[int(number)][kind] = path
+    # Of copies of one image, .nii.gz goes before .nii before .hdr.
+    for suffix in reversed(SUFFIXES):
+        for path in root.glob(f"subject-*{suffix}"):
+            match = re.fullmatch(r"subject-(\d+)-(T1|T2|label)", path.name.removesuffix(suffix))
+            if match:
+                files.setdefault(int(match[1]), {})[match[2]] = path
     if not files:
         raise InputError(root, "no file subject-N-T1", "the iSEG layout: subject-N-{T1,T2,label}.{hdr,nii,nii.gz}")
-    subjects = {}
-    for number, kinds in sorted(files.items()):
-        for modality in MODALITIES:
-            if modality not in kinds:
-                expected = f"subject-{number}-{modality} with {', '.join(SUFFIXES)}"
-                raise InputError(root, f"no {modality} for subject {number}", expected)
-        images = tuple(kinds[modality] for modality in MODALITIES)
-        subjects[str(number)] = Subject(str(number), images, kinds.get("label"))
-    return Cohort("iseg", root, MODALITIES, LABELS, subjects)
+    subjects = {
+        str(number): Subject(str(number), tuple(kinds.get(name) for name in MODALITIES), kinds.get("label"))
+        for number, kinds in sorted(files.items())
+    }
+    return Cohort("iseg", root, MODALITIES, LABELS, subjects, crop="brain")

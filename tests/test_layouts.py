@@ -1,0 +1,232 @@
+"""Layouts, on real files of tiny brains."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import save_nifti, tiny_brain
+
+from tf_msgan.data.check import check_scans
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.scan import load_scan
+from tf_msgan.data.splits import read_split
+from tf_msgan.errors import InputError
+
+
+def write_mrbrains(root, training=2, test=2, coding="LabelsForTraining"):
+    affine = np.diag([0.958, 0.958, 3.0, 1.0])
+    for part, count in (("TrainingData", training), ("TestData", test)):
+        for number in range(1, count + 1):
+            folder = root / part / str(number)
+            t1, t2, classes = tiny_brain(number + 10 * (part == "TestData"), shape=(30, 28, 10))
+            save_nifti(folder / "T1.nii", t1 + 20, affine)
+            save_nifti(folder / "T1_IR.nii", t2 + 20, affine)
+            save_nifti(folder / "T2_FLAIR.nii", (t1 + t2) // 2 + 20, affine)
+            save_nifti(folder / "T1_1mm.nii", np.ones((30, 28, 30), np.int16), np.eye(4))
+            if part == "TrainingData":
+                codes = np.array([0, 5, 1, 3], np.uint8)[classes]
+                codes[classes == 2] = np.where(np.arange(np.sum(classes == 2)) % 2, 1, 2)
+                codes[:8][classes[:8] > 0] = 7
+                codes[:, :6][classes[:, :6] > 0] = 8
+                if coding == "LabelsForTesting":
+                    codes = np.array([0, 2, 2, 3, 3, 1, 1, 0, 0], np.uint8)[codes]
+                save_nifti(folder / f"{coding}.nii", codes, affine)
+    return root
+
+
+def test_mrbrains(tmp_path):
+    cohort = read_cohort(write_mrbrains(tmp_path, training=2, test=11))
+    assert cohort.layout == "mrbrains" and cohort.modalities == ("T1", "T1_IR", "T2_FLAIR")
+    assert list(cohort.subjects) == ["training-1", "training-2", *(f"test-{n}" for n in range(1, 12))]
+    names = [path.name for path in cohort.subjects["test-10"].images]
+    assert names == ["T1.nii", "T1_IR.nii", "T2_FLAIR.nii"]  # and never T1_1mm
+    assert cohort.subjects["test-1"].label is None
+
+    split = read_split(None, cohort)
+    assert split.train == ("training-1",) and split.test == ("training-2",) and len(split.unlabeled) == 11
+    preparation = choose_preparation(cohort, split, None, "zscore", False, 0.0)
+    assert preparation.crop == "nonzero" and preparation.spacing == (0.958, 0.958, 3.0)
+    assert preparation.block(32, 8) == (48, 48, 16) and preparation.block(64, 32) == (96, 96, 32)
+
+    scan = load_scan(cohort, "training-1", True, preparation)
+    assert set(np.unique(scan.labels)) == {0, 1, 2, 3, IGNORE}
+    assert np.array_equal(scan.foreground, np.isin(scan.labels, [1, 2, 3]))
+    unlabelled = load_scan(cohort, "test-1", False, preparation)
+    assert 0.1 < unlabelled.foreground.mean() < 0.9 and unlabelled.mask.all()
+
+
+def test_mrbrains_codings(tmp_path):
+    """Eight structures are merged to three; the coding for tests has the three, and cannot tell what to ignore."""
+    eight, three = (
+        read_cohort(write_mrbrains(tmp_path / coding, coding=coding), "mrbrains")
+        for coding in ("LabelsForTraining", "LabelsForTesting")
+    )
+    a, b = (load_scan(cohort, "training-1", True).labels for cohort in (eight, three))
+    counted = a != IGNORE
+    assert np.array_equal(a[counted], b[counted]) and not b[~counted].any() and (~counted).any()
+    second = tmp_path / "LabelsForTraining" / "TrainingData" / "2"
+    (second / "LabelsForTraining.nii").rename(second / "LabelsForTesting.nii")
+    with pytest.raises(InputError, match="found labelled subjects with different codings"):
+        read_cohort(tmp_path / "LabelsForTraining")
+
+
+def write_folder(root, labelled=3, names=None, version=2):
+    labels = names or {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
+    if version == 2:
+        description = {"channel_names": {"0": "T1", "1": "T2"}, "labels": labels, "file_ending": ".nii.gz"}
+    else:
+        description = {"modality": {"0": "T1", "1": "T2"}, "labels": {str(code): name for name, code in labels.items()}}
+    root.mkdir(parents=True)
+    (root / "dataset.json").write_text(json.dumps(description))
+    for number in range(1, labelled + 5):
+        part = "Tr" if number <= labelled else "Un" if number <= labelled + 2 else "Ts"
+        t1, t2, classes = tiny_brain(number)
+        for channel, image in enumerate((t1, t2)):
+            save_nifti(root / f"images{part}" / f"case_{number:02}_{channel:04}.nii.gz", image)
+        if part == "Tr" or number == labelled + 3:
+            save_nifti(root / f"labels{part}" / f"case_{number:02}.nii.gz", classes)
+    return root
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_nnunet_folder(tmp_path, version):
+    cohort = read_cohort(write_folder(tmp_path / "set", version=version))
+    assert cohort.layout == "folder" and cohort.modalities == ("T1", "T2")
+    assert cohort.labels.tissues == ("CSF", "GM", "WM")
+    assert [id for id, s in cohort.subjects.items() if s.held_out] == ["case_06", "case_07"]
+    split = read_split(None, cohort)
+    assert split.train == ("case_01", "case_02") and split.validation == ("case_03",)
+    assert split.unlabeled == ("case_04", "case_05") and split.test == ("case_06",)
+    check_scans(cohort, split)
+    assert choose_preparation(cohort, split, None, "zscore", False, 0.0).crop == "brain"
+
+
+def test_nnunet_labels(tmp_path):
+    """Any number of tissues, and nnU-Net's own label for what is not to be counted."""
+    names = {"background": 0, "csf": 1, "grey": 2, "ignore": 3}
+    cohort = read_cohort(write_folder(tmp_path / "a", names=names))
+    assert cohort.labels.tissues == ("csf", "grey")
+    assert set(np.unique(load_scan(cohort, "case_01", True).labels)) == {0, 1, 2, IGNORE}
+    # A tissue may be missing in a subject, but not in all that train.
+    names = {"background": 0, "csf": 1, "grey": 2, "white": 3, "lesion": 4}
+    cohort = read_cohort(write_folder(tmp_path / "b", names=names))
+    assert load_scan(cohort, "case_01", True).labels.max() == 3
+    with pytest.raises(InputError, match="found no voxel of lesion in any training subject"):
+        check_scans(cohort, read_split(None, cohort))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("no json", "found other content"),
+        ("[1]", "found other content"),
+        ('{"channel_names": {"0": "T1"}}', "found other content"),
+        ('{"channel_names": {"0": "T1"}, "labels": {"background": 0}}', "found 0 tissues"),
+        ('{"channel_names": {"0": "T1"}, "labels": {"background": 0, "whole": [1, 2]}}', "found other content"),
+        ('{"channel_names": {"0": "T1", "1": "T1"}, "labels": {"a": 1}}', "found the channels T1, T1"),
+    ],
+)
+def test_wrong_descriptions(tmp_path, content, message):
+    root = write_folder(tmp_path / "set")
+    (root / "dataset.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_cohort(root)
+
+
+def test_a_case_in_two_folders(tmp_path):
+    root = write_folder(tmp_path / "set")
+    save_nifti(root / "imagesUn" / "case_01_0000.nii.gz", tiny_brain(9)[0])
+    with pytest.raises(InputError, match="found the case case_01 again"):
+        read_cohort(root)
+
+
+def write_bids(root, labelled=3, subjects=5):
+    """GM 1, WM 2, CSF 3, as BIDS recommends."""
+    for number in range(1, subjects + 1):
+        t1, t2, classes = tiny_brain(number)
+        anat = root / f"sub-{number:02}" / "anat"
+        save_nifti(anat / f"sub-{number:02}_T1w.nii.gz", t1)
+        save_nifti(anat / f"sub-{number:02}_T2w.nii.gz", t2)
+        if number <= labelled:
+            codes = np.array([0, 3, 1, 2], np.uint8)[classes]
+            save_nifti(root / f"derivatives/manual/sub-{number:02}/anat/sub-{number:02}_dseg.nii.gz", codes)
+    (root / "dataset_description.json").write_text('{"Name": "tiny", "BIDSVersion": "1.9.0"}')
+    return root
+
+
+def test_bids(tmp_path):
+    root = write_bids(tmp_path)
+    save_nifti(root / "sub-01" / "anat" / "sub-01_FLAIR.nii.gz", tiny_brain(1)[0])
+    # Neither a template's space, nor another program's second opinion, nor our own prediction is a label map.
+    other = root / "derivatives" / "manual" / "sub-04" / "anat"
+    save_nifti(other / "sub-04_space-MNI152NLin6Asym_dseg.nii.gz", tiny_brain(4)[2])
+    save_nifti(other / "sub-04_desc-aseg_dseg.nii.gz", tiny_brain(4)[2])
+    ours = root / "derivatives" / "ours"
+    save_nifti(ours / "sub-05" / "anat" / "sub-05_dseg.nii.gz", tiny_brain(5)[2])
+    (ours / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
+    cohort = read_cohort(root)
+    assert cohort.layout == "bids" and cohort.modalities == ("T1w", "T2w")
+    assert [id for id, subject in cohort.subjects.items() if subject.label] == ["sub-01", "sub-02", "sub-03"]
+    assert np.array_equal(load_scan(cohort, "sub-02", True).labels, tiny_brain(2)[2])
+    split = read_split(None, cohort)
+    assert [len(ids) for ids in split.roles().values()] == [2, 0, 2, 1]
+
+
+def test_bids_tables(tmp_path):
+    root = write_bids(tmp_path)
+    rows = "index\tname\n0\tbackground\n1\tcortex\n2\twhite\n3\tignore\n"
+    (root / "derivatives" / "manual" / "dseg.tsv").write_text(rows)
+    cohort = read_cohort(root)
+    assert cohort.labels.tissues == ("cortex", "white")
+    assert cohort.labels.classes == {0: 0, 1: 1, 2: 2, 3: IGNORE}
+    assert read_cohort(root, labels="freesurfer").labels.tissues == ("CSF", "GM", "WM")
+    table = tmp_path / "mine.tsv"
+    table.write_text("index\tname\n1\tbrain\n2\tbrain\n3\tCSF\n")
+    assert read_cohort(root, labels=str(table)).labels.classes == {0: 0, 1: 1, 2: 1, 3: 2}
+    for content, message in [("a\tb\n1\t2\n", "other content"), ("index\tname\nx\ty\n", "other content")]:
+        table.write_text(content)
+        with pytest.raises(InputError, match=message):
+            read_cohort(root, labels=str(table))
+    with pytest.raises(InputError, match="found an unknown table; expected one of freesurfer, bids, or a file.tsv"):
+        read_cohort(root, labels="aseg")
+
+
+def test_bids_sessions_and_two_maps(tmp_path):
+    root = write_bids(tmp_path)
+    anat = root / "sub-06" / "ses-1" / "anat"
+    save_nifti(anat / "sub-06_ses-1_T1w.nii.gz", tiny_brain(6)[0])
+    save_nifti(anat / "sub-06_ses-1_acq-fast_T2w.nii.gz", tiny_brain(6)[1])
+    label = root / "derivatives/manual/sub-06/ses-1/anat/sub-06_ses-1_dseg.nii.gz"
+    save_nifti(label, np.array([0, 3, 1, 2], np.uint8)[tiny_brain(6)[2]])
+    cohort = read_cohort(root)
+    assert cohort.subjects["sub-06_ses-1"].label == label
+    assert all(cohort.subjects["sub-06_ses-1"].images)
+    save_nifti(root / "derivatives/second/sub-02/anat/sub-02_dseg.nii.gz", tiny_brain(2)[2])
+    with pytest.raises(InputError, match=r"found the label maps .*manual.*second.*; expected one for sub-02"):
+        read_cohort(root)
+
+
+def test_layouts_are_recognised(tmp_path, tiny_folder, albert):
+    assert set(LAYOUTS) == {"iseg", "mrbrains", "albert", "folder", "bids"}
+    assert read_cohort(tiny_folder).layout == "iseg"
+    assert read_cohort(albert.root).layout == "albert"
+    with pytest.raises(InputError, match="found no layout that is known; expected one of iseg"):
+        read_cohort(tmp_path / "tiny" / "..")
+
+
+def test_freesurfer_codes():
+    from tf_msgan.data.freesurfer import FREESURFER
+
+    classes = FREESURFER.classes
+    # From FreeSurferColorLUT.txt: names and what they are.
+    for code in (4, 43, 5, 44, 14, 15, 24, 31, 63, 72):
+        assert classes[code] == 1
+    for code in (3, 42, 10, 49, 11, 12, 13, 17, 18, 26, 28, 1024, 2035, 11101, 12175):
+        assert classes[code] == 2
+    for code in (2, 41, 77, 251, 255, 3024, 4035, 5001):
+        assert classes[code] == 3
+    for code in (7, 8, 16, 46, 47, 30, 62, 80, 85, 172):
+        assert code not in classes
+    assert FREESURFER.unlisted == IGNORE

@@ -1,0 +1,122 @@
+"""Reads a whole cohort, and says what it holds and what is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import nibabel as nib
+import numpy as np
+
+from tf_msgan.data.check import missing_modalities, note_scan
+from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.digest import digest_subject
+from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import Volume, forms_apart, read_codes
+from tf_msgan.errors import InputError
+
+# A subject stands out whose tissue is so many times as large, or as small, as the median; …
+UNLIKE_OTHERS = 2.5
+# … and voxels that are so many times as large ask for --resample.
+UNLIKE_VOXELS = 2.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`severity` is `error`, which training or prediction would refuse, or `warning`."""
+
+    severity: str
+    text: str
+
+
+@dataclass
+class SubjectFacts:
+    """What is known of a subject; what could not be read is empty.
+
+    Attributes:
+        role: in the split, `held out`, or empty.
+        shape, spacing_mm, orientation: of its first modality, orientation as `RAS`.
+        ranges: `(lowest, highest)` intensity by modality.
+        codes: of its label map.
+        volumes_ml: of its tissues.
+        sha256: of its files.
+    """
+
+    id: str
+    role: str
+    shape: tuple[int, ...] = ()
+    spacing_mm: tuple[float, ...] = ()
+    orientation: str = ""
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+    volumes_ml: dict[str, float] = field(default_factory=dict)
+    sha256: str = ""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
+    """Reads one subject of the cohort after the other, labels included, whatever role it has."""
+    roles = {id: role for role, ids in split.roles().items() for id in ids} if split else {}
+    seen = {}
+    for id, subject in cohort.subjects.items():
+        facts = SubjectFacts(id, roles.get(id, "held out" if subject.held_out else ""))
+        try:
+            _read(cohort, facts, seen)
+        except (InputError, OSError) as error:
+            facts.problems.append(Problem("error", str(error)))
+        yield facts
+
+
+def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
+    """What stands out only beside the others."""
+    problems = []
+    sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
+    usual = np.median(list(sizes.values())) if sizes else 0
+    for id, size in sizes.items():
+        if not usual / UNLIKE_VOXELS <= size <= usual * UNLIKE_VOXELS:
+            text = f"subject {id}: voxels of {size:.3g} mm³, others have {usual:.3g}; --resample MM makes them alike"
+            problems.append(Problem("warning", text))
+    for tissue in cohort.labels.tissues:
+        volumes = {facts.id: facts.volumes_ml[tissue] for facts in subjects if facts.volumes_ml.get(tissue)}
+        usual = np.median(list(volumes.values())) if volumes else 0
+        if not volumes and any(facts.volumes_ml for facts in subjects):
+            problems.append(Problem("error", f"no subject has a voxel of {tissue}"))
+        for id, volume in volumes.items():
+            if not usual / UNLIKE_OTHERS <= volume <= usual * UNLIKE_OTHERS:
+                text = f"subject {id}: {volume:.1f} mL of {tissue}, others have {usual:.1f}"
+                problems.append(Problem("warning", text))
+    return problems
+
+
+def _read(cohort, facts, seen):
+    subject = cohort.subjects[facts.id]
+    missing = missing_modalities(cohort, facts.id)
+    if missing:
+        text = f"subject {facts.id}: no {', '.join(missing)}; training takes it with --drop-modality alone"
+        facts.problems.append(Problem("warning" if len(missing) < len(subject.images) else "error", text))
+    if len(missing) == len(subject.images):
+        return
+    volumes = read_images(subject.images)
+    reference = next(filter(None, volumes))
+    facts.shape, facts.spacing_mm = reference.data.shape, tuple(round(mm, 4) for mm in reference.spacing)
+    facts.orientation = "".join(nib.aff2axcodes(reference.affine))
+    for name, volume in zip(cohort.modalities, volumes, strict=True):
+        if volume:
+            facts.ranges[name] = (float(volume.data.min()), float(volume.data.max()))
+            _check_forms(facts, volume)
+    facts.sha256 = digest_subject(cohort, facts.id, with_labels=True)
+    note_scan(seen, facts.id, volumes)
+    if subject.label is None:
+        return
+    facts.codes = np.unique(read_codes(subject.label).data).tolist()
+    labels = read_labels(cohort, facts.id, volumes)
+    voxel_ml = float(np.prod(reference.spacing)) / 1000
+    for number, tissue in enumerate(cohort.labels.tissues, start=1):
+        facts.volumes_ml[tissue] = round(np.count_nonzero(labels == number) * voxel_ml, 3)
+        if not facts.volumes_ml[tissue]:
+            facts.problems.append(Problem("warning", f"{subject.label}: no voxel of {tissue}"))
+
+
+def _check_forms(facts, volume: Volume):
+    apart = forms_apart(volume.path)
+    if apart > max(volume.spacing):
+        text = f"{volume.path}: qform and sform lie {apart:.1f} mm apart; the sform is used"
+        facts.problems.append(Problem("warning", text))

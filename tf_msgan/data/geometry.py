@@ -1,0 +1,60 @@
+"""Where a scan lies: from the file's own axes and voxels to those of the networks, and back."""
+
+import nibabel as nib
+import numpy as np
+from nibabel.processing import resample_from_to
+
+
+class NetworkGrid:
+    """The grid on which networks see a scan: its own voxels with the axes put in the order and sense nearest to RAS
+    (left → right, posterior → anterior, inferior → superior), resampled if asked.
+
+    Args:
+        shape, affine: of the scan as its file has it.
+        resample: mm, the side of the cubic voxels to resample to; 0 keeps the scan's own.
+
+    Attributes:
+        shape, affine: of the grid; `spacing` in mm.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], affine: np.ndarray, resample: float = 0.0):
+        self._own_affine = affine
+        canonical = nib.as_closest_canonical(nib.Nifti1Image(np.broadcast_to(np.uint8(0), shape), affine))
+        self.shape, self.affine = self._canonical = canonical.shape, canonical.affine
+        self.resampled = resample > 0
+        if self.resampled:
+            zooms = nib.affines.voxel_sizes(canonical.affine)
+            self.shape = tuple(int(n) for n in np.maximum(np.round(zooms * self.shape / resample), 1))
+            # Both fields have one centre: nibabel's `rescale_affine` may be off by half a voxel.
+            directions = canonical.affine[:3, :3] * (resample / zooms)
+            centre = nib.affines.apply_affine(canonical.affine, (np.array(canonical.shape) - 1) / 2)
+            origin = centre - directions @ ((np.array(self.shape) - 1) / 2)
+            self.affine = nib.affines.from_matvec(directions, origin)
+        self.spacing = tuple(float(mm) for mm in nib.affines.voxel_sizes(self.affine))
+
+    def take(self, data, order: int):
+        """Brings `(i, j, k)` from the file's grid to this one, in its dtype; `order` 1 interpolates linearly, 0 takes
+        the nearest voxel."""
+        image = nib.as_closest_canonical(nib.Nifti1Image(data, self._own_affine))
+        if self.resampled:
+            image = resample_from_to(image, (self.shape, self.affine), order=order)
+        return np.ascontiguousarray(np.asanyarray(image.dataobj).astype(data.dtype, copy=False))
+
+    def take_intensities(self, data):
+        """`take` of a scan whose zeros mean that nothing is there: what was 0 stays 0."""
+        taken = self.take(data, order=1)
+        return taken * self.take((data != 0).astype(np.uint8), order=0) if self.resampled else taken
+
+    def give_back(self, maps, outside):
+        """Brings `(i, j, k, channel)` float maps from this grid to the file's own. What this grid does not reach gets
+        `outside`, a value a channel."""
+        if self.resampled:
+            back = [
+                resample_from_to(nib.Nifti1Image(maps[..., n], self.affine), self._canonical, 1, cval=value).dataobj
+                for n, value in enumerate(outside)
+            ]
+            maps = np.stack(back, axis=-1).astype(maps.dtype)
+        turn = nib.orientations.ornt_transform(
+            nib.io_orientation(self._canonical[1]), nib.io_orientation(self._own_affine)
+        )
+        return np.ascontiguousarray(nib.orientations.apply_orientation(maps, turn))

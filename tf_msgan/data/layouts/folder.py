@@ -1,0 +1,59 @@
+"""nnU-Net's folders: `imagesTr/CASE_0000.nii.gz`, …, `labelsTr/CASE.nii.gz`, `imagesTs` and `dataset.json`; unlabelled
+scans lie in `imagesUn`, or in `imagesTr` without a label map."""
+
+import json
+
+from tf_msgan.data.cases import find_nnunet_cases
+from tf_msgan.data.cohort import Cohort, Subject
+from tf_msgan.data.label_tables import table_of_names
+from tf_msgan.data.volumes import find_volume
+from tf_msgan.errors import InputError
+
+DESCRIPTION = "dataset.json"
+
+
+def matches(root) -> bool:
+    return (root / DESCRIPTION).is_file() and (root / "imagesTr").is_dir()
+
+
+def read_folder(root) -> Cohort:
+    """Finds the subjects of `root`; their ids are the cases' names. What lies in `imagesTs` is held out.
+
+    Raises:
+        InputError: there is no case, a case occurs twice, or `dataset.json` is missing or wrong.
+    """
+    modalities, labels = _read_description(root / DESCRIPTION)
+    subjects = {}
+    for part in ("Tr", "Un", "Ts"):
+        for case in find_nnunet_cases(root / f"images{part}", modalities):
+            if case.id in subjects:
+                raise InputError(case.images[0], f"the case {case.id} again", "each case in one folder")
+            images = tuple(path if path.exists() else None for path in case.images)
+            label = None if part == "Un" else find_volume(root / f"labels{part}", case.id)
+            subjects[case.id] = Subject(case.id, images, label, held_out=part == "Ts")
+    if not subjects:
+        raise InputError(root, "no case", "nnU-Net's layout: imagesTr/CASE_0000.nii.gz")
+    return Cohort("folder", root, modalities, labels, subjects)
+
+
+def _read_description(path):
+    expected = '{"channel_names": {"0": "T1", …}, "labels": {"background": 0, "CSF": 1, …}, …} as nnU-Net has it'
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        # The first version said "modality", and had codes for keys.
+        channels = content.get("channel_names") or content["modality"]
+        modalities = tuple(str(name) for _, name in sorted((int(n), name) for n, name in channels.items()))
+        labels = content["labels"]
+        if all(str(key).isdigit() for key in labels):
+            names = {int(code): str(name) for code, name in labels.items()}
+        else:
+            names = {int(code): str(name) for name, code in labels.items()}
+    except FileNotFoundError:
+        raise InputError(path, "no such file", expected) from None
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"no text ({error})", expected) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(path, f"other content ({error!r})", expected) from None
+    if not modalities or len(set(modalities)) < len(modalities):
+        raise InputError(path, f"the channels {', '.join(modalities) or 'none'}", "one name for each")
+    return modalities, table_of_names(names, path)

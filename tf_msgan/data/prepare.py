@@ -1,0 +1,39 @@
+"""Chooses what is done to a cohort's scans, from its training subjects alone."""
+
+import numpy as np
+
+from tf_msgan.config import Preparation
+from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.geometry import NetworkGrid
+from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import read_grid
+
+# Label maps of skull-stripped scans cover nearly all that is not 0; the brain is about a third of a head.
+STRIPPED_SHARE = 0.7
+
+
+def choose_preparation(
+    cohort: Cohort, split: Split, crop: str | None, normalise: str, n4: bool, resample: float
+) -> Preparation:
+    """Returns the `Preparation` of a run over the split.
+
+    Args:
+        crop: "brain" or "nonzero"; by default the layout's own, or what the first training subject's labels say.
+        normalise, n4, resample: as in `Preparation`.
+
+    Raises:
+        InputError: a file of a training subject is missing or wrong.
+    """
+    if crop is None:
+        crop = cohort.crop or _crop_of(cohort, split.train[0])
+    grids = [read_grid(next(filter(None, cohort.subjects[id].images))) for id in split.train]
+    spacings = [NetworkGrid(*grid, resample).spacing for grid in grids]
+    spacing = tuple(round(float(mm), 4) for mm in np.median(spacings, axis=0))
+    return Preparation(crop, normalise, n4, resample, spacing)
+
+
+def _crop_of(cohort, id):
+    volumes = read_images(cohort.subjects[id].images)
+    mask = next(filter(None, volumes)).data != 0
+    labelled = np.count_nonzero((read_labels(cohort, id, volumes) > 0) & mask)
+    return "brain" if labelled >= STRIPPED_SHARE * np.count_nonzero(mask) else "nonzero"

@@ -1,0 +1,95 @@
+"""Scans in memory, as the networks see them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf_msgan.config import STRIPPED, Preparation
+from tf_msgan.data.bias import correct_bias
+from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.geometry import NetworkGrid
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.normalise import normalise
+from tf_msgan.data.volumes import MOST_VOXELS, Volume
+from tf_msgan.errors import InputError
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One subject in memory, on its `NetworkGrid`.
+
+    Attributes:
+        masked: `(i, j, k, modality + 1)` float32 of `tf_msgan.data.normalise`: image × mask, and the mask.
+        labels: `(i, j, k)` uint8 classes, or None.
+        foreground: `(i, j, k)` bool, where patches are centred: the brain, as far as it is known.
+        spacing: mm.
+    """
+
+    id: str
+    masked: np.ndarray
+    labels: np.ndarray | None
+    foreground: np.ndarray
+    spacing: tuple[float, float, float]
+
+    @property
+    def image(self) -> np.ndarray:
+        """`(i, j, k, modality)`, 0 outside the mask."""
+        return self.masked[..., :-1]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """`(i, j, k)` bool."""
+        return self.masked[..., -1] > 0
+
+
+def load_scan(cohort: Cohort, subject_id: str, with_labels: bool, preparation: Preparation = STRIPPED) -> Scan:
+    """Reads, checks and prepares one subject. No statistic passes from one subject to another.
+
+    Raises:
+        InputError: a file is missing or wrong, or the modalities do not share a grid.
+    """
+    volumes = read_images(cohort.subjects[subject_id].images)
+    grid = network_grid(volumes, preparation)
+    raw = take_image(volumes, grid, preparation)
+    masked = normalise(raw, preparation).numpy()
+    labels = grid.take(read_labels(cohort, subject_id, volumes), order=0) if with_labels else None
+    return Scan(subject_id, masked, labels, _foreground(raw, masked[..., -1] > 0, labels, preparation), grid.spacing)
+
+
+def network_grid(volumes: list[Volume | None], preparation: Preparation) -> NetworkGrid:
+    """The grid on which networks see `read_images`'s volumes.
+
+    Raises:
+        InputError: resampled, it would have more voxels than a volume may.
+    """
+    reference = next(filter(None, volumes))
+    grid = NetworkGrid(reference.data.shape, reference.affine, preparation.resample)
+    if math.prod(grid.shape) > MOST_VOXELS:
+        raise InputError(
+            reference.path, f"{grid.shape} voxels of {preparation.resample} mm", f"at most {MOST_VOXELS:,}"
+        )
+    return grid
+
+
+def take_image(volumes: list[Volume | None], grid: NetworkGrid, preparation: Preparation) -> np.ndarray:
+    """The raw `(i, j, k, modality)` float32 image on `grid`, its bias field corrected if the run does that; a modality
+    that is missing is 0."""
+
+    def channel(volume):
+        if volume is None:
+            return np.zeros(grid.shape, np.float32)
+        taken = grid.take_intensities(volume.data)
+        return correct_bias(taken, grid.spacing) if preparation.n4 else taken
+
+    return np.stack([channel(volume) for volume in volumes], axis=-1)
+
+
+def _foreground(raw, mask, labels, preparation):
+    if preparation.crop == "brain":
+        return mask
+    if labels is not None:
+        return (labels > 0) & (labels != IGNORE)
+    # Of a head without labels, all that is brighter than its mean: not the air around it.
+    first = raw[..., int(np.argmax(raw.any(axis=(0, 1, 2))))]
+    return mask & (first > first[mask].mean(dtype=np.float64))

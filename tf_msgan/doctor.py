@@ -1,0 +1,117 @@
+"""Checks a folder of scans before hours are spent on it: `python -m tf_msgan.doctor DIR`.
+
+Exit status 0: all is well; 1: there are warnings; 2: there are errors.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+
+from tf_msgan.config import PRESETS
+from tf_msgan.data.examine import Problem, SubjectFacts, compare, examine
+from tf_msgan.data.label_tables import NAMED
+from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.splits import read_split
+from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tf_msgan.doctor", description=__doc__)
+    parser.add_argument("folder", metavar="DIR", help="folder of scans")
+    parser.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: whichever fits)")
+    parser.add_argument("--labels", metavar="NAME|FILE.tsv", help=f"{', '.join(NAMED)}, or a table of index and name")
+    parser.add_argument("--split", help="as of tf_msgan.train")
+    parser.add_argument("--labeled", type=int, metavar="N", help="as of tf_msgan.train")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    return parser.parse_args(argv)
+
+
+def find_split(cohort, options):
+    """The split that training would have, or what stands in its way."""
+    try:
+        return read_split(options.split, cohort, options.labeled), []
+    except InputError as error:
+        return None, [Problem("error", str(error))]
+
+
+def plan(cohort, split):
+    """The preparation of a run by the standard preset, and the bytes that it would take."""
+    with quiet_import():
+        from tf_msgan.training.msgan import MultiStageGAN
+        from tf_msgan.training.plan import estimate_memory
+    preparation = choose_preparation(cohort, split, crop=None, normalise="zscore", n4=False, resample=0.0)
+    config = dataclasses.replace(PRESETS["standard"], preparation=preparation)
+    model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
+    return preparation, estimate_memory(model, cohort, split, in_memory=True)
+
+
+def table(subjects: list[SubjectFacts]) -> str:
+    rows = [("subject", "role", "shape", "spacing, mm", "axes", "intensities", "label values", "mL", "SHA-256")]
+    for facts in subjects:
+        rows.append(
+            (
+                facts.id,
+                facts.role,
+                "×".join(map(str, facts.shape)),
+                "×".join(f"{mm:g}" for mm in facts.spacing_mm),
+                facts.orientation,
+                ", ".join(f"{name} {low:g}…{high:g}" for name, (low, high) in facts.ranges.items()),
+                _codes(facts.codes),
+                ", ".join(f"{tissue} {volume:.1f}" for tissue, volume in facts.volumes_ml.items()),
+                facts.sha256[:8],
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    # A name may hold a line break.
+    return "\n".join(line.replace("\n", " ").rstrip() for line in lines)
+
+
+def _codes(codes):
+    return f"{codes[0]}…{codes[-1]} ({len(codes)})" if len(codes) > 8 else " ".join(map(str, codes))
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    cohort = read_cohort(options.folder, options.layout, options.labels)
+    show = (lambda done, total: None) if options.json else Progress(not options.no_progress).task("reading")
+    split, in_the_way = find_split(cohort, options)
+    subjects = []
+    for facts in examine(cohort, split):
+        subjects.append(facts)
+        show(len(subjects), len(cohort.subjects))
+    problems = [problem for facts in subjects for problem in facts.problems] + compare(cohort, subjects) + in_the_way
+    errors = [problem for problem in problems if problem.severity == "error"]
+    preparation, memory = (None, {}) if errors else plan(cohort, split)
+    if options.json:
+        report = {
+            "layout": cohort.layout,
+            "modalities": list(cohort.modalities),
+            "tissues": list(cohort.labels.tissues),
+            "split": split and {role: list(ids) for role, ids in split.roles().items()},
+            "preparation": preparation and dataclasses.asdict(preparation),
+            "memory_bytes": memory,
+            "subjects": [dataclasses.asdict(facts) for facts in subjects],
+            "problems": [dataclasses.asdict(problem) for problem in problems],
+        }
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"{cohort.layout} layout, {', '.join(cohort.modalities)}; tissues {', '.join(cohort.labels.tissues)}\n")
+        print(table(subjects), end="\n\n")
+        for problem in sorted(problems, key=lambda problem: problem.severity):
+            print(f"{problem.severity}: {problem.text}")
+        if preparation:
+            print(f"scans are taken as {'skull-stripped' if preparation.crop == 'brain' else 'heads'} (--crop)")
+            print(f"training takes about {sum(memory.values()) / 2**30:.1f} GiB beyond TensorFlow itself")
+        print(f"{len(subjects)} subjects, {len(errors)} errors, {len(problems) - len(errors)} warnings")
+    sys.exit(2 if errors else 1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
