@@ -136,16 +136,19 @@ def tiny_split():
     return Split(train=("1", "2"), validation=("3",), unlabeled=("6", "7"), test=("4", "5"))
 
 
-@pytest.fixture(scope="session")
-def untrained_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
+def write_untrained_run(folder, cohort, split, config):
     """A run folder whose model has learned nothing, which is enough for whoever reads one."""
     from tf_msgan.run_folder import begin_run, describe_run
     from tf_msgan.training.runtime import build_model
 
-    folder = tmp_path_factory.mktemp("untrained")
-    begin_run(folder, describe_run(tiny_cohort, tiny_split, tiny_config, []))
-    build_model(2, tiny_cohort.labels.tissues, tiny_config).save(folder / "model.keras")
+    begin_run(folder, describe_run(cohort, split, config, []))
+    build_model(len(cohort.modalities), cohort.labels.tissues, config).save(folder / "model.keras")
     return folder
+
+
+@pytest.fixture(scope="session")
+def untrained_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
+    return write_untrained_run(tmp_path_factory.mktemp("untrained"), tiny_cohort, tiny_split, tiny_config)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The exported SavedModel against the local model, on real files."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import tensorflow as tf
 from conftest import assert_one_line_error, run_command
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tf_msgan.config import STRIPPED
+from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.scan import load_scan, network_grid, take_image
 from tf_msgan.inference.export import WARM_UP, export_model
@@ -79,6 +81,8 @@ def test_describe(signatures):
     described = signatures["describe"]()
     assert [name.decode() for name in described["tissues"].numpy()] == ["CSF", "GM", "WM"]
     assert [name.decode() for name in described["modalities"].numpy()] == ["T1", "T2"]
+    assert Preparation(**json.loads(described["preparation"].numpy())) == STRIPPED
+    assert not described["takes_missing_modality"]
 
 
 def test_voxels_that_are_not_finite_are_refused(signatures, tiny_cohort):

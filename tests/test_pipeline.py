@@ -156,6 +156,44 @@ def test_affine_draws_stay_within_their_strengths():
     assert turned.max() < 21
 
 
+def test_what_is_turned_is_the_brain_and_not_the_voxels():
+    """In mm a draw is the same, whatever the voxels' shape."""
+    strength, seed, spacing = Augmentation(warp_share=1.0), tf.constant([0, 7]), np.array([1.0, 0.8, 3.0])
+    cubic = random_affine(strength, tf.ones(3), seed).numpy()
+    thick = random_affine(strength, tf.constant(spacing, tf.float32), seed).numpy()
+    assert np.diag(spacing) @ thick @ np.diag(1 / spacing) == pytest.approx(cubic, abs=1e-6)
+    assert np.abs(thick - cubic).max() > 0.1
+
+
+def test_patches_of_thick_slices(labelled, unlabelled):
+    shape = (24, 24, 8)
+    thick = [dataclasses.replace(scan, spacing=(1.0, 1.0, 3.0)) for scan in labelled]
+    stream = training_stream(
+        HeldScans(thick), HeldScans(unlabelled), shape, 2, 1.0, Augmentation(warp_share=1.0), seed=0
+    )
+    batch = next(iter(stream))
+    for name in ("image", "context"):
+        assert batch["labelled"][name].shape == batch["unlabelled"][name].shape == (2, *shape, 2)
+    assert batch["labelled"]["labels"].shape == (2, *shape)
+    counted = sum(int(np.sum(b["labels"] != IGNORE)) for b in validation_stream(HeldScans(thick), shape, 3))
+    assert counted == sum(crop_scan(scan).labels.size for scan in thick)
+
+
+def test_a_modality_is_dropped_from_all_of_a_patch_and_one_stays(labelled, unlabelled):
+    strength = dataclasses.replace(NONE, drop_modality=0.6)
+    gone = []
+    for batch in take(labelled, unlabelled, 40, augmentation=strength):
+        for part in batch.values():
+            for image, context in zip(part["image"], part["context"], strict=True):
+                missing = [bool((image[..., m] == BACKGROUND).all()) for m in range(2)]
+                assert missing == [bool((context[..., m] == BACKGROUND).all()) for m in range(2)]
+                gone.append(missing)
+    assert not any(all(missing) for missing in gone)
+    # The one that does not stay is dropped with the chance of 0.6.
+    assert np.mean([any(missing) for missing in gone]) == pytest.approx(0.6, abs=0.12)
+    assert np.mean(gone, axis=0) == pytest.approx([0.3, 0.3], abs=0.1)
+
+
 def test_sampling_matches_scipy():
     from scipy.ndimage import map_coordinates
 

@@ -1,14 +1,17 @@
 """`python -m tf_msgan.predict`, run as a user runs it, on real files."""
 
 import csv
+import dataclasses
 import json
 import re
 
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import assert_one_line_error, run_command, tiny_brain
+from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 
+from tf_msgan import predict as command
+from tf_msgan.config import Preparation
 from tf_msgan.data.cases import Case
 from tf_msgan.data.volumes import Volume, write_nifti
 from tf_msgan.evaluation.quality import CaseFacts, outlier_scores
@@ -192,3 +195,66 @@ def test_the_case_that_stands_out():
     scores = outlier_scores([*usual, facts(150.0), facts(403.0, 0.5)])
     assert min(scores[6:]) > 3.5 > max(scores[:6])
     assert outlier_scores(usual[:4]) == [0] * 4
+
+
+def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, capfd):
+    """One brain in files of several orientations: the same labels at the same places, on each file's own grid."""
+    orientations = ("RAS", "LPS", "PIR", "SLA", "ILP")
+    t1, t2, _ = tiny_brain(3)
+    source = nib.orientations.io_orientation(AFFINE)
+    for axcodes in orientations:
+        turn = nib.orientations.ornt_transform(source, nib.orientations.axcodes2ornt(axcodes))
+        for name, data in (("T1", t1), ("T2", t2)):
+            image = nib.Nifti1Image(data, AFFINE).as_reoriented(turn)
+            nib.save(image, tmp_path / f"{axcodes}_{name}.nii.gz")
+    command.main([str(untrained_run), "--input-dir", str(tmp_path), "--output", str(tmp_path / "out"), "--no-progress"])
+    seen = []
+    for axcodes in orientations:
+        scan, labels = nib.load(tmp_path / f"{axcodes}_T1.nii.gz"), nib.load(tmp_path / f"out/{axcodes}_dseg.nii.gz")
+        assert "".join(nib.aff2axcodes(labels.affine)) == axcodes
+        assert np.array_equal(labels.affine, scan.affine) and labels.shape == scan.shape
+        seen.append(np.asanyarray(nib.as_closest_canonical(labels).dataobj))
+    assert all(np.array_equal(labels, seen[0]) for labels in seen[1:]) and len(np.unique(seen[0])) > 1
+
+
+def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, tiny_config, tmp_path, capfd):
+    config = dataclasses.replace(tiny_config, preparation=Preparation(resample=1.5, spacing=(1.5, 1.5, 1.5)))
+    run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    options = ["--output", str(tmp_path / "out"), "--realness", "--no-progress"]
+    command.main([str(run), "--input", *map(str, files), *options])
+    for kind in ("dseg", "realness", "probseg"):
+        image = nib.load(tmp_path / f"out/ann_{kind}.nii.gz")
+        assert image.shape[:3] == nib.load(files[0]).shape
+        assert np.array_equal(image.affine, nib.load(files[0]).affine)
+    labels = np.asanyarray(nib.load(tmp_path / "out/ann_dseg.nii.gz").dataobj)
+    probabilities = np.asanyarray(image.dataobj)
+    assert probabilities.min() >= 0 and probabilities.sum(axis=-1).max() <= 1 + 1e-5
+    foreground = labels > 0
+    assert np.array_equal(labels[foreground], 1 + probabilities[foreground].argmax(axis=-1))
+
+
+def test_a_missing_modality(untrained_run, tiny_cohort, tiny_split, tiny_config, tmp_path, capfd):
+    augmentation = dataclasses.replace(tiny_config.augmentation, drop_modality=0.3)
+    config = dataclasses.replace(tiny_config, augmentation=augmentation)
+    run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
+    for name, modalities in (("ann", ["T1", "T2"]), ("bob", ["T1"])):
+        write_case(tmp_path / "in", [f"{name}_{modality}.nii.gz" for modality in modalities])
+    t2 = write_case(tmp_path / "other", ["none", "carl_T2.nii.gz"])[1]
+    folder = ("--input-dir", str(tmp_path / "in"), "--no-progress")
+
+    command.main([str(run), *folder, "--output", str(tmp_path / "out")])
+    assert "2 segmented, 0 failed" in capfd.readouterr().out
+    command.main([str(run), "--input", "none", str(t2), "--output", str(tmp_path / "t2"), "--no-progress"])
+    assert nib.load(tmp_path / "t2/carl_dseg.nii.gz").shape == nib.load(t2).shape
+
+    with pytest.raises(SystemExit) as ended:
+        command.main([str(untrained_run), *folder, "--output", str(tmp_path / "refused")])
+    error = capfd.readouterr().err
+    assert ended.value.code == 1 and len(error.splitlines()) == 1
+    assert "bob_T2.nii.gz: found no T2" in error
+    assert "expected all of T1, T2: the model was not trained with --drop-modality" in error
+    assert (tmp_path / "refused/ann_dseg.nii.gz").is_file()
+    with pytest.raises(SystemExit) as ended:
+        command.main([str(run), "--input", "none", "none", "--output", str(tmp_path / "refused")])
+    assert ended.value.code == 2 and "found none alone" in capfd.readouterr().err

@@ -68,10 +68,7 @@ def load(options):
         from tf_msgan.training.runtime import set_threads
     if options.threads is not None:
         set_threads(options.threads)
-    segmenter = Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
-    if segmenter.preparation.n4 and not can_correct_bias():
-        raise InputError(options.run, "a model of scans corrected by N4", "SimpleITK (pip install simpleitk)")
-    return segmenter
+    return Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
 
 
 def read_cases(options, modalities) -> Cases:
@@ -91,11 +88,13 @@ def main(argv=None):
     found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
     segmenter = server or load(options)
+    source = f"{options.name} at {options.serving}" if server else f"the run {options.run.resolve()}"
+    if segmenter.preparation.n4 and not can_correct_bias():
+        raise InputError(source, "a model of scans corrected by N4", "SimpleITK (pip install simpleitk)")
     with quiet_import():
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs
         from tf_msgan.inference.predict_cases import predict_cases
-    source = f"{options.name} at {options.serving}" if server else f"the run {options.run.resolve()}"
     outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
     outputs.begin()
     if options.skip_existing:

@@ -4,16 +4,17 @@ import dataclasses
 
 from tf_msgan.data.cohort import Cohort, Subject
 from tf_msgan.data.freesurfer import FREESURFER
+from tf_msgan.data.volumes import find_volume
 from tf_msgan.errors import InputError
 
 MODALITIES = ("T1", "T2")
-FILES = ("T1w_brain.nii.gz", "T2w_brain.nii.gz")
+FILES = ("T1w_brain", "T2w_brain")
 # Outer CSF has no code of its own.
 LABELS = dataclasses.replace(FREESURFER, zero_in_brain=1)
 
 
 def matches(root) -> bool:
-    return any(root.glob(f"Template*/{FILES[0]}"))
+    return any(root.glob(f"Template*/{FILES[0]}.*"))
 
 
 def read_albert(root) -> Cohort:
@@ -25,9 +26,8 @@ def read_albert(root) -> Cohort:
     subjects = {}
     for folder in sorted(path for path in root.glob("Template*") if path.is_dir()):
         number = folder.name.removeprefix("Template")
-        images = tuple(folder / name if (folder / name).exists() else None for name in FILES)
-        label = folder / "Segmentation.nii.gz"
-        subjects[number] = Subject(number, images, label if label.exists() else None)
+        images = tuple(find_volume(folder, name) for name in FILES)
+        subjects[number] = Subject(number, images, find_volume(folder, "Segmentation"))
     if not subjects:
-        raise InputError(root, "no folder TemplateNN", f"the ALBERT layout: TemplateNN/{{{','.join(FILES)}}}")
+        raise InputError(root, "no folder TemplateNN", f"the ALBERT layout: TemplateNN/{{{','.join(FILES)}}}.nii.gz")
     return Cohort("albert", root, MODALITIES, LABELS, subjects, crop="brain")

@@ -1,0 +1,77 @@
+"""Writes the cohorts of docs/data.md in other layouts: `python -m benchmarks.layouts folder|bids SOURCE DIR`.
+
+folder: nnU-Net's, from adult phantoms: T1 alone, and four tissues, the fourth the hindbrain: cerebellum and brain stem.
+bids: from the real neonates in the ALBERT layout, with BIDS's own codes; only the first four are labelled.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from tf_msgan.data.cohort import read_images, read_labels
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.phantoms.cohort import MARK
+from tf_msgan.data.volumes import Volume, read_codes, write_nifti
+from tf_msgan.files import write_json
+
+# MRBrainS13's eight structures as four tissues.
+FOUR = np.array([0, 2, 2, 3, 3, 1, 1, 4, 4], np.uint8)
+LABELLED = 4
+
+
+def write_folder(source: Path, root: Path):
+    cohort = read_cohort(source, "mrbrains")
+    names = {"background": 0, "CSF": 1, "GM": 2, "WM": 3, "hindbrain": 4}
+    labelled = [id for id, subject in cohort.subjects.items() if subject.label]
+    for id, subject in cohort.subjects.items():
+        part = "Tr" if subject.label else "Un"
+        t1 = read_images(subject.images[:1])[0]
+        write_nifti(root / f"images{part}" / f"{id}_0000.nii.gz", t1.data.astype(np.int16), t1)
+        if subject.label:
+            write_nifti(root / "labelsTr" / f"{id}.nii.gz", FOUR[read_codes(subject.label).data], t1)
+    description = {
+        "channel_names": {"0": "T1"},
+        "labels": names,
+        "numTraining": len(labelled),
+        "file_ending": ".nii.gz",
+    }
+    write_json(root / "dataset.json", description)
+    shutil.copy(source / MARK, root / MARK)
+
+
+def write_bids(source: Path, root: Path):
+    cohort = read_cohort(source, "albert")
+    # CSF, GM and WM, and cerebellum for what is not counted.
+    codes = np.zeros(256, np.uint8)
+    codes[[1, 2, 3, IGNORE]] = 3, 1, 2, 11
+    for number, (id, subject) in enumerate(cohort.subjects.items()):
+        volumes: list[Volume] = read_images(subject.images)
+        for suffix, volume in zip(("T1w", "T2w"), volumes, strict=True):
+            write_nifti(root / f"sub-{id}/anat/sub-{id}_{suffix}.nii.gz", volume.data, volume)
+        if number < LABELLED:
+            labels = codes[read_labels(cohort, id, volumes)]
+            write_nifti(root / f"derivatives/manual/sub-{id}/anat/sub-{id}_dseg.nii.gz", labels, volumes[0])
+    write_json(root / "dataset_description.json", {"Name": "ALBERT neonates", "BIDSVersion": "1.9.0"})
+    about = {
+        "Name": "Segmentations",
+        "BIDSVersion": "1.9.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "JLF"}],
+    }
+    write_json(root / "derivatives/manual/dataset_description.json", about)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layouts", description=__doc__)
+    parser.add_argument("layout", choices=["folder", "bids"])
+    parser.add_argument("source", type=Path, help="adult phantoms, or the neonates in the ALBERT layout")
+    parser.add_argument("root", metavar="DIR", type=Path, help="a new folder")
+    options = parser.parse_args(argv)
+    {"folder": write_folder, "bids": write_bids}[options.layout](options.source, options.root)
+
+
+if __name__ == "__main__":
+    main()
