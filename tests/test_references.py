@@ -43,6 +43,17 @@ def test_ignored_voxels_are_not_fitted(tiny_cohort):
     assert np.abs(fit_qda([half]).means_).max() < 5
 
 
+def test_air_of_one_value_is_a_class_like_another(tiny_cohort):
+    scan = load_scan(tiny_cohort, "1", with_labels=True)
+    masked = scan.masked.copy()
+    masked[~scan.mask] = [-2.0, -2.0, 1.0]
+    labels = scan.labels.copy()
+    labels[0, 0, 0] = 4  # a class of one voxel
+    head = dataclasses.replace(scan, masked=masked, labels=labels)
+    got = segment_by_intensity(fit_qda([head]), head, 5).argmax(axis=-1)
+    assert np.mean(got[~scan.mask] == 0) > 0.99 and np.mean(got[scan.mask] > 0) > 0.99
+
+
 def test_figures_on_the_real_neonates(albert):
     """The README that comes with the scans gives 0.729 CSF, 0.800 GM, 0.729 WM, a mean of 0.753, on this split."""
     split = SPLITS["albert-few-shot"]

@@ -7,6 +7,10 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.scan import Scan
 
 
+# Added to each class's variances, so that air of one value, or a modality that is missing, has some.
+REGULARISATION = 1e-3
+
+
 def fit_qda(labelled: list[Scan]) -> QuadraticDiscriminantAnalysis:
     """Fits one Gaussian a class to the scored intensities of every labelled voxel of the mask: a tissue, or, in heads,
     the background."""
@@ -15,7 +19,10 @@ def fit_qda(labelled: list[Scan]) -> QuadraticDiscriminantAnalysis:
         counted = scan.mask & (scan.labels != IGNORE)
         features.append(scan.image[counted])
         tissues.append(scan.labels[counted])
-    return QuadraticDiscriminantAnalysis().fit(np.concatenate(features), np.concatenate(tissues))
+    features, tissues = np.concatenate(features), np.concatenate(tissues)
+    # A Gaussian needs two voxels.
+    enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > 1))
+    return QuadraticDiscriminantAnalysis(reg_param=REGULARISATION).fit(features[enough], tissues[enough])
 
 
 def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, classes: int) -> np.ndarray:
