@@ -64,15 +64,28 @@ def test_files_side_by_side(tmp_path):
     )
 
 
+def test_a_modality_whose_name_begins_another(tmp_path):
+    """MRBrainS13: T1, T1_IR and T1_1mm lie side by side."""
+    modalities = ("T1", "T1_IR", "T2_FLAIR")
+    touch(tmp_path, "1/T1.nii", "1/T1_IR.nii", "1/T1_1mm.nii", "1/T2_FLAIR.nii")
+    touch(tmp_path, "2/ann_T1_brain.nii", "2/ann_T1_IR_brain.nii", "2/ann_T2_FLAIR_brain.nii")
+    first, second = find_cases(tmp_path, modalities).cases
+    assert [path.name for path in first.images] == ["T1.nii", "T1_IR.nii", "T2_FLAIR.nii"]
+    assert [path.name for path in second.images] == [
+        *("ann_T1_brain.nii", "ann_T1_IR_brain.nii", "ann_T2_FLAIR_brain.nii")
+    ]
+
+
 def test_a_folder_a_case(tmp_path):
     touch(tmp_path, "Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz", "Template01/Segmentation.nii.gz")
     touch(tmp_path, "ann/t1.nii.gz", "ann/t2.nii.gz", "notes/readme.txt")
     # Two files could be the T1: neither is taken.
-    touch(tmp_path, "bob/T1.nii.gz", "bob/my_T1.nii.gz", "bob/T2.nii.gz")
+    touch(tmp_path, "bob/a_T1.nii.gz", "bob/b_T1.nii.gz", "bob/T2.nii.gz")
     naming, cases = found(tmp_path)
     assert naming == "plain" and set(cases) == {(".", "Template01"), (".", "ann"), (".", "bob")}
     assert cases[".", "Template01"] == ["Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz"]
     assert cases[".", "ann"] == ["ann/t1.nii.gz", "ann/t2.nii.gz"]
+    assert cases[".", "bob"] == ["bob/T1.nii.gz", "bob/T2.nii.gz"]
 
 
 def test_no_scans(tmp_path):

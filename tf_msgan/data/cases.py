@@ -198,11 +198,19 @@ def _folders(folder, modalities):
     cases = []
     for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = _files(inner)
-        images = []
-        for modality in modalities:
-            pattern = f"(.*[-_])?{_named(modality)}([-_].*)?"
-            match = [path for name, path in files.items() if re.fullmatch(pattern, name, re.IGNORECASE)]
-            images.append(match[0] if len(match) == 1 else inner / f"{modality}.nii.gz")
+        images = [_of_modality(files, modality, modalities) or inner / f"{modality}.nii.gz" for modality in modalities]
         if any(image.exists() for image in images):
             cases.append(Case(inner.name, tuple(images)))
     return cases
+
+
+def _of_modality(files, modality, modalities):
+    """The file called after a modality, or the only one whose name has it; a T1_IR is no T1, if there are both."""
+
+    def has(name, modality):
+        return re.fullmatch(f"(.*[-_])?{_named(modality)}([-_].*)?", name, re.IGNORECASE)
+
+    exact = [path for name, path in files.items() if re.fullmatch(_named(modality), name, re.IGNORECASE)]
+    longer = [other for other in modalities if other != modality and has(other, modality)]
+    match = [path for name, path in files.items() if has(name, modality) and not any(has(name, o) for o in longer)]
+    return next((found[0] for found in (exact, match) if len(found) == 1), None)
