@@ -61,17 +61,17 @@ def make_whole_grid_unet():
     from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
     from tf_msgan.models.unet import build_unet
 
-    unet = build_unet(2, 4)
+    unet, tile = build_unet(2, 4), (TILE,) * 3
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
     def segment(image):
         shape = tf.shape(image)[:3]
-        volume, count = pad_to_tiles(image, TILE)
+        volume, count = pad_to_tiles(image, tile)
 
         def finish(average, covered, number):
             return average
 
-        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), TILE, AT_ONCE, finish)
+        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tile, AT_ONCE, finish)
         return tf.argmax(maps[: shape[0], : shape[1], : shape[2]], axis=-1)
 
     return lambda image: segment(image).numpy()

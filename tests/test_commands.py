@@ -199,7 +199,7 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp
     output = result.stdout
     assert re.search(r"^train +2 +1, 2$", output, re.MULTILINE)
     assert re.search(r"^test +2 +4, 5$", output, re.MULTILINE)
-    assert "16³ voxels, 1 labelled and 1 unlabelled a step" in output
+    assert "16×16×16 voxels, 1 labelled and 1 unlabelled a step" in output
     assert "2 epochs × 2 = 4" in output
     for network in ("coarse", "noise", "encoder", "refine", "discriminator"):
         assert re.search(rf"^{network} .*\d$", output, re.MULTILINE)

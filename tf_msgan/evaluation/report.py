@@ -33,9 +33,13 @@ def dice_rows(evaluation: dict) -> list[dict]:
 
 def format_table(evaluation: dict) -> str:
     """The table as text."""
-    lines = ["".join([f"{'test Dice':<20}", *(f"{name:>8}" for name in [*evaluation["mean"], "mean"])])]
-    for row in dice_rows(evaluation):
-        lines.append("".join([f"{row['name']:<20}", *(f"{value:8.3f}" for value in row["dice"])]))
+    rows = dice_rows(evaluation)
+    columns = [*evaluation["mean"], "mean"]
+    first, widths = max(20, *(len(row["name"]) + 1 for row in rows)), [max(8, len(name) + 2) for name in columns]
+    lines = ["test Dice".ljust(first) + "".join(map(str.rjust, columns, widths))]
+    for row in rows:
+        values = (f"{value:{width}.3f}" for value, width in zip(row["dice"], widths, strict=True))
+        lines.append(row["name"].ljust(first) + "".join(values))
     return "\n".join(lines)
 
 
