@@ -170,6 +170,29 @@ def test_only_tiles_with_brain_are_refined():
     assert np.all(result.labels[48:72] == 0)
 
 
+@pytest.mark.parametrize("corner", [(0, 0, 0), (40, 11, 30), (72, 56, 66)])
+def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
+    """A bright brain in a wide field that is nowhere 0: as few tiles as it needs with its margin, and the same maps."""
+
+    class Bright(PointwiseModel):
+        def coarse_average(self, half, training):
+            brain = tf.sigmoid(8 * (half[..., :1] - 2))
+            return tf.concat([1 - brain, brain], axis=-1)
+
+    shape = (96, 80, 90)
+    image = noise_image([(0, n) for n in shape], shape)
+    where = tuple(slice(at, at + 24) for at in corner)
+    image[where] += 2000
+    gated, all_of_it = Bright(), Bright()
+    result = Segmenter(gated, tile=32, with_outline=True)(image)
+    whole = Segmenter(all_of_it, gated=False, tile=32, with_outline=True)(image)
+    assert 2**3 <= gated.refined_tiles <= 3**3 < all_of_it.refined_tiles
+    assert np.array_equal(result.labels[where], whole.labels[where])
+    assert np.allclose(result.probabilities[where], whole.probabilities[where], atol=1e-5)
+    assert np.array_equal(result.outline[where] > 0.5, whole.outline[where] > 0.5) and result.outline[where].min() > 0.5
+    assert result.labels.shape == shape and result.probabilities.sum(axis=-1) == pytest.approx(np.ones(shape), abs=1e-5)
+
+
 def test_a_coarse_stage_that_fails_is_noticed():
     class Blind(PointwiseModel):
         def coarse_average(self, half, training):

@@ -6,7 +6,6 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.scan import Scan
 
-
 # Added to each class's variances, so that air of one value, or a modality that is missing, has some.
 REGULARISATION = 1e-3
 

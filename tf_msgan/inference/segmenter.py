@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_msgan.data.augmentation import halve, unmask
 from tf_msgan.data.normalise import find_mask, normalise
-from tf_msgan.inference.tiles import loop, map_tiles, pad_to_tiles
+from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
 from tf_msgan.models.fusion import fuse
 from tf_msgan.training.losses import realness
@@ -20,6 +20,8 @@ AT_ONCE = 2
 
 # A tile is refined if P(brain) reaches this anywhere in it.
 GATE = 0.1
+# Voxels at half resolution around what is to be refined that a tile is shown, if the scan has them.
+MARGIN = 8
 # An outline of less than this share of the voxels that are not 0 is taken for a failure of the coarse stage.
 LEAST_BRAIN = 0.01
 
@@ -48,7 +50,7 @@ class Segmentation:
 
 
 class BoxMaps(NamedTuple):
-    """A scan's maps in the smallest box that holds all voxels that are not 0.
+    """A scan's maps in the box of its tiles; beyond it lies background.
 
     Attributes:
         start: `(3,)` int32, the box's first voxel in the scan.
@@ -140,12 +142,16 @@ class Segmenter:
         outline = self.outline(masked)
         known = halve(masked[..., -1:])
         found = tf.reduce_sum(tf.cast(outline > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
-        # Without an outline the voxels that are not 0 are the best guess.
+        # Without an outline the voxels that are not 0 are the best guess; a tile of zeros holds nothing to refine.
         outline = tf.where(found, outline, known)
-        # A tile of zeros holds nothing to refine.
-        gates = self.gates(known)
-        if self.gated:
-            gates &= self.gates(outline) | ~found
+        sought = tf.minimum(outline, known) if self.gated else known
+        first, size = self._lay_tiles(sought)
+        masked, outline, sought = (
+            _cut(masked, 2 * first, 2 * size),
+            _cut(outline, first, size),
+            _cut(sought, first, size),
+        )
+        gates = self.gates(sought)
 
         coarse = tf.squeeze(upsample(outline[None], 2), 0)
         volume = tf.concat([unmask(masked), coarse], axis=-1)
@@ -160,7 +166,8 @@ class Segmenter:
 
         channels = self.classes + self.with_realness
         maps = map_tiles(self._refine, channels, volume, gates, self.tile, self.at_once, finish)
-        return BoxMaps(start, maps[: shape[0], : shape[1], : shape[2]], tf.logical_not(found))
+        within = tf.minimum(shape - 2 * first, 2 * size)
+        return BoxMaps(start + 2 * first, _cut(maps, [0, 0, 0], within), tf.logical_not(found))
 
     def outline(self, masked):
         """P(brain) at half resolution `(i/2, j/2, k/2, 1)` of `(i, j, k, modality + 1)`, image × mask and mask, whose
@@ -176,6 +183,16 @@ class Segmenter:
             return brain[first - low : last - low]
 
         return loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
+
+    def _lay_tiles(self, sought):
+        """Where in a map at half resolution, whose sides are whole tiles, the tiles lie that hold all that reaches
+        `GATE`, with `MARGIN` around it: first voxel and size, both `(3,)`, of as few whole tiles as do."""
+        tile = [n // 2 for n in self.tile]
+        whole = tf.shape(sought)[:3]
+        low, high = find_box(sought[..., 0] >= GATE)
+        low, high = tf.maximum(low - MARGIN, 0), tf.minimum(high + MARGIN, whole)
+        size = (count_tiles(high - low, tile) + 1) * (tf.constant(tile) // 2)
+        return tf.minimum(low, whole - size), size
 
     def gates(self, outline):
         """In which tiles, `(i, j, k)` bool, a map at half resolution reaches `GATE`."""
@@ -202,13 +219,23 @@ class Segmenter:
 def crop(image):
     """The smallest box of `(i, j, k, modality)` that holds the scan's mask: its first voxel, and the box. All of a scan
     of zeros."""
-    mask = find_mask(image)
-    starts, ends = [], []
+    first, end = find_box(find_mask(image))
+    return first, _cut(image, first, end - first)
+
+
+def find_box(mask):
+    """The smallest box that holds all that is true in `(i, j, k)`, or all, if nothing is: its first voxel and the one
+    after its last, both `(3,)`."""
+    firsts, ends = [], []
     for axis in range(3):
         along = tf.reduce_any(mask, axis=[a for a in range(3) if a != axis])
         at = tf.cast(tf.where(along)[:, 0], tf.int32)
         at = tf.cond(tf.size(at) > 0, lambda at=at: at, lambda along=along: tf.range(tf.size(along)))
-        starts.append(at[0])
+        firsts.append(at[0])
         ends.append(at[-1] + 1)
-    box = image[starts[0] : ends[0], starts[1] : ends[1], starts[2] : ends[2]]
-    return tf.stack(starts), box
+    return tf.stack(firsts), tf.stack(ends)
+
+
+def _cut(volume, first, size):
+    i, j, k = (slice(first[n], first[n] + size[n]) for n in range(3))
+    return volume[i, j, k]
