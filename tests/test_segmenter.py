@@ -13,7 +13,7 @@ from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.normalise import normalise
 from tf_msgan.data.scan import load_scan, network_grid, take_image
-from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
+from tf_msgan.inference.segmenter import COARSE_HALO, COARSE_PADDING, Segmenter, crop
 from tf_msgan.inference.tiles import count_tiles, gaussian_weights, map_tiles
 from tf_msgan.models.coarse import build_coarse_generator
 from tf_msgan.models.fusion import fuse
@@ -257,7 +257,9 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
     segmenter = Segmenter(model)
     slabs = tf.function(segmenter.outline, autograph=False)(masked).numpy()
     half = masked[..., :2].reshape(160, 2, 8, 2, 12, 2, 2).mean(axis=(1, 3, 5))
-    whole = model.coarse_average(half[None], training=False)[0, ..., 1:].numpy()
+    around = np.pad(half, [*[(COARSE_PADDING,) * 2] * 3, (0, 0)], constant_values=BACKGROUND)
+    inner = (slice(COARSE_PADDING, -COARSE_PADDING),) * 3
+    whole = model.coarse_average(around[None], training=False)[0, ..., 1:].numpy()[inner]
     assert slabs.shape == (160, 8, 12, 1)
     assert np.allclose(slabs, whole, atol=1e-5)
 

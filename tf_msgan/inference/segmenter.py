@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_msgan.data.augmentation import halve, unmask
+from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.normalise import find_mask, normalise
 from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
@@ -28,6 +29,8 @@ LEAST_BRAIN = 0.01
 # Voxels at half resolution: of a slab that the coarse stage sees at once, and of what it is shown beyond, which is more
 # than its networks see (tests/test_segmenter.py).
 COARSE_SLAB, COARSE_HALO = 64, 24
+# Voxels at half resolution of background around a scan; a context of training shows a patch with at most as many.
+COARSE_PADDING = 8
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,9 @@ class Segmenter:
         """P(brain) at half resolution `(i/2, j/2, k/2, 1)` of `(i, j, k, modality + 1)`, image × mask and mask, whose
         sides are multiples of 8. Slabs of it are made one after another, each shown `COARSE_HALO` voxels more."""
         half = unmask(halve(masked))
+        # In training background lies beyond a scan; a convolution's own padding, 0, would be the mean brain.
+        around = [[COARSE_PADDING, COARSE_PADDING]] * 3
+        half = tf.pad(half, [*around, [0, 0]], constant_values=BACKGROUND)
         size = tf.shape(half)[0]
 
         def slab(n):
@@ -182,7 +188,9 @@ class Segmenter:
             brain = self._both_ways(lambda x: self.model.coarse_average(x, training=False), seen)[0, ..., 1:]
             return brain[first - low : last - low]
 
-        return loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
+        padded = loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
+        inner = slice(COARSE_PADDING, -COARSE_PADDING)
+        return padded[inner, inner, inner]
 
     def _lay_tiles(self, sought):
         """Where in a map at half resolution, whose sides are whole tiles, the tiles lie that hold all that reaches
