@@ -234,11 +234,8 @@ def test_doctor_lists(name, files, capfd):
     damage(files)
     status = call(doctor, files.root, "--no-progress")
     out, err = capfd.readouterr()
-    # A subject without a modality is of use to --drop-modality.
-    expected = 1 if name in ("no second modality", "a symlink loop") else 2
-    assert status == expected and not err, out + err
-    kind = "warning" if expected == 1 else "error"
-    (line,) = [line for line in out.splitlines() if line.startswith(f"{kind}: ")]
+    assert status == 2 and not err, out + err
+    (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
     assert re.search(message, line), line
     assert all(id in out for id in IDS)
 

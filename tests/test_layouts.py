@@ -126,6 +126,9 @@ def test_nnunet_labels(tmp_path):
         ('{"channel_names": {"0": "T1"}, "labels": {"background": 0}}', "found 0 tissues"),
         ('{"channel_names": {"0": "T1"}, "labels": {"background": 0, "whole": [1, 2]}}', "found other content"),
         ('{"channel_names": {"0": "T1", "1": "T1"}, "labels": {"a": 1}}', "found the channels T1, T1"),
+        ('{"channel_names": {"0": "T1", "2": "T2"}, "labels": {"a": 1}}', "found other content"),
+        ('{"channel_names": {"0": "T1"}, "labels": {"a": 1, "b": 1}}', "found other content"),
+        ('{"channel_names": {"0": "T1"}, "labels": {"a": 1.9}}', "found other content"),
     ],
 )
 def test_wrong_descriptions(tmp_path, content, message):
@@ -174,6 +177,78 @@ def test_bids(tmp_path):
     assert [len(ids) for ids in split.roles().values()] == [2, 0, 2, 1]
 
 
+@pytest.mark.parametrize("where", ["derivatives", "derivatives/tf/run1"])
+def test_own_predictions_are_no_truth(tmp_path, where):
+    """Wherever under derivatives they were written, and whether or not their folder says whose they are."""
+    root = write_bids(tmp_path)
+    described, plain = (root / where / f"sub-0{n}" / "anat" for n in (4, 5))
+    save_nifti(described / "sub-04_dseg.nii.gz", tiny_brain(4)[2])
+    save_nifti(plain / "sub-05_dseg.nii.gz", tiny_brain(5)[2])
+    (described / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
+    (plain / "sub-05_dseg.json").write_text('{"GeneratedBy": "the run x", "OutlineFailed": false}')
+    assert [id for id, s in read_cohort(root).subjects.items() if s.label] == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_a_described_map_is_taken_where_there_is_no_plain_one(tmp_path):
+    root = write_bids(tmp_path)
+    path = root / "derivatives/manual/sub-04/anat/sub-04_desc-manual_dseg.nii.gz"
+    save_nifti(path, np.array([0, 3, 1, 2], np.uint8)[tiny_brain(4)[2]])
+    save_nifti(root / "derivatives/manual/sub-03/anat/sub-03_desc-first_dseg.nii.gz", tiny_brain(3)[2])
+    cohort = read_cohort(root)
+    assert cohort.subjects["sub-04"].label == path
+    assert cohort.subjects["sub-03"].label.name == "sub-03_dseg.nii.gz"
+
+
+def test_label_maps_with_different_tables_are_refused(tmp_path):
+    root = write_bids(tmp_path)
+    (root / "derivatives/manual/dseg.tsv").write_text("index\tname\n1\tGM\n2\tWM\n3\tCSF\n")
+    save_nifti(root / "derivatives/other/sub-04/anat/sub-04_dseg.nii.gz", tiny_brain(4)[2])
+    (root / "derivatives/other/dseg.tsv").write_text("index\tname\n1\tCSF\n2\tGM\n3\tWM\n")
+    with pytest.raises(InputError, match=r"sub-04_dseg.nii.gz: found other codes; expected those of .*sub-01"):
+        read_cohort(root)
+
+
+def test_all_scans_of_a_person_play_one_role(tmp_path):
+    for person in (1, 2, 3):
+        for session in (1, 2):
+            name = f"sub-{person}_ses-{session}"
+            anat = f"sub-{person}/ses-{session}/anat"
+            save_nifti(tmp_path / anat / f"{name}_T1w.nii.gz", tiny_brain(10 * person + session)[0])
+            if person < 3 or session == 1:
+                save_nifti(tmp_path / "derivatives/x" / anat / f"{name}_dseg.nii.gz", tiny_brain(1)[2])
+    cohort = read_cohort(tmp_path)
+    assert [subject.person for subject in cohort.subjects.values()] == [f"sub-{n}" for n in (1, 1, 2, 2, 3, 3)]
+    for name in ("few-shot", "fold:1/3", "fold:2/3", "fold:3/3", "leave-one-out:sub-1_ses-1", "all"):
+        people = [{id[:5] for id in ids} for ids in read_split(name, cohort).roles().values()]
+        assert all(not one & other for n, one in enumerate(people) for other in people[:n] if name != "all"), name
+    split = tmp_path / "split.json"
+    roles = {"train": ["sub-1_ses-1"], "validation": [], "unlabeled": ["sub-2_ses-2"], "test": ["sub-2_ses-1"]}
+    split.write_text(json.dumps(roles))
+    with pytest.raises(InputError, match="expected all scans of one person in one role"):
+        read_split(str(split), cohort)
+
+
+def test_two_runs_do_not_share_an_image_or_a_label_map(tmp_path):
+    root = write_bids(tmp_path)
+    anat = root / "sub-06" / "anat"
+    for run in (1, 2):
+        save_nifti(anat / f"sub-06_run-{run}_T1w.nii.gz", tiny_brain(60 + run)[0])
+    save_nifti(anat / "sub-06_T2w.nii.gz", tiny_brain(6)[1])
+    save_nifti(root / "derivatives/manual/sub-06/anat/sub-06_dseg.nii.gz", tiny_brain(6)[2])
+    subjects = read_cohort(root).subjects
+    assert subjects["sub-06_run-1"].images[1].name == "sub-06_T2w.nii.gz" and subjects["sub-06_run-1"].label
+    assert subjects["sub-06_run-2"].images[1] is None and subjects["sub-06_run-2"].label is None
+
+
+def test_a_subject_that_lacks_the_first_modality_is_seen(tmp_path):
+    write_folder(tmp_path / "set")
+    (tmp_path / "set/imagesTr/case_02_0000.nii.gz").unlink()
+    assert read_cohort(tmp_path / "set").subjects["case_02"].images[0] is None
+    write_bids(tmp_path / "bids")
+    (tmp_path / "bids/sub-05/anat/sub-05_T1w.nii.gz").unlink()
+    assert read_cohort(tmp_path / "bids").subjects["sub-05"].images[0] is None
+
+
 def test_bids_tables(tmp_path):
     root = write_bids(tmp_path)
     rows = "index\tname\n0\tbackground\n1\tcortex\n2\twhite\n3\tignore\n"
@@ -185,7 +260,12 @@ def test_bids_tables(tmp_path):
     table = tmp_path / "mine.tsv"
     table.write_text("index\tname\n1\tbrain\n2\tbrain\n3\tCSF\n")
     assert read_cohort(root, labels=str(table)).labels.classes == {0: 0, 1: 1, 2: 1, 3: 2}
-    for content, message in [("a\tb\n1\t2\n", "other content"), ("index\tname\nx\ty\n", "other content")]:
+    for content, message in [
+        ("a\tb\n1\t2\n", "other content"),
+        ("index\tname\nx\ty\n", "other content"),
+        ("index\tname\n1\ta\n1\tb\n", "other content"),
+        ("index\tname\n1\t\n", "a code without a name"),
+    ]:
         table.write_text(content)
         with pytest.raises(InputError, match=message):
             read_cohort(root, labels=str(table))

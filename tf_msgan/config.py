@@ -42,12 +42,8 @@ class Preparation:
         object.__setattr__(self, "spacing", tuple(self.spacing))
         _check("crop", self.crop, f"one of {', '.join(CROPS)}", self.crop in CROPS)
         _check("normalise", self.normalise, f"one of {', '.join(NORMALISATIONS)}", self.normalise in NORMALISATIONS)
-        _check(
-            "resample",
-            self.resample,
-            "0.3 mm or more, or 0 for each scan's own",
-            self.resample >= 0.3 or self.resample == 0,
-        )
+        possible = self.resample == 0 or 0.3 <= self.resample <= 30
+        _check("resample", self.resample, "0.3 to 30 mm, or 0 for each scan's own", possible)
 
     def block(self, side: int, multiple: int) -> tuple[int, int, int]:
         """Voxels along i, j, k of a block that has about `side`³ and is about as long in mm along every axis; each
@@ -175,8 +171,6 @@ class TrainingConfig:
         _check("lr", self.lr, "above 0", self.lr > 0)
         _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
         _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
-        # Below, levels that are computed in bfloat16 have 2³ voxels (tf_msgan.models.blocks, FLOAT32_LEVEL).
-        _check("patch", self.patch, "16 or more", self.precision != "mixed_bfloat16" or self.patch >= 16)
         _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
@@ -201,6 +195,13 @@ class Config:
         """Raises `TypeError` on a field that no config has."""
         parts = {f.name: f.default_factory for f in dataclasses.fields(cls) if f.name != "model"}
         return cls(values["model"], **{name: part(**values[name]) for name, part in parts.items()})
+
+    def __post_init__(self):
+        # Below, a level that is computed in bfloat16 has two voxels along an axis (tf_msgan.models.blocks,
+        # FLOAT32_LEVEL).
+        shape = "×".join(map(str, self.patch))
+        expected = "16 voxels or more along every axis for mixed_bfloat16: a larger --patch"
+        _check("patch", shape, expected, self.training.precision != "mixed_bfloat16" or min(self.patch) >= 16)
 
     @property
     def patch(self) -> tuple[int, int, int]:

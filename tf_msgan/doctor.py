@@ -62,7 +62,7 @@ def table(subjects: list[SubjectFacts]) -> str:
                 facts.orientation,
                 ", ".join(f"{name} {low:g}…{high:g}" for name, (low, high) in facts.ranges.items()),
                 _codes(facts.codes),
-                ", ".join(f"{tissue} {volume:.1f}" for tissue, volume in facts.volumes_ml.items()),
+                ", ".join(f"{tissue} {volume:.4g}" for tissue, volume in facts.volumes_ml.items()),
                 facts.sha256[:8],
             )
         )

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.cases import Cases, case_of_files, find_cases, read_case_list, take_shard
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
@@ -89,8 +88,6 @@ def main(argv=None):
     mine = take_shard(found.cases, options.shard)
     segmenter = server or load(options)
     source = f"{options.name} at {options.serving}" if server else f"the run {options.run.resolve()}"
-    if segmenter.preparation.n4 and not can_correct_bias():
-        raise InputError(source, "a model of scans corrected by N4", "SimpleITK (pip install simpleitk)")
     with quiet_import():
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs

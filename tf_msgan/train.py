@@ -22,7 +22,7 @@ from tf_msgan.config import (
 from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.check import check_modalities, check_scans
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.label_tables import NAMED
+from tf_msgan.data.label_tables import NAMED, read_label_table
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantoms.cohort import embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
@@ -137,15 +137,22 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
     """Refuses options that would make a resumed run another one."""
     began = {**vars(config.training), **vars(config.preparation), **vars(config.augmentation)}
     began |= {"layout": cohort.layout, "model": config.model}
-    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model")).items():
+    given = _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model"))
+    if options.n4 and not can_correct_bias():
+        # The run began without it too.
+        del given["n4"]
+    for name, value in given.items():
         if value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
     if options.preset is not None:
         again = dataclasses.replace(read_config(options), preparation=config.preparation)
         if again != config:
             raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
-    if options.split is not None and read_split(options.split, cohort, options.labeled) != split:
-        raise InputError("--split", options.split, f"the split of {run}, or no --split")
+    asked = options.split is not None or options.labeled is not None
+    if asked and read_split(options.split, cohort, options.labeled) != split:
+        raise InputError("--split", options.split or f"--labeled {options.labeled}", f"the split of {run}, or none")
+    if options.labels is not None and read_label_table(options.labels) != cohort.labels:
+        raise InputError("--labels", options.labels, f"the table of {run}, or no --labels")
 
 
 @exit_on_input_error

@@ -4,6 +4,8 @@ import importlib.util
 
 import numpy as np
 
+from tf_msgan.errors import InputError
+
 # N4 is fitted to every fourth voxel, as its authors advise: a bias field is smooth.
 SHRINK = 4
 
@@ -14,7 +16,13 @@ def can_correct_bias() -> bool:
 
 def correct_bias(data: np.ndarray, spacing) -> np.ndarray:
     """Divides `(i, j, k)` float32 intensities by the bias field that N4 (Tustison et al. 2010) finds in the voxels that
-    are above their mean; `spacing` in mm. Zeros stay zeros."""
+    are above their mean; `spacing` in mm. Zeros stay zeros.
+
+    Raises:
+        InputError: there is no SimpleITK.
+    """
+    if not can_correct_bias():
+        raise InputError("--n4", "no SimpleITK", "it, as in the training (pip install simpleitk)")
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(np.maximum(data, 0).T.astype(np.float32))

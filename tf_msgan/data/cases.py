@@ -148,50 +148,56 @@ def _files(folder):
 def find_nnunet_cases(folder: Path, modalities) -> list[Case]:
     """The cases `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, … of a folder, which need not exist."""
     files = _files(folder)
-    firsts = [name.removesuffix("_0000") for name in files if name.endswith("_0000")]
-    ending = {name: path.name.removeprefix(name) for name, path in files.items()}
-
-    def image(id, n):
-        name = f"{id}_{n:04}"
-        return folder / f"{name}{ending.get(name, ending[f'{id}_0000'])}"
-
-    return [Case(id, tuple(image(id, n) for n in range(len(modalities)))) for id in firsts]
+    marks = [f"_{n:04}" for n in range(len(modalities))]
+    found = {}
+    for name, path in files.items():
+        if name.endswith(tuple(marks)):
+            found.setdefault(name[:-5], path.name.removeprefix(name))
+    return [
+        Case(id, tuple(files.get(id + mark, folder / f"{id}{mark}{ending}") for mark in marks))
+        for id, ending in found.items()
+    ]
 
 
 def find_bids_cases(folder: Path, modalities) -> list[Case]:
-    """The cases `sub-*/**/anat/*_T1w.nii.gz`, … of a folder; a case has the first modality."""
+    """The cases `sub-*/**/anat/*_T1w.nii.gz`, … of a folder. Files of one name but for the modality are a case; what
+    else a session has only one of belongs to its first case, whatever its acquisition is called."""
     cases = []
     for anat in sorted(path for path in folder.glob("sub-*/**/anat") if path.is_dir()):
-        files = _files(anat)
-        for name in files:
-            match = re.fullmatch(f"(sub-.+)_{_named(modalities[0])}", name)
-            if match:
-                images = [_same_scan(anat, files, match[1], modality) for modality in modalities]
-                cases.append(Case(match[1], tuple(images), anat.relative_to(folder)))
+        files, by_entities = _files(anat), {}
+        for n, modality in enumerate(modalities):
+            matches = (re.fullmatch(f"(sub-.+)_{_named(modality)}", name) for name in files)
+            of_it = {match[1]: files[match[0]] for match in matches if match}
+            first = next(iter(by_entities), None)
+            for entities, path in of_it.items():
+                alone = len(of_it) == 1 and first is not None and entities not in by_entities
+                by_entities.setdefault(first if alone else entities, {})[n] = path
+        for entities, images in by_entities.items():
+            expected = [anat / f"{entities}_{_bids_suffix(modality)}.nii.gz" for modality in modalities]
+            found = tuple(images.get(n, path) for n, path in enumerate(expected))
+            cases.append(Case(entities, found, anat.relative_to(folder)))
     return cases
 
 
-def _same_scan(anat, files, entities, modality):
-    """The image of a modality with the same entities, or the one that the folder has of it."""
-    of_it = {name: path for name, path in files.items() if re.fullmatch(f"sub-.+_{_named(modality)}", name)}
-    same = [path for name, path in of_it.items() if re.fullmatch(f"{re.escape(entities)}_{_named(modality)}", name)]
-    if same or len(of_it) == 1:
-        return (same or list(of_it.values()))[0]
-    return anat / f"{entities}_{modality}{'w' if modality in ('T1', 'T2', 'PD') else ''}.nii.gz"
+def _bids_suffix(modality):
+    return f"{modality}w" if modality in ("T1", "T2", "PD") else modality
 
 
 def _side_by_side(folder, modalities):
-    files = _files(folder)
-    cases = []
-    for name, path in files.items():
-        match = re.fullmatch(f"(.+)([-_])({_named(modalities[0])})", name)
-        if match:
-            id, mark, first = match.groups()
-            calls = [modality + first.removeprefix(modalities[0]) for modality in modalities]
-            expected = path.name.removeprefix(name)
-            images = [files.get(f"{id}{mark}{call}", folder / f"{id}{mark}{call}{expected}") for call in calls]
-            cases.append(Case(id, tuple(images)))
-    return cases
+    files, found = _files(folder), {}
+    for n, modality in enumerate(modalities):
+        for name, path in files.items():
+            match = re.fullmatch(f"(.+)[-_]{_named(modality)}", name)
+            if match:
+                found.setdefault(match[1], {}).setdefault(n, path)
+
+    def expected(id, n):
+        some, path = next(iter(found[id].items()))
+        return path.with_name(path.name.replace(modalities[some], modalities[n]))
+
+    return [
+        Case(id, tuple(images.get(n, expected(id, n)) for n in range(len(modalities)))) for id, images in found.items()
+    ]
 
 
 def _folders(folder, modalities):

@@ -18,12 +18,18 @@ class Subject:
         images: one a modality, in the cohort's order; None where the folder has none.
         label: the label map, or None.
         held_out: it lies in the layout's own test set, and no split gives it a role in training.
+        person: whose scan it is, where one may have several; else empty.
     """
 
     id: str
     images: tuple[Path | None, ...]
     label: Path | None
     held_out: bool = False
+    person: str = ""
+
+    def whose(self) -> str:
+        """The person, or the subject itself."""
+        return self.person or self.id
 
 
 @dataclass(frozen=True)

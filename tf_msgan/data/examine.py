@@ -77,8 +77,11 @@ def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     for tissue in cohort.labels.tissues:
         volumes = {facts.id: facts.volumes_ml[tissue] for facts in subjects if facts.volumes_ml.get(tissue)}
         usual = np.median(list(volumes.values())) if volumes else 0
-        if not volumes and any(facts.volumes_ml for facts in subjects):
-            problems.append(Problem("error", f"no subject has a voxel of {tissue}"))
+        training = [facts for facts in subjects if facts.role == "train" and facts.volumes_ml]
+        if training and not any(facts.volumes_ml[tissue] for facts in training):
+            problems.append(
+                Problem("error", f"no voxel of {tissue} in any training subject; expected every tissue in one")
+            )
         for id, volume in volumes.items():
             if not usual / UNLIKE_OTHERS <= volume <= usual * UNLIKE_OTHERS:
                 text = f"subject {id}: {volume:.1f} mL of {tissue}, others have {usual:.1f}"
@@ -91,7 +94,8 @@ def _read(cohort, facts, seen):
     missing = missing_modalities(cohort, facts.id)
     if missing:
         text = f"subject {facts.id}: no {', '.join(missing)}; training takes it with --drop-modality alone"
-        facts.problems.append(Problem("warning" if len(missing) < len(subject.images) else "error", text))
+        # A subject without a role is in nobody's way.
+        facts.problems.append(Problem("error" if facts.role else "warning", text))
     if len(missing) == len(subject.images):
         return
     volumes = read_images(subject.images)
@@ -110,7 +114,7 @@ def _read(cohort, facts, seen):
     labels = read_labels(cohort, facts.id, volumes)
     voxel_ml = float(np.prod(reference.spacing)) / 1000
     for number, tissue in enumerate(cohort.labels.tissues, start=1):
-        facts.volumes_ml[tissue] = round(np.count_nonzero(labels == number) * voxel_ml, 3)
+        facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * voxel_ml)
         if not facts.volumes_ml[tissue]:
             facts.problems.append(Problem("warning", f"{subject.label}: no voxel of {tissue}"))
 

@@ -37,21 +37,24 @@ class NetworkGrid:
         the nearest voxel."""
         image = nib.as_closest_canonical(nib.Nifti1Image(data, self._own_affine))
         if self.resampled:
-            image = resample_from_to(image, (self.shape, self.affine), order=order)
+            image = resample_from_to(image, (self.shape, self.affine), order=order, mode="nearest")
         return np.ascontiguousarray(np.asanyarray(image.dataobj).astype(data.dtype, copy=False))
 
     def take_intensities(self, data):
-        """`take` of a scan whose zeros mean that nothing is there: what was 0 stays 0."""
+        """`take` of a scan whose zeros mean that nothing is there: they are averaged with nothing, and stay 0."""
         taken = self.take(data, order=1)
-        return taken * self.take((data != 0).astype(np.uint8), order=0) if self.resampled else taken
+        if not self.resampled:
+            return taken
+        share = self.take((data != 0).astype(np.float32), order=1)
+        return np.where(share >= 0.5, taken / np.maximum(share, 0.5), 0).astype(data.dtype)
 
-    def give_back(self, maps, outside):
-        """Brings `(i, j, k, channel)` float maps from this grid to the file's own. What this grid does not reach gets
-        `outside`, a value a channel."""
+    def give_back(self, maps):
+        """Brings `(i, j, k, channel)` maps from this grid to the file's own."""
         if self.resampled:
+            # The fields' borders differ by less than a voxel.
             back = [
-                resample_from_to(nib.Nifti1Image(maps[..., n], self.affine), self._canonical, 1, cval=value).dataobj
-                for n, value in enumerate(outside)
+                resample_from_to(nib.Nifti1Image(maps[..., n], self.affine), self._canonical, 1, mode="nearest").dataobj
+                for n in range(maps.shape[-1])
             ]
             maps = np.stack(back, axis=-1).astype(maps.dtype)
         turn = nib.orientations.ornt_transform(

@@ -32,15 +32,18 @@ def read_label_table(name_or_path: str) -> LabelTable:
     if path.suffix != ".tsv":
         raise InputError(f"--labels {name_or_path}", "an unknown table", f"one of {', '.join(NAMED)}, or a file.tsv")
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t"))
     except FileNotFoundError:
         raise InputError(path, "no such file", "a table with the columns index and name") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"no table ({error})", "a table with the columns index and name") from None
     try:
-        return table_of_names({int(row["index"]): row["name"].strip() for row in rows}, path)
+        names = [(int(row["index"]), row["name"].strip()) for row in rows]
+        if len(dict(names)) < len(names):
+            raise ValueError("a code twice")
+        return table_of_names(dict(names), path)
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise InputError(path, "other content", "a row a code, with the columns index (whole) and name") from None
+        raise InputError(path, "other content", "one row a code, with the columns index (whole) and name") from None
 
 
 def table_of_names(names: dict[int, str], where) -> LabelTable:
@@ -49,6 +52,8 @@ def table_of_names(names: dict[int, str], where) -> LabelTable:
     Raises:
         InputError: there is no tissue; `where` says whence the names are.
     """
+    if not all(names.values()):
+        raise InputError(where, "a code without a name", "a name for each")
     tissues, classes = [], {0: 0}
     for code, name in sorted(names.items()):
         if name.lower() in BACKGROUND_NAMES:

@@ -1,5 +1,7 @@
 """Chooses what is done to a cohort's scans, from its training subjects alone."""
 
+import dataclasses
+
 import numpy as np
 
 from tf_msgan.config import Preparation
@@ -24,12 +26,13 @@ def choose_preparation(
     Raises:
         InputError: a file of a training subject is missing or wrong.
     """
+    preparation = Preparation(crop or "brain", normalise, n4, resample)
     if crop is None:
         crop = cohort.crop or _crop_of(cohort, split.train[0])
     grids = [read_grid(next(filter(None, cohort.subjects[id].images))) for id in split.train]
     spacings = [NetworkGrid(*grid, resample).spacing for grid in grids]
     spacing = tuple(round(float(mm), 4) for mm in np.median(spacings, axis=0))
-    return Preparation(crop, normalise, n4, resample, spacing)
+    return dataclasses.replace(preparation, crop=crop, spacing=spacing)
 
 
 def _crop_of(cohort, id):

@@ -72,7 +72,7 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None) -> 
     elif name == "few-shot":
         split = _few_shot(cohort, labeled)
     elif name == "all":
-        split = Split(_labelled(cohort), (), _pile(cohort), _held_out(cohort))
+        split = Split(_labelled(cohort), (), _pile(cohort, _held_out(cohort)), _held_out(cohort))
     else:
         split = SPLITS.get(name) or _from_file(name)
     check_split(split, f"split {name}", cohort)
@@ -83,12 +83,12 @@ def check_split(split: Split, name: str, cohort: Cohort):
     """Checks a split against the subjects of a cohort; `name` says where it came from.
 
     Raises:
-        InputError: nobody trains, a subject is not in the cohort, plays two roles, is held out by the layout but not
-            tested, or lacks the labels for its role.
+        InputError: nobody trains, a subject is not in the cohort, plays two roles, is a scan of somebody who has
+            another role, is held out by the layout but not tested, or lacks the labels for its role.
     """
     if not split.train:
         raise InputError(name, "no subject for train", "at least one")
-    seen = {}
+    seen, people = {}, {}
     for role, ids in split.roles().items():
         for id in ids:
             subject = cohort.subjects.get(id)
@@ -102,6 +102,11 @@ def check_split(split: Split, name: str, cohort: Cohort):
             if role != "unlabeled" and subject.label is None:
                 raise InputError(cohort.root, f"no label map for {role} subject {id}", "one")
             seen[id] = role
+            other, its_role = people.setdefault(subject.whose(), (id, role))
+            if its_role != role:
+                raise InputError(
+                    name, f"{other} in {its_role} and {id} in {role}", "all scans of one person in one role"
+                )
 
 
 def _labelled(cohort):
@@ -112,12 +117,30 @@ def _held_out(cohort):
     return tuple(id for id, subject in cohort.subjects.items() if subject.label and subject.held_out)
 
 
-def _pile(cohort):
-    return tuple(id for id, subject in cohort.subjects.items() if not subject.label and not subject.held_out)
+def _pile(cohort, apart):
+    """Scans without labels, but for those of people whose scans `apart` holds."""
+    people = {cohort.subjects[id].whose() for id in apart}
+    return tuple(
+        id
+        for id, subject in cohort.subjects.items()
+        if not subject.label and not subject.held_out and subject.whose() not in people
+    )
+
+
+def _people(cohort, ids):
+    """The ids, those of one person together."""
+    people = {}
+    for id in ids:
+        people.setdefault(cohort.subjects[id].whose(), []).append(id)
+    return list(people.values())
+
+
+def _flat(people):
+    return tuple(id for ids in people for id in ids)
 
 
 def _few_shot(cohort, labeled):
-    known, held_out = _labelled(cohort), _held_out(cohort)
+    known, held_out = _people(cohort, _labelled(cohort)), _held_out(cohort)
     most = len(known) if held_out else len(known) - 1
     if most < 1:
         raise InputError(
@@ -128,26 +151,30 @@ def _few_shot(cohort, labeled):
         raise InputError("--labeled", count, f"1 to {most}: {len(known)} subjects have labels")
     rest = known[count:]
     # The last one is needed for the test.
-    validation = rest[: 1 if len(rest) > 1 or held_out else 0]
-    return Split(known[:count], validation, _pile(cohort), (*rest[len(validation) :], *held_out))
+    validation = _flat(rest[: 1 if len(rest) > 1 or held_out else 0])
+    test = (*(id for id in _flat(rest) if id not in validation), *held_out)
+    return Split(_flat(known[:count]), validation, _pile(cohort, (*validation, *test)), test)
 
 
 def _fold(part, parts, cohort, labeled):
-    known = _labelled(cohort)
+    known = _people(cohort, _labelled(cohort))
     if not (2 <= parts <= len(known) and 1 <= part <= parts):
         raise InputError("--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)} and I in 1..K")
-    return _test_on(known[part - 1 :: parts], cohort, labeled)
+    return _test_on(_flat(known[part - 1 :: parts]), cohort, labeled)
 
 
 def _test_on(test, cohort, labeled):
-    """Trains on the labelled subjects that are not tested, but for one of three or more, which is for validation."""
-    rest = [id for id in _labelled(cohort) if id not in test]
+    """Trains on the labelled people who are not tested, but for one of three or more, who is for validation."""
+    tested = {cohort.subjects[id].whose() for id in test if id in cohort.subjects}
+    rest = [ids for ids in _people(cohort, _labelled(cohort)) if cohort.subjects[ids[0]].whose() not in tested]
     if labeled is None:
         labeled = len(rest) - (len(rest) > 2)
     if not 1 <= labeled <= len(rest):
         raise InputError("--labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
-    validation = rest[labeled : labeled + 1]
-    return Split(tuple(rest[:labeled]), tuple(validation), (*_pile(cohort), *rest[labeled + 1 :]), tuple(test))
+    validation = _flat(rest[labeled : labeled + 1])
+    apart = [id for id in (*validation, *test) if id in cohort.subjects]
+    unlabeled = (*_pile(cohort, apart), *_flat(rest[labeled + 1 :]))
+    return Split(_flat(rest[:labeled]), validation, unlabeled, tuple(test))
 
 
 def _from_file(path):

@@ -75,14 +75,14 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
 def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
     """Segments and scores one test subject at a time, on the grid of its files."""
     tissues, preparation = cohort.labels.tissues, model.config.preparation
-    qda = fit_qda([load_scan(cohort, id, True, preparation) for id in split.train])
+    qda = fit_qda(load_scan(cohort, id, True, preparation) for id in split.train)
     segmenter, show = Segmenter(model, with_outline=True), progress.task("segmenting test subjects")
     for done, id in enumerate(split.test, start=1):
         volumes = read_images(cohort.subjects[id].images)
         truth = read_labels(cohort, id, volumes)
         segmentation = segment_volumes(volumes, segmenter, preparation)
         reference = segment_by_intensity(qda, load_scan(cohort, id, False, preparation), len(tissues) + 1)
-        by_intensity = network_grid(volumes, preparation).give_back(reference, np.eye(len(tissues) + 1)[0])
+        by_intensity = network_grid(volumes, preparation).give_back(reference)
         show(done, len(split.test))
         yield Case(
             *(id, volumes, truth, segmentation),

@@ -1,23 +1,29 @@
 """What intensity alone can do: a yardstick that needs no network."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.scan import Scan
 
+# Of a scan; scikit-learn's intermediate results take some 150 bytes a voxel.
+MOST_VOXELS = 1_000_000
 # Added to each class's variances, so that air of one value, or a modality that is missing, has some.
 REGULARISATION = 1e-3
 
 
-def fit_qda(labelled: list[Scan]) -> QuadraticDiscriminantAnalysis:
-    """Fits one Gaussian a class to the scored intensities of every labelled voxel of the mask: a tissue, or, in heads,
-    the background."""
+def fit_qda(labelled: Iterable[Scan]) -> QuadraticDiscriminantAnalysis:
+    """Fits one Gaussian a class to the scored intensities of the mask's labelled voxels, of at most `MOST_VOXELS`
+    evenly spaced ones a scan. A class is a tissue or, in heads, the background."""
     features, tissues = [], []
     for scan in labelled:
         counted = scan.mask & (scan.labels != IGNORE)
-        features.append(scan.image[counted])
-        tissues.append(scan.labels[counted])
+        chosen = np.flatnonzero(counted)
+        chosen = chosen[:: len(chosen) // MOST_VOXELS + 1]
+        features.append(scan.image.reshape(-1, scan.image.shape[-1])[chosen])
+        tissues.append(scan.labels.ravel()[chosen])
     features, tissues = np.concatenate(features), np.concatenate(tissues)
     # A Gaussian needs two voxels.
     enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > 1))
@@ -29,6 +35,9 @@ def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, 
     probabilities = np.zeros((*scan.mask.shape, classes), np.float32)
     probabilities[..., 0] = ~scan.mask
     known = np.zeros((np.count_nonzero(scan.mask), classes), np.float32)
-    known[:, classifier.classes_] = classifier.predict_proba(scan.image[scan.mask])
+    inside = scan.image[scan.mask]
+    for first in range(0, len(inside), MOST_VOXELS):
+        some = slice(first, first + MOST_VOXELS)
+        known[some, classifier.classes_] = classifier.predict_proba(inside[some])
     probabilities[scan.mask] = known
     return probabilities

@@ -26,9 +26,8 @@ def give_back(result: Segmentation, grid: NetworkGrid) -> Segmentation:
     """Brings the maps to the file's grid. Labels are taken anew from probabilities that were interpolated."""
 
     def one(values):
-        return None if values is None else grid.give_back(values[..., None], [0.0])[..., 0]
+        return None if values is None else grid.give_back(values[..., None])[..., 0]
 
-    background = np.eye(result.probabilities.shape[-1])[0]
-    probabilities = grid.give_back(result.probabilities, background)
+    probabilities = grid.give_back(result.probabilities)
     labels = np.argmax(probabilities, axis=-1).astype(np.uint8) if grid.resampled else one(result.labels)
     return Segmentation(labels, probabilities, one(result.realness), one(result.outline), result.outline_failed)

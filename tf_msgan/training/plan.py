@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
 from tf_msgan.training.msgan import MultiStageGAN
@@ -54,7 +55,9 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
-    voxels = sum(math.prod(read_grid(next(filter(None, cohort.subjects[id].images)))[0]) for id in held)
+    files = [next(filter(None, cohort.subjects[id].images)) for id in held]
+    resample = model.config.preparation.resample
+    voxels = sum(math.prod(NetworkGrid(*read_grid(path), resample).shape) for path in files)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
 

@@ -153,5 +153,5 @@ def load_model(run: Path):
         raise InputError(path, "no such file", "the model of a finished tf_msgan.train")
     try:
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise InputError(path, f"a file that Keras cannot read ({error})", "a model saved by tf_msgan.train") from None

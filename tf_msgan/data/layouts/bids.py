@@ -10,7 +10,9 @@ from tf_msgan.errors import InputError
 
 SUFFIXES = ("T1w", "T2w", "FLAIR", "PDw")
 DSEG = "_dseg.nii.gz"
-# Label maps in a template's space lie on another grid than the scan.
+# FreeSurfer's, which fMRIPrep writes beside its own, have other codes; …
+OTHERS = ("aseg", "aparcaseg")
+# … and label maps in a template's space lie on another grid than the scan.
 OWN_SPACES = (None, "T1w", "T2w", "orig", "scanner", "individual")
 
 
@@ -25,21 +27,23 @@ def read_bids(root) -> Cohort:
     them in their derivative, says; without one, those that BIDS recommends.
 
     Raises:
-        InputError: there is no scan, or a scan has several label maps.
+        InputError: there is no scan, no modality that all labelled scans have, several label maps for a scan, or label
+            maps with different tables.
     """
-    # What a session has beside its first modality belongs to that scan.
-    suffixes = next((SUFFIXES[n:] for n in range(len(SUFFIXES)) if find_bids_cases(root, SUFFIXES[n:])), None)
-    if suffixes is None:
+    cases, maps = find_bids_cases(root, SUFFIXES), _find_label_maps(root)
+    if not cases:
         raise InputError(root, "no scan", f"BIDS: sub-*/anat/*_{{{','.join(SUFFIXES)}}}.nii.gz")
-    cases, maps = find_bids_cases(root, suffixes), _find_label_maps(root)
-    labels = {case.id: _label_of(case.id, maps, root) for case in cases}
+    labels = _assign(cases, maps, root)
     needed = [case for case in cases if labels[case.id]] or cases
-    there = [n for n in range(len(suffixes)) if all(case.images[n].exists() for case in needed)]
+    there = [n for n in range(len(SUFFIXES)) if all(case.images[n].exists() for case in needed)]
     subjects = {}
     for case in cases:
         images = tuple(case.images[n] if case.images[n].exists() else None for n in there)
-        subjects[case.id] = Subject(case.id, images, labels[case.id])
-    modalities = tuple(suffixes[n] for n in there)
+        if any(images):
+            subjects[case.id] = Subject(case.id, images, labels[case.id], person=f"sub-{_entities(case.id)['sub']}")
+    modalities = tuple(SUFFIXES[n] for n in there)
+    if not modalities:
+        raise InputError(root, "no modality that all labelled scans have", f"one of {', '.join(SUFFIXES)}")
     return Cohort("bids", root, modalities, _read_table(root, labels.values()), subjects)
 
 
@@ -52,45 +56,75 @@ def _find_label_maps(root):
     """The label maps in the scans' own space, but for those that this project predicted: they are no truth."""
     maps = []
     for path in sorted((root / "derivatives").glob(f"**/*{DSEG}")):
-        derivative = root / "derivatives" / path.relative_to(root / "derivatives").parts[0]
         entities = _entities(path.name)
-        if entities.get("space") in OWN_SPACES and entities.get("desc") is None and not _is_ours(derivative):
+        if entities.get("space") in OWN_SPACES and entities.get("desc") not in OTHERS and not _is_ours(path, root):
             maps.append((path, entities))
     return maps
 
 
-def _is_ours(derivative):
-    description = derivative / "dataset_description.json"
+def _folders(path, root):
+    """The folders of a label map, up to `derivatives`."""
+    return [folder for folder in path.parents if folder.is_relative_to(root / "derivatives")]
+
+
+def _is_ours(path, root):
+    """Whether a prediction's sidecar lies beside it, or a description that names this project above it."""
+    sidecar = _read_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"))
+    descriptions = [_read_json(folder / "dataset_description.json") for folder in _folders(path, root)]
+    makers = [maker for description in descriptions for maker in description.get("GeneratedBy") or []]
+    return "OutlineFailed" in sidecar or any(maker.get("Name") == "tf_msgan" for maker in makers)
+
+
+def _read_json(path):
     try:
-        makers = json.loads(description.read_text(encoding="utf-8")).get("GeneratedBy", [])
-        return any(maker.get("Name") == "tf_msgan" for maker in makers)
-    except (OSError, ValueError, AttributeError):
-        return False
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _label_of(id, maps, root):
-    """The label map of a scan: of the same subject and session, and no other run or acquisition."""
+def _assign(cases, maps, root):
+    """The label map of each case by id, or None; one map is one case's."""
+    labels, taken = {}, set()
+    for case in cases:
+        fits = [path for path in _label_maps_of(case.id, maps) if path not in taken]
+        if len(fits) > 1:
+            names = ", ".join(str(path.relative_to(root)) for path in fits)
+            raise InputError(root, f"the label maps {names}", f"one for {case.id}")
+        labels[case.id] = fits[0] if fits else None
+        taken.update(fits)
+    return labels
+
+
+def _label_maps_of(id, maps):
+    """The label maps of the same subject and session, and no other run or acquisition; plain ones before those with a
+    description, as `desc-manual`."""
     scan = _entities(id)
     fits = [
-        path
+        (path, entities)
         for path, entities in maps
         if entities.get("sub") == scan["sub"]
         and entities.get("ses") == scan.get("ses")
         and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
     ]
-    if len(fits) > 1:
-        names = ", ".join(str(path.relative_to(root)) for path in fits)
-        raise InputError(root, f"the label maps {names}", f"one for {id}")
-    return fits[0] if fits else None
+    plain = [path for path, entities in fits if "desc" not in entities]
+    return plain or [path for path, _ in fits]
 
 
 def _read_table(root, labels):
-    """The table beside the first label map, or above it up to the derivative's top."""
-    first = next(filter(None, labels), None)
-    if first is None:
-        return BIDS
-    beside = first.with_name(first.name.removesuffix(".nii.gz") + ".tsv")
-    top = root / "derivatives"
-    above = [folder / "dseg.tsv" for folder in first.parents if folder.is_relative_to(top) and folder != top]
-    table = next((path for path in (beside, *above) if path.is_file()), None)
-    return read_label_table(str(table)) if table else BIDS
+    """The table of all label maps: beside each, or above it up to the derivative's top.
+
+    Raises:
+        InputError: they have different ones.
+    """
+    tables = {}
+    for label in filter(None, labels):
+        beside = label.with_name(label.name.removesuffix(".nii.gz") + ".tsv")
+        above = [folder / "dseg.tsv" for folder in _folders(label, root)[:-1]]
+        path = next((path for path in (beside, *above) if path.is_file()), None)
+        tables[label] = read_label_table(str(path)) if path else BIDS
+    first = next(iter(tables), None)
+    for label, table in tables.items():
+        if table != tables[first]:
+            raise InputError(label, "other codes", f"those of {first}, or --labels for all")
+    return tables[first] if first else BIDS

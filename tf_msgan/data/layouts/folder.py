@@ -2,6 +2,7 @@
 scans lie in `imagesUn`, or in `imagesTr` without a label map."""
 
 import json
+import operator
 
 from tf_msgan.data.cases import find_nnunet_cases
 from tf_msgan.data.cohort import Cohort, Subject
@@ -42,12 +43,14 @@ def _read_description(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         # The first version said "modality", and had codes for keys.
         channels = content.get("channel_names") or content["modality"]
-        modalities = tuple(str(name) for _, name in sorted((int(n), name) for n, name in channels.items()))
+        modalities = tuple(str(channels[str(n)]) for n in range(len(channels)))
         labels = content["labels"]
-        if all(str(key).isdigit() for key in labels):
-            names = {int(code): str(name) for code, name in labels.items()}
-        else:
-            names = {int(code): str(name) for name, code in labels.items()}
+        if not all(str(key).isdigit() for key in labels):
+            codes = [operator.index(int(code) if isinstance(code, str) else code) for code in labels.values()]
+            if len(set(codes)) < len(codes):
+                raise ValueError("a code of two labels")
+            labels = dict(zip(codes, labels, strict=True))
+        names = {int(code): str(name) for code, name in labels.items()}
     except FileNotFoundError:
         raise InputError(path, "no such file", expected) from None
     except UnicodeDecodeError as error:

@@ -34,7 +34,7 @@ def read_mrbrains(root) -> Cohort:
         f"{part}-{path.name}": path
         for part, name in PARTS.items()
         for path in sorted((root / name).glob("*"), key=lambda path: (len(path.name), path.name))
-        if path.is_dir()
+        if path.is_dir() and not path.name.startswith(".")
     }
     if not folders:
         raise InputError(root, "no folder TrainingData/N", "the MRBrainS13 layout: {TrainingData,TestData}/N/T1.nii")
