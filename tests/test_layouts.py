@@ -208,7 +208,7 @@ def test_label_maps_with_different_tables_are_refused(tmp_path):
         read_cohort(root)
 
 
-def test_all_scans_of_a_person_play_one_role(tmp_path):
+def test_all_scans_of_a_person_are_on_one_side(tmp_path):
     for person in (1, 2, 3):
         for session in (1, 2):
             name = f"sub-{person}_ses-{session}"
@@ -219,12 +219,14 @@ def test_all_scans_of_a_person_play_one_role(tmp_path):
     cohort = read_cohort(tmp_path)
     assert [subject.person for subject in cohort.subjects.values()] == [f"sub-{n}" for n in (1, 1, 2, 2, 3, 3)]
     for name in ("few-shot", "fold:1/3", "fold:2/3", "fold:3/3", "leave-one-out:sub-1_ses-1", "all"):
-        people = [{id[:5] for id in ids} for ids in read_split(name, cohort).roles().values()]
-        assert all(not one & other for n, one in enumerate(people) for other in people[:n] if name != "all"), name
+        split = read_split(name, cohort)
+        sides = ((*split.train, *split.unlabeled), split.validation, split.test)
+        train, validation, test = ({id[:5] for id in ids} for ids in sides)
+        assert not (train & validation or train & test or validation & test), name
     split = tmp_path / "split.json"
     roles = {"train": ["sub-1_ses-1"], "validation": [], "unlabeled": ["sub-2_ses-2"], "test": ["sub-2_ses-1"]}
     split.write_text(json.dumps(roles))
-    with pytest.raises(InputError, match="expected all scans of one person in one role"):
+    with pytest.raises(InputError, match="expected all scans of one person on one side"):
         read_split(str(split), cohort)
 
 

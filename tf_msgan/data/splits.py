@@ -83,8 +83,8 @@ def check_split(split: Split, name: str, cohort: Cohort):
     """Checks a split against the subjects of a cohort; `name` says where it came from.
 
     Raises:
-        InputError: nobody trains, a subject is not in the cohort, plays two roles, is a scan of somebody who has
-            another role, is held out by the layout but not tested, or lacks the labels for its role.
+        InputError: nobody trains, a subject is not in the cohort, plays two roles, is a scan of somebody who is
+            on another side, is held out by the layout but not tested, or lacks the labels for its role.
     """
     if not split.train:
         raise InputError(name, "no subject for train", "at least one")
@@ -103,10 +103,9 @@ def check_split(split: Split, name: str, cohort: Cohort):
                 raise InputError(cohort.root, f"no label map for {role} subject {id}", "one")
             seen[id] = role
             other, its_role = people.setdefault(subject.whose(), (id, role))
-            if its_role != role:
-                raise InputError(
-                    name, f"{other} in {its_role} and {id} in {role}", "all scans of one person in one role"
-                )
+            if its_role != role and {its_role, role} != {"train", "unlabeled"}:
+                found = f"{other} in {its_role} and {id} in {role}"
+                raise InputError(name, found, "all scans of one person on one side: training, validation or test")
 
 
 def _labelled(cohort):
