@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import ROOT, run_command, save_nifti, tiny_brain
+from conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -296,7 +296,8 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
 
 
 def test_training_on_scans_as_they_may_be(tmp_path):
-    """To the end, report included, with all of them in the roles that read their labels."""
+    """To the end, report included, with all of them in the roles that read their labels, one without its second
+    modality, and with every preparation there is; then once more what `--resume` would contradict."""
     root = tmp_path / "a set of 脳"
     write_set(root)
     ids = []
@@ -307,10 +308,18 @@ def test_training_on_scans_as_they_may_be(tmp_path):
         change(SimpleNamespace(root=root, t1=t1, t2=t2, label=root / f"labelsTr/{ids[-1]}.nii.gz"))
     split = {"train": ids[2:], "validation": [], "unlabeled": [], "test": ids[:2]}
     (root / "split.json").write_text(json.dumps(split))
+    (root / f"imagesTr/{ids[0]}_0001.nii.gz").unlink()
     options = ("--split", root / "split.json", "--epochs", 1, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16)
-    result = run_command("tf_msgan.train", "--data", root, *options, "--out", tmp_path / "run", "--no-progress")
+    scans = ("--n4", "--normalise", "percentile", "--resample", 1.25, "--crop", "nonzero", "--drop-modality", 0.4)
+    command = ("tf_msgan.train", "--data", root, *options, *scans, "--out", tmp_path / "run", "--no-progress")
+    result = run_command(*command)
     assert result.returncode == 0 and not result.stderr, result.stderr
     assert "stand in for unlabelled ones" in result.stdout and "without validation" in result.stdout
+    assert "resampled to 1.25 mm; nonzero, percentile, bias field corrected by N4" in result.stdout
+    table = tmp_path / "other.tsv"
+    table.write_text("index\tname\n1\tGM\n2\tCSF\n3\tWM\n")
+    for option, value in (("--resample", 2), ("--labels", table)):
+        assert_one_line_error(run_command(*command, "--resume", option, value), option, tmp_path / "run")
     evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
     assert list(evaluation["subjects"]) == ids[:2] and 0 <= evaluation["outline"]["mean"] <= 1
     assert (tmp_path / "run/report.html").stat().st_size > 10_000
