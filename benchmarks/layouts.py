@@ -14,7 +14,7 @@ from tf_msgan.data.cohort import read_images, read_labels
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import MARK
-from tf_msgan.data.volumes import Volume, read_codes, write_nifti
+from tf_msgan.data.volumes import read_codes, write_nifti
 from tf_msgan.files import write_json
 
 # MRBrainS13's eight structures as four tissues.
@@ -48,7 +48,7 @@ def write_bids(source: Path, root: Path):
     codes = np.zeros(256, np.uint8)
     codes[[1, 2, 3, IGNORE]] = 3, 1, 2, 11
     for number, (id, subject) in enumerate(cohort.subjects.items()):
-        volumes: list[Volume] = read_images(subject.images)
+        volumes = read_images(subject.images)
         for suffix, volume in zip(("T1w", "T2w"), volumes, strict=True):
             write_nifti(root / f"sub-{id}/anat/sub-{id}_{suffix}.nii.gz", volume.data, volume)
         if number < LABELLED:

@@ -39,7 +39,7 @@ def test_one_file_as_two_modalities_is_refused(tiny_folder, tiny_split):
 
 def test_nothing_of_a_test_subject_enters_the_preparation(tiny_folder, tiny_split):
     def choose():
-        return choose_preparation(read_cohort(tiny_folder), tiny_split, None, "zscore", False, 0.0)
+        return choose_preparation(read_cohort(tiny_folder), tiny_split)
 
     before = choose()
     for number in (4, 5):
@@ -65,8 +65,8 @@ def test_heads_are_told_from_skull_stripped_scans(tmp_path, tiny_split, air, cro
             save_nifti(tmp_path / "labelsTr" / f"{number}.nii.gz", classes)
     (tmp_path / "dataset.json").write_text(description)
     cohort = read_cohort(tmp_path)
-    assert choose_preparation(cohort, tiny_split, None, "zscore", False, 0.0).crop == crop
-    assert choose_preparation(cohort, tiny_split, "brain", "zscore", False, 0.0).crop == "brain"
+    assert choose_preparation(cohort, tiny_split).crop == crop
+    assert choose_preparation(cohort, tiny_split, crop="brain").crop == "brain"
 
 
 def test_resampling_makes_scans_alike(tmp_path, tiny_split):
@@ -78,8 +78,8 @@ def test_resampling_makes_scans_alike(tmp_path, tiny_split):
         save_nifti(tmp_path / "imagesTr" / f"{number}_0000.nii.gz", t1, affine)
         save_nifti(tmp_path / "labelsTr" / f"{number}.nii.gz", classes, affine)
     cohort = read_cohort(tmp_path)
-    assert choose_preparation(cohort, tiny_split, None, "zscore", False, 0.0).spacing == (1.0, 1.0, 1.3)
-    preparation = choose_preparation(cohort, tiny_split, None, "zscore", False, 2.0)
+    assert choose_preparation(cohort, tiny_split).spacing == (1.0, 1.0, 1.3)
+    preparation = choose_preparation(cohort, tiny_split, resample=2.0)
     assert preparation.spacing == (2.0, 2.0, 2.0)
     scan = load_scan(cohort, "5", True, preparation)
     assert scan.spacing == (2.0, 2.0, 2.0) and scan.labels.shape == scan.mask.shape == (14, 16, 30)

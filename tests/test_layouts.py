@@ -46,7 +46,7 @@ def test_mrbrains(tmp_path):
 
     split = read_split(None, cohort)
     assert split.train == ("training-1",) and split.test == ("training-2",) and len(split.unlabeled) == 11
-    preparation = choose_preparation(cohort, split, None, "zscore", False, 0.0)
+    preparation = choose_preparation(cohort, split)
     assert preparation.crop == "nonzero" and preparation.spacing == (0.958, 0.958, 3.0)
     assert preparation.block(32, 8) == (48, 48, 16) and preparation.block(64, 32) == (96, 96, 32)
 
@@ -100,7 +100,7 @@ def test_nnunet_folder(tmp_path, version):
     assert split.train == ("case_01", "case_02") and split.validation == ("case_03",)
     assert split.unlabeled == ("case_04", "case_05") and split.test == ("case_06",)
     check_scans(cohort, split)
-    assert choose_preparation(cohort, split, None, "zscore", False, 0.0).crop == "brain"
+    assert choose_preparation(cohort, split).crop == "brain"
 
 
 def test_nnunet_labels(tmp_path):

@@ -32,13 +32,16 @@ def at_1mm():
     return [make_infant(number, spacing=1, seed=0) for number in range(1, 7)]
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """Eleven subjects at 2 mm, drawn by the command."""
-    folder = tmp_path_factory.mktemp("phantoms") / "infant"
-    result = run_command("tf_msgan.phantom", "infant", folder, "--subjects", 11, "--spacing", 2, "--seed", 3)
+def draw(preset, folder, subjects):
+    """A cohort at spacing 2, seed 3, drawn by the command."""
+    result = run_command("tf_msgan.phantom", preset, folder, "--subjects", subjects, "--spacing", 2, "--seed", 3)
     assert result.returncode == 0, result.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return draw("infant", tmp_path_factory.mktemp("phantoms") / "infant", 11)
 
 
 def test_shares_of_tissue_are_those_of_iseg(at_1mm):
@@ -146,11 +149,8 @@ def test_folder_in_use_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def adults(tmp_path_factory):
-    """Six adults at spacing 2, drawn by the command: five for training, one for testing."""
-    folder = tmp_path_factory.mktemp("phantoms") / "adult"
-    result = run_command("tf_msgan.phantom", "adult", folder, "--subjects", 6, "--spacing", 2, "--seed", 3)
-    assert result.returncode == 0, result.stderr
-    return folder
+    """Five for training, one for testing."""
+    return draw("adult", tmp_path_factory.mktemp("phantoms") / "adult", 6)
 
 
 def read(path):

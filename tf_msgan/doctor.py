@@ -44,7 +44,7 @@ def plan(cohort, split):
     with quiet_import():
         from tf_msgan.training.msgan import MultiStageGAN
         from tf_msgan.training.plan import estimate_memory
-    preparation = choose_preparation(cohort, split, crop=None, normalise="zscore", n4=False, resample=0.0)
+    preparation = choose_preparation(cohort, split)
     config = dataclasses.replace(PRESETS["standard"], preparation=preparation)
     model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
     return preparation, estimate_memory(model, cohort, split, in_memory=True)

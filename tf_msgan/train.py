@@ -17,7 +17,6 @@ from tf_msgan.config import (
     SCHEDULES,
     STRATEGIES,
     Config,
-    Preparation,
 )
 from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.check import check_modalities, check_scans
@@ -105,16 +104,6 @@ def read_config(options) -> Config:
     return dataclasses.replace(preset, augmentation=augmentation).with_training(**_given(options, FIELDS))
 
 
-def prepare(options, cohort: Cohort, split: Split) -> Preparation:
-    default = Preparation()
-    n4 = bool(options.n4)
-    if n4 and not can_correct_bias():
-        print("note: --n4 is left out: SimpleITK is not installed (pip install simpleitk)")
-        n4 = False
-    normalise, resample = options.normalise or default.normalise, options.resample or default.resample
-    return choose_preparation(cohort, split, options.crop, normalise, n4, resample)
-
-
 def _given(options, names):
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
@@ -137,11 +126,7 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
     """Refuses options that would make a resumed run another one."""
     began = {**vars(config.training), **vars(config.preparation), **vars(config.augmentation)}
     began |= {"layout": cohort.layout, "model": config.model}
-    given = _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model"))
-    if options.n4 and not can_correct_bias():
-        # The run began without it too.
-        del given["n4"]
-    for name, value in given.items():
+    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model")).items():
         if value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
     if options.preset is not None:
@@ -159,6 +144,9 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
 def main(argv=None):
     options = parse(argv)
     check_options(options)
+    if options.n4 and not can_correct_bias():
+        print("note: --n4 is left out: SimpleITK is not installed (pip install simpleitk)")
+        options.n4 = None
     run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     progress = Progress(not options.no_progress)
     if options.resume:
@@ -176,7 +164,7 @@ def main(argv=None):
         cohort = read_cohort(root, options.layout, options.labels)
         split = read_split(options.split, cohort, options.labeled)
         check_modalities(cohort, split, config.augmentation.drop_modality > 0)
-        config = dataclasses.replace(config, preparation=prepare(options, cohort, split))
+        config = dataclasses.replace(config, preparation=choose_preparation(cohort, split, **_given(options, SCANS)))
         if not options.dry_run:
             check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tf_msgan.data.cohort import missing_modalities
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
 
@@ -21,6 +22,10 @@ class Case:
     id: str
     images: tuple[Path | None, ...]
     folder: Path = Path()
+
+    def existing(self) -> tuple[Path | None, ...]:
+        """`images`, with None for those that do not exist."""
+        return tuple(path if path and path.exists() else None for path in self.images)
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,8 @@ def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
     Raises:
         InputError: it lacks one and may not, or lacks all.
     """
-    images = tuple(path if path and path.exists() else None for path in case.images)
-    missing = [name for name, path in zip(modalities, images, strict=True) if path is None]
+    images = case.existing()
+    missing = missing_modalities(modalities, images)
     if missing and (not may_lack or len(missing) == len(images)):
         expected = f"all of {', '.join(modalities)}: the model was not trained with --drop-modality"
         where = next((path for path in case.images if path and not path.exists()), case.id)

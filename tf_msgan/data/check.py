@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.cohort import Cohort, missing_modalities, read_images, read_labels
 from tf_msgan.data.digest import digest_images
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.splits import Split
@@ -39,16 +39,10 @@ def check_scans(cohort: Cohort, split: Split, progress=lambda done, total: None)
 def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool):
     """Refuses a subject of the split without any modality, or, unless it may, without one."""
     for id in (id for ids in split.roles().values() for id in ids):
-        missing = missing_modalities(cohort, id)
+        missing = missing_modalities(cohort.modalities, cohort.subjects[id].images)
         if missing and (not may_lack_modality or len(missing) == len(cohort.modalities)):
             expected = f"all of {', '.join(cohort.modalities)}, or --drop-modality for scans that lack one"
             raise InputError(cohort.root, f"no {', '.join(missing)} for subject {id}", expected)
-
-
-def missing_modalities(cohort: Cohort, id: str) -> list[str]:
-    """Names of the modalities that a subject has no file of."""
-    images = cohort.subjects[id].images
-    return [name for name, path in zip(cohort.modalities, images, strict=True) if path is None]
 
 
 def note_scan(seen: dict, id: str, volumes):

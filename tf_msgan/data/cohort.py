@@ -31,6 +31,10 @@ class Subject:
         """The person, or the subject itself."""
         return self.person or self.id
 
+    def reference(self) -> Path:
+        """The first image that there is, on whose grid all else lies."""
+        return next(filter(None, self.images))
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -45,6 +49,16 @@ class Cohort:
     crop: str | None = None
 
 
+def missing_modalities(modalities, images) -> list[str]:
+    """Names of the modalities that `images`, one of each, are None for."""
+    return [name for name, image in zip(modalities, images, strict=True) if image is None]
+
+
+def reference_of(volumes: list[Volume | None]) -> Volume:
+    """The first of `read_images`'s volumes that there is, on whose grid all else lies."""
+    return next(filter(None, volumes))
+
+
 def read_images(paths) -> list[Volume | None]:
     """Reads the modalities of one scan, intensities as they are; None for one that has no file.
 
@@ -53,13 +67,13 @@ def read_images(paths) -> list[Volume | None]:
             grid.
     """
     volumes = [path and read_image(path) for path in paths]
-    there = [volume for volume in volumes if volume]
-    for volume in there[1:]:
-        check_same_grid(volume, there[0])
-    mask = there[0].data != 0
+    reference = reference_of(volumes)
+    for volume in filter(None, volumes):
+        check_same_grid(volume, reference)
+    mask = reference.data != 0
     if not mask.any():
-        raise InputError(there[0].path, "only zeros", "a scan")
-    for volume in there:
+        raise InputError(reference.path, "only zeros", "a scan")
+    for volume in filter(None, volumes):
         inside = volume.data[mask]
         if inside.min() == inside.max():
             raise InputError(volume.path, f"the constant {inside[0]:g} all over the scan", "a scan with contrast")
@@ -75,7 +89,11 @@ def read_labels(cohort: Cohort, subject_id: str, volumes: list[Volume | None]) -
     label = cohort.subjects[subject_id].label
     if label is None:
         raise InputError(cohort.root, f"no label map for subject {subject_id}", "one, for its role in the split")
-    reference = next(filter(None, volumes))
-    codes = read_codes(label)
+    return encode_labels(cohort, read_codes(label), volumes)
+
+
+def encode_labels(cohort: Cohort, codes: Volume, volumes: list[Volume | None]) -> np.ndarray:
+    """`read_labels` of a label map's codes, for whoever needs these too."""
+    reference = reference_of(volumes)
     check_same_grid(codes, reference)
     return cohort.labels.encode(codes, reference.data != 0)

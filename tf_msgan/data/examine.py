@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import nibabel as nib
 import numpy as np
 
-from tf_msgan.data.check import missing_modalities, note_scan
-from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.check import note_scan
+from tf_msgan.data.cohort import Cohort, encode_labels, missing_modalities, read_images, reference_of
 from tf_msgan.data.digest import digest_subject
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume, forms_apart, read_codes
@@ -91,7 +91,7 @@ def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
 
 def _read(cohort, facts, seen):
     subject = cohort.subjects[facts.id]
-    missing = missing_modalities(cohort, facts.id)
+    missing = missing_modalities(cohort.modalities, subject.images)
     if missing:
         text = f"subject {facts.id}: no {', '.join(missing)}; training takes it with --drop-modality alone"
         # A subject without a role is in nobody's way.
@@ -99,7 +99,7 @@ def _read(cohort, facts, seen):
     if len(missing) == len(subject.images):
         return
     volumes = read_images(subject.images)
-    reference = next(filter(None, volumes))
+    reference = reference_of(volumes)
     facts.shape, facts.spacing_mm = reference.data.shape, tuple(round(mm, 4) for mm in reference.spacing)
     facts.orientation = "".join(nib.aff2axcodes(reference.affine))
     for name, volume in zip(cohort.modalities, volumes, strict=True):
@@ -110,8 +110,9 @@ def _read(cohort, facts, seen):
     note_scan(seen, facts.id, volumes)
     if subject.label is None:
         return
-    facts.codes = np.unique(read_codes(subject.label).data).tolist()
-    labels = read_labels(cohort, facts.id, volumes)
+    codes = read_codes(subject.label)
+    facts.codes = np.unique(codes.data).tolist()
+    labels = encode_labels(cohort, codes, volumes)
     voxel_ml = float(np.prod(reference.spacing)) / 1000
     for number, tissue in enumerate(cohort.labels.tissues, start=1):
         facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * voxel_ml)

@@ -11,10 +11,14 @@ CLIP = 5.0
 PERCENTILES, THEIR_SCORE = (0.5, 99.5), 2.5758
 
 
+def find_modalities(image):
+    """Which modalities of `(i, j, k, modality)` are there at all, `(modality,)` bool: not 0 everywhere."""
+    return tf.reduce_any(image != 0, axis=[0, 1, 2])
+
+
 def find_mask(image):
-    """Where a scan is, `(i, j, k)` bool: its first modality that is there at all is not 0."""
-    there = tf.reduce_any(image != 0, axis=[0, 1, 2])
-    return tf.gather(image, tf.argmax(there), axis=-1) != 0
+    """Where a scan is, `(i, j, k)` bool: the first modality that is there is not 0."""
+    return tf.gather(image, tf.argmax(find_modalities(image)), axis=-1) != 0
 
 
 def normalise(image, preparation: Preparation):
@@ -38,7 +42,7 @@ def normalise(image, preparation: Preparation):
         middle = _mean(values, counted)
         deviation = tf.sqrt(_mean((values - middle) ** 2, counted))
     scores = tf.clip_by_value(tf.math.divide_no_nan(values - middle, deviation), -CLIP, CLIP)
-    scores = tf.where(tf.reduce_any(image != 0, axis=[0, 1, 2]), scores, BACKGROUND) * mask
+    scores = tf.where(find_modalities(image), scores, BACKGROUND) * mask
     return tf.cast(tf.concat([scores, mask], axis=-1), tf.float32)
 
 

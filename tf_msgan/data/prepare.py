@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
@@ -14,29 +14,24 @@ from tf_msgan.data.volumes import read_grid
 STRIPPED_SHARE = 0.7
 
 
-def choose_preparation(
-    cohort: Cohort, split: Split, crop: str | None, normalise: str, n4: bool, resample: float
-) -> Preparation:
-    """Returns the `Preparation` of a run over the split.
-
-    Args:
-        crop: "brain" or "nonzero"; by default the layout's own, or what the first training subject's labels say.
-        normalise, n4, resample: as in `Preparation`.
+def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
+    """Returns the `Preparation` of a run over the split: the fields that are `asked` for, the spacing of the training
+    subjects and, unless asked for, the crop that is the layout's own, or that the first of them shows.
 
     Raises:
-        InputError: a file of a training subject is missing or wrong.
+        InputError: a field is wrong, or a file of a training subject is missing or wrong.
     """
-    preparation = Preparation(crop or "brain", normalise, n4, resample)
-    if crop is None:
-        crop = cohort.crop or _crop_of(cohort, split.train[0])
-    grids = [read_grid(next(filter(None, cohort.subjects[id].images))) for id in split.train]
-    spacings = [NetworkGrid(*grid, resample).spacing for grid in grids]
+    preparation = Preparation(**asked)
+    if "crop" not in asked:
+        preparation = dataclasses.replace(preparation, crop=cohort.crop or _crop_of(cohort, split.train[0]))
+    grids = [read_grid(cohort.subjects[id].reference()) for id in split.train]
+    spacings = [NetworkGrid(*grid, preparation.resample).spacing for grid in grids]
     spacing = tuple(round(float(mm), 4) for mm in np.median(spacings, axis=0))
-    return dataclasses.replace(preparation, crop=crop, spacing=spacing)
+    return dataclasses.replace(preparation, spacing=spacing)
 
 
 def _crop_of(cohort, id):
     volumes = read_images(cohort.subjects[id].images)
-    mask = next(filter(None, volumes)).data != 0
+    mask = reference_of(volumes).data != 0
     labelled = np.count_nonzero((read_labels(cohort, id, volumes) > 0) & mask)
     return "brain" if labelled >= STRIPPED_SHARE * np.count_nonzero(mask) else "nonzero"

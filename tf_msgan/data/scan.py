@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.bias import correct_bias
-from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.normalise import normalise
@@ -51,10 +51,14 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool, preparation: P
     """
     volumes = read_images(cohort.subjects[subject_id].images)
     grid = network_grid(volumes, preparation)
-    raw = take_image(volumes, grid, preparation)
-    masked = normalise(raw, preparation).numpy()
     labels = grid.take(read_labels(cohort, subject_id, volumes), order=0) if with_labels else None
-    return Scan(subject_id, masked, labels, _foreground(raw, masked[..., -1] > 0, labels, preparation), grid.spacing)
+    return make_scan(subject_id, take_image(volumes, grid, preparation), labels, grid, preparation)
+
+
+def make_scan(id: str, raw: np.ndarray, labels: np.ndarray | None, grid: NetworkGrid, preparation: Preparation) -> Scan:
+    """`load_scan` of `take_image`'s image and of labels on its grid, for whoever needs the image too."""
+    masked = normalise(raw, preparation).numpy()
+    return Scan(id, masked, labels, _foreground(raw, masked[..., -1] > 0, labels, preparation), grid.spacing)
 
 
 def network_grid(volumes: list[Volume | None], preparation: Preparation) -> NetworkGrid:
@@ -63,7 +67,7 @@ def network_grid(volumes: list[Volume | None], preparation: Preparation) -> Netw
     Raises:
         InputError: resampled, it would have more voxels than a volume may.
     """
-    reference = next(filter(None, volumes))
+    reference = reference_of(volumes)
     grid = NetworkGrid(reference.data.shape, reference.affine, preparation.resample)
     if math.prod(grid.shape) > MOST_VOXELS:
         raise InputError(

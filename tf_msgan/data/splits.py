@@ -118,7 +118,7 @@ def _held_out(cohort):
 
 def _pile(cohort, apart):
     """Scans without labels, but for those of people whose scans `apart` holds."""
-    people = {cohort.subjects[id].whose() for id in apart}
+    people = _whose(cohort, apart)
     return tuple(
         id
         for id, subject in cohort.subjects.items()
@@ -132,6 +132,11 @@ def _people(cohort, ids):
     for id in ids:
         people.setdefault(cohort.subjects[id].whose(), []).append(id)
     return list(people.values())
+
+
+def _whose(cohort, ids):
+    """Whose scans these are; ids that the cohort lacks are `check_split`'s to refuse."""
+    return {cohort.subjects[id].whose() for id in ids if id in cohort.subjects}
 
 
 def _flat(people):
@@ -150,8 +155,8 @@ def _few_shot(cohort, labeled):
         raise InputError("--labeled", count, f"1 to {most}: {len(known)} subjects have labels")
     rest = known[count:]
     # The last one is needed for the test.
-    validation = _flat(rest[: 1 if len(rest) > 1 or held_out else 0])
-    test = (*(id for id in _flat(rest) if id not in validation), *held_out)
+    validated = 1 if len(rest) > 1 or held_out else 0
+    validation, test = _flat(rest[:validated]), (*_flat(rest[validated:]), *held_out)
     return Split(_flat(known[:count]), validation, _pile(cohort, (*validation, *test)), test)
 
 
@@ -164,15 +169,14 @@ def _fold(part, parts, cohort, labeled):
 
 def _test_on(test, cohort, labeled):
     """Trains on the labelled people who are not tested, but for one of three or more, who is for validation."""
-    tested = {cohort.subjects[id].whose() for id in test if id in cohort.subjects}
-    rest = [ids for ids in _people(cohort, _labelled(cohort)) if cohort.subjects[ids[0]].whose() not in tested]
+    tested = _whose(cohort, test)
+    rest = [ids for ids in _people(cohort, _labelled(cohort)) if not _whose(cohort, ids) & tested]
     if labeled is None:
         labeled = len(rest) - (len(rest) > 2)
     if not 1 <= labeled <= len(rest):
         raise InputError("--labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
     validation = _flat(rest[labeled : labeled + 1])
-    apart = [id for id in (*validation, *test) if id in cohort.subjects]
-    unlabeled = (*_pile(cohort, apart), *_flat(rest[labeled + 1 :]))
+    unlabeled = (*_pile(cohort, (*validation, *test)), *_flat(rest[labeled + 1 :]))
     return Split(_flat(rest[:labeled]), validation, unlabeled, tuple(test))
 
 

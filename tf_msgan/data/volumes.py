@@ -187,6 +187,22 @@ def write_nifti(path, data, reference: Volume):
         image.set_qform(*source.get_qform(coded=True))
         image.set_sform(*source.get_sform(coded=True))
         image.header.set_xyzt_units(*source.header.get_xyzt_units())
+    _save(image, path)
+
+
+def write_new_nifti(path, data, spacings):
+    """Writes `data` `(i, j, k)` as NIfTI in its dtype, axes L→R, P→A, I→S with voxels of `spacings` mm, centred on
+    the scanner's origin."""
+    affine = np.diag([*spacings, 1.0])
+    affine[:3, 3] = -(np.array(data.shape) - 1) / 2 * spacings
+    image = nib.Nifti1Image(data, affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    _save(image, path)
+
+
+def _save(image, path):
     with atomic_write(path) as temporary:
         nib.save(image, temporary)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.data.cohort import Cohort, read_images, read_labels
-from tf_msgan.data.scan import load_scan, network_grid
+from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
@@ -15,7 +15,7 @@ from tf_msgan.evaluation.metrics import dice, mean_scores, score
 from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
 from tf_msgan.files import write_json
-from tf_msgan.inference.own_grid import segment_volumes
+from tf_msgan.inference.own_grid import give_back
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config
@@ -80,9 +80,11 @@ def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress:
     for done, id in enumerate(split.test, start=1):
         volumes = read_images(cohort.subjects[id].images)
         truth = read_labels(cohort, id, volumes)
-        segmentation = segment_volumes(volumes, segmenter, preparation)
-        reference = segment_by_intensity(qda, load_scan(cohort, id, False, preparation), len(tissues) + 1)
-        by_intensity = network_grid(volumes, preparation).give_back(reference)
+        grid = network_grid(volumes, preparation)
+        raw = take_image(volumes, grid, preparation)
+        segmentation = give_back(segmenter(raw), grid)
+        scan = make_scan(id, raw, None, grid, preparation)
+        by_intensity = grid.give_back(segment_by_intensity(qda, scan, len(tissues) + 1))
         show(done, len(split.test))
         yield Case(
             *(id, volumes, truth, segmentation),

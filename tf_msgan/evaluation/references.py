@@ -32,12 +32,13 @@ def fit_qda(labelled: Iterable[Scan]) -> QuadraticDiscriminantAnalysis:
 
 def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, classes: int) -> np.ndarray:
     """Returns `(i, j, k, classes)` float32 probabilities: the classifier's in the mask, and background elsewhere."""
-    probabilities = np.zeros((*scan.mask.shape, classes), np.float32)
-    probabilities[..., 0] = ~scan.mask
-    known = np.zeros((np.count_nonzero(scan.mask), classes), np.float32)
-    inside = scan.image[scan.mask]
+    mask = scan.mask
+    probabilities = np.zeros((*mask.shape, classes), np.float32)
+    probabilities[..., 0] = ~mask
+    inside = scan.image[mask]
+    known = np.zeros((len(inside), classes), np.float32)
     for first in range(0, len(inside), MOST_VOXELS):
         some = slice(first, first + MOST_VOXELS)
         known[some, classifier.classes_] = classifier.predict_proba(inside[some])
-    probabilities[scan.mask] = known
+    probabilities[mask] = known
     return probabilities

@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_msgan.config import Preparation
 from tf_msgan.data.cases import Case, lack_modalities
-from tf_msgan.data.cohort import read_images
+from tf_msgan.data.cohort import read_images, reference_of
 from tf_msgan.data.volumes import Volume
 from tf_msgan.errors import InputError
 from tf_msgan.inference.outputs import Outputs
@@ -54,6 +54,6 @@ def predict_cases(
         except InputError as error:
             yield Prediction(case, error=error)
             continue
-        reference = next(filter(None, volumes))
+        reference = reference_of(volumes)
         outputs.write(case, reference, result)
         yield Prediction(case, reference, result)

@@ -55,7 +55,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
-    files = [next(filter(None, cohort.subjects[id].images)) for id in held]
+    files = [cohort.subjects[id].reference() for id in held]
     resample = model.config.preparation.resample
     voxels = sum(math.prod(NetworkGrid(*read_grid(path), resample).shape) for path in files)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)

@@ -35,10 +35,11 @@ def read_bids(root) -> Cohort:
         raise InputError(root, "no scan", f"BIDS: sub-*/anat/*_{{{','.join(SUFFIXES)}}}.nii.gz")
     labels = _assign(cases, maps, root)
     needed = [case for case in cases if labels[case.id]] or cases
-    there = [n for n in range(len(SUFFIXES)) if all(case.images[n].exists() for case in needed)]
+    there = [n for n in range(len(SUFFIXES)) if all(case.existing()[n] for case in needed)]
     subjects = {}
     for case in cases:
-        images = tuple(case.images[n] if case.images[n].exists() else None for n in there)
+        existing = case.existing()
+        images = tuple(existing[n] for n in there)
         if any(images):
             subjects[case.id] = Subject(case.id, images, labels[case.id], person=f"sub-{_entities(case.id)['sub']}")
     modalities = tuple(SUFFIXES[n] for n in there)

@@ -29,9 +29,8 @@ def read_folder(root) -> Cohort:
         for case in find_nnunet_cases(root / f"images{part}", modalities):
             if case.id in subjects:
                 raise InputError(case.images[0], f"the case {case.id} again", "each case in one folder")
-            images = tuple(path if path.exists() else None for path in case.images)
             label = None if part == "Un" else find_volume(root / f"labels{part}", case.id)
-            subjects[case.id] = Subject(case.id, images, label, held_out=part == "Ts")
+            subjects[case.id] = Subject(case.id, case.existing(), label, held_out=part == "Ts")
     if not subjects:
         raise InputError(root, "no case", "nnU-Net's layout: imagesTr/CASE_0000.nii.gz")
     return Cohort("folder", root, modalities, labels, subjects)

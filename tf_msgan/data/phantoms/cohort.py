@@ -6,14 +6,13 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from tf_msgan.data.phantoms.adult import TESTING_CODES, adult_spacings, make_adult
 from tf_msgan.data.phantoms.infant import make_infant
-from tf_msgan.data.volumes import write_analyze
+from tf_msgan.data.volumes import write_analyze, write_new_nifti
 from tf_msgan.errors import InputError
-from tf_msgan.files import atomic_write, temporary_path, write_json
+from tf_msgan.files import temporary_path, write_json
 
 # How many subjects each challenge has, and how many of them with labels.
 SUBJECTS = {"infant": 23, "adult": 20}
@@ -95,19 +94,6 @@ def _write_adult(folder, number, spacing, seed):
         write_new_nifti(folder / part / "LabelsForTesting.nii", TESTING_CODES[phantom.labels], spacings)
     label_folder = folder / part if labelled else folder / "truth" / part
     write_new_nifti(label_folder / "LabelsForTraining.nii", phantom.labels, spacings)
-
-
-def write_new_nifti(path, data, spacings):
-    """Writes `data` `(i, j, k)` as NIfTI in its dtype, axes L→R, P→A, I→S with voxels of `spacings` mm, centred on
-    the scanner's origin."""
-    affine = np.diag([*spacings, 1.0])
-    affine[:3, 3] = -(np.array(data.shape) - 1) / 2 * spacings
-    image = nib.Nifti1Image(data, affine)
-    image.set_qform(affine, code=1)
-    image.set_sform(affine, code=1)
-    image.header.set_xyzt_units("mm")
-    with atomic_write(path) as temporary:
-        nib.save(image, temporary)
 
 
 def embedded_folder() -> Path:
