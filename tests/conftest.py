@@ -154,7 +154,9 @@ def untrained_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_config():
     return Config(
-        network=NetworkConfig(coarse_width=4, noise_width=4, refine_width=4, discriminator_width=4, latent=4),
+        network=NetworkConfig(
+            coarse_width=4, noise_width=4, refine_width=4, unet_width=4, discriminator_width=4, latent=4
+        ),
         loss=LossConfig(prediction_ramp_steps=0),
         training=TrainingConfig(epochs=2, steps_per_epoch=2, batch_size=2, patch=16, warmup_steps=0),
     )

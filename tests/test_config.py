@@ -39,3 +39,18 @@ def test_the_papers_preset():
 def test_wrong_values_name_their_flag(name, value):
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')}: found"):
         Config().with_training(**{name: value})
+
+
+def test_fields_by_name():
+    changed = Config().with_fields(["loss.prediction=0.2", "network.latent=8", "training.deterministic=true"])
+    assert (changed.loss.prediction, changed.network.latent, changed.training.deterministic) == (0.2, 8, True)
+    assert Config().with_fields([]) == Config()
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["loss.none=1", "prediction=1", "loss.prediction", "loss.prediction=much", "network.latent=1.5", "loss.gan=none"],
+)
+def test_wrong_fields_are_refused(assignment):
+    with pytest.raises(InputError, match=r"--(set|gan-loss): found"):
+        Config().with_fields([assignment])

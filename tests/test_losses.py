@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.models.fusion import fuse
-from tf_msgan.training import losses
+from tf_msgan.training import gan_losses, losses
 
 LOG = math.log
 
@@ -52,16 +52,17 @@ def test_eq_10_skips_ignored_voxels():
 def test_eq_11_unlabelled():
     logits = voxels([LOG(1), LOG(2), LOG(3), LOG(4)], [0, 0, 0, LOG(0.5)])
     expected = -(LOG(10 / 11) + LOG(3.5 / 4.5)) / 2
-    assert float(losses.unlabelled_loss(logits)) == pytest.approx(expected, rel=1e-5)
+    assert float(gan_losses.real_loss(losses.realness(logits))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_eq_11_is_not_the_constant_that_was_printed():
-    assert float(losses.unlabelled_loss(voxels([3.0] * 4))) < float(losses.unlabelled_loss(voxels([-3.0] * 4)))
+    likely, unlikely = (losses.realness(voxels([value] * 4)) for value in (3.0, -3.0))
+    assert float(gan_losses.real_loss(likely)) < float(gan_losses.real_loss(unlikely))
 
 
 def test_eq_12_fake():
     logits = voxels([LOG(1), LOG(2), LOG(3), LOG(4)])
-    assert float(losses.fake_loss(logits)) == pytest.approx(-LOG(1 / 11), rel=1e-5)
+    assert float(gan_losses.fake_loss(losses.realness(logits))) == pytest.approx(-LOG(1 / 11), rel=1e-5)
 
 
 def test_opinion_by_hand():
@@ -77,12 +78,12 @@ def test_eqs_10_to_12_are_cases_of_the_opinion():
 
     labelled = -tf.reduce_mean(tf.math.log(losses.opinion(logits, one_hot)))
     assert float(labelled) == pytest.approx(
-        float(losses.labelled_loss(logits, truth) + losses.unlabelled_loss(logits)), abs=1e-4
+        float(losses.labelled_loss(logits, truth) + gan_losses.real_loss(losses.realness(logits))), abs=1e-4
     )
     unlabelled = -tf.reduce_mean(tf.math.log(losses.opinion(logits, ones)))
-    assert float(unlabelled) == pytest.approx(float(losses.unlabelled_loss(logits)), abs=1e-5)
+    assert float(unlabelled) == pytest.approx(float(gan_losses.real_loss(losses.realness(logits))), abs=1e-5)
     fake = -tf.reduce_mean(tf.math.log(1 - losses.opinion(logits, ones)))
-    assert float(fake) == pytest.approx(float(losses.fake_loss(logits)), abs=1e-4)
+    assert float(fake) == pytest.approx(float(gan_losses.fake_loss(losses.realness(logits))), abs=1e-4)
 
 
 def test_eq_14_prediction():
@@ -106,20 +107,6 @@ def test_d_judges_the_brain_by_the_sum_of_its_tissues():
     assert losses.brain_logits(logits).numpy().ravel() == pytest.approx([LOG(1), LOG(9)])
 
 
-def test_nsgan_pair():
-    fake, real = voxels([LOG(1), LOG(2), LOG(3), LOG(4)]), voxels([LOG(2), LOG(2), LOG(2), LOG(2)])
-    pair = losses.GAN_LOSSES["nsgan"]
-    assert float(pair.generator(fake)) == pytest.approx(-LOG(10 / 11), rel=1e-5)
-    unlabelled_term, fake_term = pair.discriminator(real, fake)
-    assert float(unlabelled_term) == pytest.approx(-LOG(8 / 9), rel=1e-5)
-    assert float(fake_term) == pytest.approx(LOG(11), rel=1e-5)
-
-
-def test_feature_matching():
-    real, fake = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[1.0, 1.0], [1.0, 1.0]])
-    assert float(losses.feature_matching_loss(real, fake)) == pytest.approx((1 + 4) / 2)
-
-
 def test_latent_recovery():
     z, mean, log_variance = tf.constant([[1.0, 0.0]]), tf.constant([[0.0, 0.0]]), tf.constant([[LOG(4.0), 0.0]])
     # −log N up to a constant: ½ (log 4 + 1/4) and ½ (0 + 0), averaged.
@@ -140,7 +127,7 @@ def test_share_of_real_by_hand():
     """Two voxels: Z = e⁰ + e⁰ = 2 and Z = e¹ + e² give Z / (Z + 1)."""
     z = np.exp(1) + np.exp(2)
     logits = voxels([0.0, 0.0], [1.0, 2.0])
-    assert float(losses.real_share(logits)) == pytest.approx((2 / 3 + z / (z + 1)) / 2, rel=1e-5)
+    assert float(losses.real_shares(of=logits)["real_of"]) == pytest.approx((2 / 3 + z / (z + 1)) / 2, rel=1e-5)
 
 
 def test_segmentation_loss_by_hand():

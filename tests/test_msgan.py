@@ -12,7 +12,7 @@ from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import validation_stream
 from tf_msgan.data.scan import load_scan
 from tf_msgan.evaluation.metrics import dice
-from tf_msgan.training.msgan import HEALTH, NORMS, TERMS
+from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.runtime import build_model
 
 TISSUES = ("CSF", "GM", "WM")
@@ -36,9 +36,11 @@ def test_two_steps_change_every_variable_and_report_every_term(tiny_config, tiny
         assert not np.array_equal(value, before[name]), name
         assert np.isfinite(value).all(), name
 
-    assert set(logs) == {*TERMS, *HEALTH, *NORMS, "dice", *(f"dice_{tissue}" for tissue in TISSUES)}
-    assert all(0 < logs[name][0] < 1 for name in HEALTH[:3])
-    assert all(logs[name][0] > 0 for name in ("variants_apart", *NORMS))
+    norms = [f"{name}_gradient" for name in MultiStageGAN.LEARNERS]
+    dice = {"dice", *(f"dice_{tissue}" for tissue in TISSUES)}
+    assert set(logs) == {*MultiStageGAN.TERMS, *MultiStageGAN.HEALTH, *norms, *dice}
+    assert all(0 < logs[name][0] < 1 for name in MultiStageGAN.HEALTH[:3])
+    assert all(logs[name][0] > 0 for name in ("variants_apart", *norms))
     weight = tiny_config.loss
     assert logs["d_loss"][0] == pytest.approx(
         logs["d_labelled"][0] + weight.unlabelled * logs["d_unlabelled"][0] + weight.fake * logs["d_fake"][0], rel=1e-4
@@ -65,12 +67,13 @@ def test_each_network_learns_from_its_own_loss(tiny_config, tiny_batch):
 
 
 def test_prediction_term_ramps_up(tiny_config):
-    model = build_model(2, TISSUES, tiny_config)
-    ramp = []
+    loss = dataclasses.replace(tiny_config.loss, prediction=0.1, prediction_ramp_steps=2)
+    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, loss=loss))
+    weights = []
     for step in range(4):
         model.steps.assign(step)
-        ramp.append(float(model._ramp(2)))
-    assert ramp == [0.5, 1, 1, 1]
+        weights.append(float(model.prediction_weight()))
+    assert weights == pytest.approx([0.05, 0.1, 0.1, 0.1])
 
 
 def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):

@@ -26,10 +26,13 @@ class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
     tissues, modalities, config = TISSUES, 2, Config()
+    STAGED, JUDGES = True, False
     refined_tiles = 0
 
-    def refine_average(self, inputs, training):
-        image, coarse = inputs
+    def fuse(self, outline, drawn):
+        return fuse(outline, drawn)
+
+    def draw(self, image, coarse):
 
         def count(number):
             self.refined_tiles += int(number)
@@ -38,10 +41,9 @@ class PointwiseModel:
         with tf.control_dependencies([tf.numpy_function(count, [tf.shape(image)[0]], tf.int32)]):
             return tf.nn.softmax(tf.concat([-image[..., :1], image, coarse], axis=-1))
 
-    def coarse_average(self, half, training):
+    def outline(self, half):
         # Brain is whatever is not filled in.
-        brain = tf.sigmoid(8 * (half[..., :1] - BACKGROUND - 0.5))
-        return tf.concat([1 - brain, brain], axis=-1)
+        return tf.sigmoid(8 * (half[..., :1] - BACKGROUND - 0.5))
 
 
 def raw_image(cohort, id):
@@ -125,7 +127,7 @@ def test_tiling_equals_the_whole_volume_for_a_pointwise_model(shape):
     result = Segmenter(model, tile=32)(image)
     masked = normalise(image, STRIPPED).numpy()
     filled = np.where(masked[..., -1:] > 0, masked[..., :-1], BACKGROUND)
-    refined = model.refine_average([filled, np.ones((*shape, 1), np.float32)], training=False)
+    refined = model.draw(filled, np.ones((*shape, 1), np.float32))
     inside = tuple(slice(0, n - n % 2) for n in shape)
     expected = fuse(np.ones((*shape, 1), np.float32), refined).numpy()[inside]
     assert result.probabilities.shape == (*shape, 4) and result.probabilities.dtype == np.float32
@@ -154,9 +156,8 @@ def test_only_tiles_with_brain_are_refined():
     """Two bright lumps in opposite corners of a field that is nowhere 0."""
 
     class Bright(PointwiseModel):
-        def coarse_average(self, half, training):
-            brain = tf.sigmoid(8 * (half[..., :1] - 2))
-            return tf.concat([1 - brain, brain], axis=-1)
+        def outline(self, half):
+            return tf.sigmoid(8 * (half[..., :1] - 2))
 
     image = noise_image([(0, 120)] * 3, (120, 120, 120))
     image[:24, :24, :24] += 2000
@@ -175,9 +176,8 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
     """A bright brain in a wide field that is nowhere 0: as few tiles as it needs with its margin, and the same maps."""
 
     class Bright(PointwiseModel):
-        def coarse_average(self, half, training):
-            brain = tf.sigmoid(8 * (half[..., :1] - 2))
-            return tf.concat([1 - brain, brain], axis=-1)
+        def outline(self, half):
+            return tf.sigmoid(8 * (half[..., :1] - 2))
 
     shape = (96, 80, 90)
     image = noise_image([(0, n) for n in shape], shape)
@@ -195,8 +195,8 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
 
 def test_a_coarse_stage_that_fails_is_noticed():
     class Blind(PointwiseModel):
-        def coarse_average(self, half, training):
-            return tf.ones_like(half[..., :1]) * [1.0, 0.0]
+        def outline(self, half):
+            return tf.zeros_like(half[..., :1])
 
     image = noise_image([(2, 50), (3, 40), (0, 33)], (52, 44, 37))
     blind = Blind()
@@ -223,11 +223,11 @@ def test_probabilities_are_averaged_and_not_label_ids():
     """Tiles that say class 1 and class 3 must never make a voxel class 2: the ancestor's stitching did."""
 
     class Torn(PointwiseModel):
-        def refine_average(self, inputs, training):
-            first = tf.reduce_max(inputs[0], axis=[1, 2, 3, 4], keepdims=True) > 4.9
+        def draw(self, image, coarse):
+            first = tf.reduce_max(image, axis=[1, 2, 3, 4], keepdims=True) > 4.9
             one, three = tf.one_hot(1, 4), tf.one_hot(3, 4)
             chosen = tf.where(first, 0.9 * one + 0.1 * three, 0.1 * one + 0.9 * three)
-            return tf.ones_like(inputs[1]) * chosen
+            return tf.ones_like(coarse) * chosen
 
     image = noise_image([(0, 48), (0, 32), (0, 32)], (48, 32, 32))
     image[0, 0, 0] = 2000
@@ -259,7 +259,7 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
     half = masked[..., :2].reshape(160, 2, 8, 2, 12, 2, 2).mean(axis=(1, 3, 5))
     around = np.pad(half, [*[(COARSE_PADDING,) * 2] * 3, (0, 0)], constant_values=BACKGROUND)
     inner = (slice(COARSE_PADDING, -COARSE_PADDING),) * 3
-    whole = model.coarse_average(around[None], training=False)[0, ..., 1:].numpy()[inner]
+    whole = model.outline(around[None])[0].numpy()[inner]
     assert slabs.shape == (160, 8, 12, 1)
     assert np.allclose(slabs, whole, atol=1e-5)
 

@@ -11,6 +11,8 @@ STRATEGIES = ("one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 CROPS = ("brain", "nonzero")
 NORMALISATIONS = ("zscore", "percentile")
+MODELS = ("unet", "standard-gan", "one-stage", "multi-stage")
+GANS = ("minimax", "nsgan", "wgan", "wgan-gp", "lsgan", "acgan")
 
 
 def _check(name, value, expected, ok):
@@ -57,11 +59,15 @@ STRIPPED = Preparation()
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Widths of the networks, in channels at their finest level, and the latent vector's length."""
+    """Widths of the networks, in channels at their finest level, and the latent vector's length.
+
+    `unet_width` is that of the U-Net and of the standard GAN's segmenter.
+    """
 
     coarse_width: int = 8
     noise_width: int = 8
     refine_width: int = 16
+    unet_width: int = 16
     discriminator_width: int = 16
     latent: int = 16
 
@@ -71,12 +77,14 @@ class LossConfig:
     """Weights of the losses (docs/paper.md).
 
     Attributes:
-        gan: name of the adversarial pair.
+        gan: the adversarial pair, one of `GANS`.
         unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
             at the start).
         feature_matching, latent_recovery, diversity: beside G2's adversarial loss.
         variants_differ: how far two variants of an image must lie apart, in standard deviations of the brain.
+        gradient_penalty: of D under "wgan-gp" (Gulrajani et al. 2017: 10).
+        clip_weights: D's weights stay within ± this under "wgan".
     """
 
     gan: str = "nsgan"
@@ -88,6 +96,11 @@ class LossConfig:
     latent_recovery: float = 1.0
     diversity: float = 2.0
     variants_differ: float = 0.3
+    gradient_penalty: float = 10.0
+    clip_weights: float = 0.1
+
+    def __post_init__(self):
+        _check("gan_loss", self.gan, f"one of {', '.join(GANS)}", self.gan in GANS)
 
 
 @dataclass(frozen=True)
@@ -197,6 +210,7 @@ class Config:
         return cls(values["model"], **{name: part(**values[name]) for name, part in parts.items()})
 
     def __post_init__(self):
+        _check("model", self.model, f"one of {', '.join(MODELS)}", self.model in MODELS)
         # Below, a level that is computed in bfloat16 has two voxels along an axis (tf_msgan.models.blocks,
         # FLOAT32_LEVEL).
         shape = "×".join(map(str, self.patch))
@@ -208,8 +222,41 @@ class Config:
         """Voxels of a patch along i, j, k."""
         return self.preparation.block(self.training.patch, 8)
 
+    def with_fields(self, assignments: list[str]) -> "Config":
+        """Returns the config with fields changed, each by a text `PART.FIELD=VALUE`, such as `loss.prediction=0.2`.
+
+        Raises:
+            InputError: there is no such field, or its value is of another type.
+        """
+        changed = self
+        for assignment in assignments:
+            name, _, text = assignment.partition("=")
+            part, _, field_name = name.partition(".")
+            fields = vars(getattr(changed, part)) if part in PARTS else {}
+            if field_name not in fields:
+                known = ", ".join(f"{p}.{f}" for p in PARTS for f in vars(getattr(self, p)))
+                raise InputError("--set", assignment, f"PART.FIELD=VALUE with one of {known}")
+            value = _read(assignment, text, fields[field_name])
+            changed = dataclasses.replace(
+                changed, **{part: dataclasses.replace(getattr(changed, part), **{field_name: value})}
+            )
+        return changed
+
     def with_training(self, **changes) -> "Config":
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **changes))
+
+
+# What `Config.with_fields` may change: scans are prepared as other options say.
+PARTS = ("network", "loss", "augmentation", "training")
+
+
+def _read(assignment, text, before):
+    """The value that a text stands for, of the type of the value before."""
+    kind = type(before)
+    try:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise InputError("--set", assignment, f"a value like {before}") from None
 
 
 PRESETS = {

@@ -42,11 +42,11 @@ def find_split(cohort, options):
 def plan(cohort, split):
     """The preparation of a run by the standard preset, and the bytes that it would take."""
     with quiet_import():
-        from tf_msgan.training.msgan import MultiStageGAN
+        from tf_msgan.training.models import make_model
         from tf_msgan.training.plan import estimate_memory
     preparation = choose_preparation(cohort, split)
     config = dataclasses.replace(PRESETS["standard"], preparation=preparation)
-    model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
+    model = make_model(len(cohort.modalities), cohort.labels.tissues, config)
     return preparation, estimate_memory(model, cohort, split, in_memory=True)
 
 

@@ -67,7 +67,10 @@ def load(options):
         from tf_msgan.training.runtime import set_threads
     if options.threads is not None:
         set_threads(options.threads)
-    return Segmenter(load_model(options.run), mirrored=options.tta, with_realness=options.realness)
+    model = load_model(options.run)
+    if options.realness and not model.JUDGES:
+        raise InputError("--realness", f"{options.run}, of a {model.config.model}", "a model with a discriminator")
+    return Segmenter(model, mirrored=options.tta, with_realness=options.realness)
 
 
 def read_cases(options, modalities) -> Cases:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tf_msgan.config import (
     CROPS,
+    GANS,
+    MODELS,
     NORMALISATIONS,
     PRECISIONS,
     PRESETS,
@@ -74,7 +76,8 @@ def parse(argv):
     run.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     run.add_argument("--no-progress", action="store_true", help="no progress bars")
     training = parser.add_argument_group("training")
-    training.add_argument("--model", choices=["multi-stage"])
+    training.add_argument("--model", choices=MODELS, help="default: multi-stage")
+    training.add_argument("--gan-loss", choices=GANS, help="of the adversarial models (default: nsgan)")
     training.add_argument(
         "--preset", choices=PRESETS, help="start from these values (default: demo on the phantoms, else standard)"
     )
@@ -87,6 +90,13 @@ def parse(argv):
     training.add_argument("--warmup-steps", type=int, help="steps in which it rises first")
     training.add_argument("--patience", type=int, help="stop after so many epochs without a better validation Dice")
     training.add_argument("--seed", type=int)
+    training.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PART.FIELD=VALUE",
+        help="any other value of a preset, as config.json has it",
+    )
     machine = parser.add_argument_group("machine")
     machine.add_argument("--precision", choices=PRECISIONS, help="of the networks (default: float32)")
     machine.add_argument("--deterministic", action="store_true", default=None, help="equal weights from equal seeds")
@@ -101,7 +111,10 @@ def parse(argv):
 def read_config(options) -> Config:
     preset = PRESETS[options.preset or ("standard" if options.data else "demo")]
     augmentation = dataclasses.replace(preset.augmentation, **_given(options, ("drop_modality",)))
-    return dataclasses.replace(preset, augmentation=augmentation).with_training(**_given(options, FIELDS))
+    loss = dataclasses.replace(preset.loss, gan=options.gan_loss or preset.loss.gan)
+    changes = {"augmentation": augmentation, "loss": loss, "model": options.model or preset.model}
+    config = dataclasses.replace(preset, **changes).with_training(**_given(options, FIELDS))
+    return config.with_fields(options.set)
 
 
 def _given(options, names):
@@ -125,10 +138,12 @@ def check_options(options):
 def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: Split):
     """Refuses options that would make a resumed run another one."""
     began = {**vars(config.training), **vars(config.preparation), **vars(config.augmentation)}
-    began |= {"layout": cohort.layout, "model": config.model}
-    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model")).items():
+    began |= {"layout": cohort.layout, "model": config.model, "gan_loss": config.loss.gan}
+    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model", "gan_loss")).items():
         if value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
+    if config.with_fields(options.set) != config:
+        raise InputError("--set", " ".join(options.set), f"the values of {run}, or none")
     if options.preset is not None:
         again = dataclasses.replace(read_config(options), preparation=config.preparation)
         if again != config:

@@ -19,8 +19,8 @@ from tf_msgan.inference.own_grid import give_back
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config
-from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.run import load_model
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Case:
         truth: `(i, j, k)` uint8 classes.
         segmentation: the model's.
         scores, reference_scores: of the model, and of the QDA reference.
-        outline: Dice of the coarse stage's outline with what is labelled at all.
+        outline: Dice of the coarse stage's outline with what is labelled at all; None without such a stage.
     """
 
     id: str
@@ -41,14 +41,15 @@ class Case:
     segmentation: Segmentation
     scores: dict
     reference_scores: dict
-    outline: float
+    outline: float | None
 
 
 def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progress) -> str:
     """Evaluates `run/model.keras` and writes what the run folder still lacks. Returns the table as text."""
     tissues = cohort.labels.tissues
     scores, reference_scores, outlines = {}, {}, {}
-    for case in evaluate_cases(load_model(run), cohort, split, progress):
+    model = load_model(run)
+    for case in evaluate_cases(model, cohort, split, progress):
         scores[case.id], reference_scores[case.id], outlines[case.id] = case.scores, case.reference_scores, case.outline
         shown = next(n for n, volume in enumerate(case.images) if volume)
         draw_case(
@@ -63,16 +64,16 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "subjects": scores,
         "mean": mean_scores(scores),
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
-        "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))},
+        "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))} if model.STAGED else None,
     }
     write_json(run / "evaluation.json", evaluation)
     run_config = read_run_config(run)
     write_report(run, run_config, evaluation)
     note = "These are figures on phantoms, not on scans.\n" if run_config["data"]["phantoms"] else ""
-    return f"\n{format_table(evaluation)}\n{note}\nreport: {run / 'report.html'}"
+    return f"\n{format_table(evaluation, model.config.model)}\n{note}\nreport: {run / 'report.html'}"
 
 
-def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
+def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
     """Segments and scores one test subject at a time, on the grid of its files."""
     tissues, preparation = cohort.labels.tissues, model.config.preparation
     qda = fit_qda(load_scan(cohort, id, True, preparation) for id in split.train)
@@ -90,5 +91,7 @@ def evaluate_cases(model: MultiStageGAN, cohort: Cohort, split: Split, progress:
             *(id, volumes, truth, segmentation),
             score(truth, segmentation.labels, tissues),
             score(truth, by_intensity.argmax(axis=-1), tissues),
-            dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1),
+            dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1)
+            if model.STAGED
+            else None,
         )

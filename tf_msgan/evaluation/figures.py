@@ -134,7 +134,7 @@ def _draw_contours(axis, labels, tissues):
 
 
 def draw_curves(path, history: dict[str, list[float]], tissues):
-    """Dice of training patches and of the validation subjects, and the losses of D and of the generators, by epoch."""
+    """Dice of training patches and of the validation subjects, D's terms and all losses, by epoch."""
     epochs = np.arange(1, len(history["epoch"]) + 1)
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     axes[0].plot(epochs, history["dice"], color="0.6", label="training patches")
@@ -143,27 +143,28 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
         if "val_dice" in history:
             axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
     axes[0].set(title="Dice", ylim=(0, 1))
-    for name in ("d_labelled", "d_unlabelled", "d_fake"):
+    for name in (name for name in history if name.startswith("d_") and name not in ("d_loss", "d_gradient")):
         axes[1].plot(epochs, history[name], label=name[2:])
-    axes[1].set(title="discriminator", ylim=(0, None))
-    for name in ("g1_loss", "g2_loss", "g3_loss"):
-        axes[2].plot(epochs, history[name], label=name[:2].upper())
-    axes[2].set(title="generators", ylim=(0, None))
+    axes[1].set(title="terms of the discriminator")
+    for name in (name for name in history if name.endswith("_loss") and not name.startswith("val_")):
+        axes[2].plot(epochs, history[name], label=name.removesuffix("_loss"))
+    axes[2].set(title="losses")
     _save_curves(figure, axes, path)
 
 
 def draw_health(path, history: dict[str, list[float]]):
-    """How the game between G2 and D stands, by epoch: P(real) as D sees it, how far variants lie apart, the norms of
-    the gradients, and the learning rate."""
+    """How the game with D stands, by epoch, as far as there is one: P(real) as D sees it, how far variants lie apart,
+    the norms of the gradients, and the learning rate."""
     epochs = np.arange(1, len(history["epoch"]) + 1)
     figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
-    for name in ("real_labelled", "real_unlabelled", "real_fake"):
+    for name in (name for name in history if name.startswith("real_")):
         axes[0].plot(epochs, history[name], label=name.removeprefix("real_"))
     axes[0].set(title="P(real), by D", ylim=(0, 1))
-    axes[1].plot(epochs, history["variants_apart"], label="mean |x̃₁ − x̃₂|")
+    if "variants_apart" in history:
+        axes[1].plot(epochs, history["variants_apart"], label="mean |x̃₁ − x̃₂|")
     axes[1].set(title="variants, SD of the brain", ylim=(0, None))
-    for name in ("d", "g1", "g2", "g3"):
-        axes[2].plot(epochs, history[f"{name}_gradient"], label=name.upper())
+    for name in (name for name in history if name.endswith("_gradient")):
+        axes[2].plot(epochs, history[name], label=name.removesuffix("_gradient"))
     axes[2].set(title="gradient norms", yscale="log")
     axes[3].plot(epochs, history["lr"], label="at the end of the epoch")
     axes[3].set(title="learning rate", ylim=(0, None))
@@ -171,28 +172,28 @@ def draw_health(path, history: dict[str, list[float]]):
 
 
 def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
-    """One row an epoch: a slice of an unlabelled scan, two variants of it, their difference, and the coarse, refined
-    and fused maps. `samples` is as `tf_msgan.training.samples` wrote them, by epoch from 1."""
+    """One row an epoch: slices of an unlabelled scan and of what the networks make of it. `samples` is as
+    `tf_msgan.training.samples` wrote them, by epoch from 1."""
     colours = ListedColormap(TISSUE_COLOURS[: len(tissues) + 1])
-    columns = ("scan", "variant", "another", "their difference", "coarse", "refined", "fused")
+    columns = list(next(iter(samples.values())))
     figure, axes = plt.subplots(
-        *(len(samples), len(columns)), figsize=(14, 2.1 * len(samples) + 0.5), layout="constrained", squeeze=False
+        *(len(samples), len(columns)),
+        figsize=(2 * len(columns) + 0.5, 2.1 * len(samples) + 0.5),
+        layout="constrained",
+        squeeze=False,
     )
     for row, (epoch, slices) in zip(axes, samples.items(), strict=True):
-        grey = {"cmap": "gray", "vmin": -4, "vmax": 4}
-        classes = {"cmap": colours, "vmin": -0.5, "vmax": len(tissues) + 0.5}
-        pictures = [
-            *((slices[name], grey) for name in ("image", "variant", "other_variant")),
-            (slices["variant"] - slices["other_variant"], {"cmap": "coolwarm", "vmin": -1, "vmax": 1}),
-            (slices["coarse"], {"cmap": "gray", "vmin": 0, "vmax": 1}),
-            *((np.argmax(slices[name], axis=-1), classes) for name in ("refined", "fused")),
-        ]
-        for axis, (picture, options) in zip(row, pictures, strict=True):
+        for axis, name in zip(row, columns, strict=True):
+            picture = slices[name]
+            options = {"cmap": "gray", "vmin": 0 if name == "coarse" else -4, "vmax": 1 if name == "coarse" else 4}
+            if picture.ndim == 3:
+                picture = np.argmax(picture, axis=-1)
+                options = {"cmap": colours, "vmin": -0.5, "vmax": len(tissues) + 0.5}
             axis.imshow(picture.T, origin="lower", interpolation="nearest", **options)
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(f"epoch {epoch}")
-    for axis, title in zip(axes[0], columns, strict=True):
-        axis.set_title(title)
+    for axis, name in zip(axes[0], columns, strict=True):
+        axis.set_title(name.replace("_", " "))
     _save(figure, path)
 
 
@@ -204,7 +205,8 @@ def _save_curves(figure, axes, path):
     for axis in axes:
         axis.set_xlabel("epoch")
         axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
+        if axis.lines:
+            axis.legend(fontsize="small")
     _save(figure, path)
 
 

@@ -16,14 +16,14 @@ from tf_msgan.files import write_text
 SAMPLED_EPOCHS = 5
 
 
-def dice_rows(evaluation: dict) -> list[dict]:
-    """The table's rows, `{"name", "kind", "dice"}`: every subject, the mean over them, and the reference."""
+def dice_rows(evaluation: dict, model: str) -> list[dict]:
+    """The table's rows, `{"name", "kind", "dice"}`: every subject, the mean over them, and the references."""
 
     def row(name, kind, scores):
         return {"name": name, "kind": kind, "dice": [*(s["dice"] for s in scores.values()), mean_dice(scores)]}
 
     rows = [row(id, "subject", scores) for id, scores in evaluation["subjects"].items()]
-    rows.append(row("multi-stage, mean", "mean", evaluation["mean"]))
+    rows.append(row(f"{model}, mean", "mean", evaluation["mean"]))
     rows += [
         row(f"{name.upper()}, mean", "reference", reference["mean"])
         for name, reference in evaluation["references"].items()
@@ -31,9 +31,9 @@ def dice_rows(evaluation: dict) -> list[dict]:
     return rows
 
 
-def format_table(evaluation: dict) -> str:
+def format_table(evaluation: dict, model: str) -> str:
     """The table as text."""
-    rows = dice_rows(evaluation)
+    rows = dice_rows(evaluation, model)
     columns = [*evaluation["mean"], "mean"]
     first, widths = max(20, *(len(row["name"]) + 1 for row in rows)), [max(8, len(name) + 2) for name in columns]
     lines = ["test Dice".ljust(first) + "".join(map(str.rjust, columns, widths))]
@@ -75,9 +75,9 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         minutes=sum(history["seconds"]) / 60,
         machine=run_config["machine"],
         best_epoch=best + 1,
-        outline=evaluation["outline"]["mean"],
+        outline=evaluation["outline"] and evaluation["outline"]["mean"],
         tissues=list(evaluation["mean"]),
-        rows=dice_rows(evaluation),
+        rows=dice_rows(evaluation, run_config["config"]["model"]),
         pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
         cases={id: data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
         config=json.dumps(run_config, indent=2),

@@ -13,8 +13,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from tf_msgan.files import temporary_path
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.models.fusion import fuse
-from tf_msgan.training.msgan import MultiStageGAN
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Where TF Serving looks for requests to replay before it serves a model.
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -22,7 +21,7 @@ WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 WARM_UP_SIZE = 72
 
 
-def export_model(model: MultiStageGAN, modalities, base: Path) -> Path:
+def export_model(model: SegmentationModel, modalities, base: Path) -> Path:
     """Writes the SavedModel `base/VERSION`, where VERSION is one more than the largest there is; it appears whole.
     Returns its folder.
 
@@ -61,12 +60,15 @@ def _write_saved_model(model, modalities, folder):
         )
         return {"labels": labels, "probabilities": probabilities, "outline_failed": failed}
 
-    def patch(image, coarse_map):
-        refined = model.refine_average([image, coarse_map], training=False)
-        return {"probabilities": fuse(coarse_map, refined)}
+    def patch(image):
+        return {"probabilities": model.draw(image, None)}
+
+    def guided_patch(image, coarse_map):
+        return {"probabilities": model.fuse(coarse_map, model.draw(image, coarse_map))}
 
     def coarse(half_image):
-        return {"probabilities": model.coarse_average(half_image, training=False)}
+        brain = model.outline(half_image)
+        return {"probabilities": tf.concat([1 - brain, brain], axis=-1)}
 
     def describe():
         facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
@@ -76,10 +78,10 @@ def _write_saved_model(model, modalities, folder):
 
     archive = keras.export.ExportArchive()
     archive.track(model)
+    stages = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
     for name, function, specs in (
         ("serving_default", serve, [image]),
-        ("patch", patch, [image, coarse_map]),
-        ("coarse", coarse, [half_image]),
+        *(stages if model.STAGED else [("patch", patch, [image])]),
         ("describe", describe, []),
     ):
         archive.add_endpoint(name, tf.function(function, input_signature=specs, autograph=False))

@@ -11,9 +11,7 @@ from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.normalise import find_mask, normalise
 from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
-from tf_msgan.models.fusion import fuse
-from tf_msgan.training.losses import realness
-from tf_msgan.training.msgan import MultiStageGAN
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Voxels a side of a tile, if they are cubic, and tiles in a batch.
 TILE = 64
@@ -67,21 +65,21 @@ class BoxMaps(NamedTuple):
 
 
 class Segmenter:
-    """The multi-stage segmentation of a trained model.
+    """The segmentation of a trained model. Of one without stages every tile of the scan is drawn.
 
     Args:
         model: its moving averages are used.
         gated: whether stage 3 refines only the tiles that stage 1 finds brain in.
         mirrored: whether maps are averaged over the scan and its mirror image along the first axis.
-        with_realness: whether D's opinion is mapped too.
-        with_outline: whether the coarse stage's is.
+        with_realness: whether D's opinion is mapped too, if the model has a D.
+        with_outline: whether the coarse stage's is, if it has one.
         tile: voxels a side if they are cubic; each side of a tile (`Preparation.block`) is a multiple of 32.
         at_once: tiles in a batch.
     """
 
     def __init__(
         self,
-        model: MultiStageGAN,
+        model: SegmentationModel,
         gated: bool = True,
         mirrored: bool = False,
         with_realness: bool = False,
@@ -92,10 +90,10 @@ class Segmenter:
         self.model = model
         self.tissues = model.tissues
         self.classes = len(model.tissues) + 1
-        self.gated = gated
+        self.gated = gated and model.STAGED
         self.mirrored = mirrored
-        self.with_realness = with_realness
-        self.with_outline = with_outline
+        self.with_realness = with_realness and model.JUDGES
+        self.with_outline = with_outline and model.STAGED
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.drop_modality > 0
         self.tile = self.preparation.block(tile, 32)
@@ -142,8 +140,8 @@ class Segmenter:
         shape = tf.shape(masked)[:3]
         masked, _ = pad_to_tiles(masked, self.tile)
 
-        outline = self.outline(masked)
         known = halve(masked[..., -1:])
+        outline = self.outline(masked) if self.model.STAGED else known
         found = tf.reduce_sum(tf.cast(outline > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
         # Without an outline the voxels that are not 0 are the best guess; a tile of zeros holds nothing to refine.
         outline = tf.where(found, outline, known)
@@ -165,7 +163,7 @@ class Segmenter:
             refined, rest = average[..., : self.classes], average[..., self.classes :]
             nothing = tf.one_hot(0, self.classes)
             kept = [slab] if self.with_outline else []
-            return tf.concat([tf.where(covered, fuse(slab, refined), nothing), rest, *kept], axis=-1)
+            return tf.concat([tf.where(covered, self.model.fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
         channels = self.classes + self.with_realness
         maps = map_tiles(self._refine, channels, volume, gates, self.tile, self.at_once, finish)
@@ -185,7 +183,7 @@ class Segmenter:
             first, last = n * COARSE_SLAB, tf.minimum((n + 1) * COARSE_SLAB, size)
             low, high = tf.maximum(first - COARSE_HALO, 0), tf.minimum(last + COARSE_HALO, size)
             seen = half[low:high][None]
-            brain = self._both_ways(lambda x: self.model.coarse_average(x, training=False), seen)[0, ..., 1:]
+            brain = self._both_ways(self.model.outline, seen)[0]
             return brain[first - low : last - low]
 
         padded = loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
@@ -210,11 +208,10 @@ class Segmenter:
     def _refine(self, tiles):
         def maps(x):
             image, coarse = x[..., :-1], x[..., -1:]
-            refined = self.model.refine_average([image, coarse], training=False)
+            refined = self.model.draw(image, coarse)
             if not self.with_realness:
                 return refined
-            logits, _ = self.model.discriminator(image, training=False)
-            return tf.concat([refined, tf.sigmoid(realness(logits))[..., None]], axis=-1)
+            return tf.concat([refined, self.model.judge(image)[..., None]], axis=-1)
 
         return self._both_ways(maps, tiles)
 

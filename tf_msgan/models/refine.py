@@ -8,18 +8,23 @@ from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution
 LEVELS = 4
 
 
-def build_refine_generator(modalities: int, classes: int, width: int = 16, skip_width: int = 4) -> keras.Model:
+def build_refine_generator(
+    modalities: int, classes: int, width: int = 16, skip_width: int = 4, guided: bool = True
+) -> keras.Model:
     """Four encoder and four decoder blocks with dense skip connections.
 
     A decoder level takes the features of its own encoder level whole, and those of every other encoder level squeezed
     to `skip_width` channels and resampled.
 
-    Takes images `(batch, i, j, k, modalities)` float32, z-scored, and coarse maps `(batch, i, j, k, 1)` float32,
-    P(brain) in 0..1. Gives `(batch, i, j, k, classes)` float32 probabilities.
+    Takes images `(batch, i, j, k, modalities)` float32, z-scored, and, if `guided`, coarse maps `(batch, i, j, k, 1)`
+    float32, P(brain) in 0..1. Gives `(batch, i, j, k, classes)` float32 probabilities.
     """
     image = keras.Input((None, None, None, modalities), name="image")
-    coarse = keras.Input((None, None, None, 1), name="coarse_map")
-    x = layers.Concatenate()([PadToMultiple(2**LEVELS)(image), PadToMultiple(2**LEVELS, value=0.0)(coarse)])
+    inputs, x = image, PadToMultiple(2**LEVELS)(image)
+    if guided:
+        coarse = keras.Input((None, None, None, 1), name="coarse_map")
+        inputs = [image, coarse]
+        x = layers.Concatenate()([x, PadToMultiple(2**LEVELS, value=0.0)(coarse)])
     filters = [width << min(level, 2) for level in range(LEVELS + 1)]
 
     encoded = []
@@ -35,4 +40,4 @@ def build_refine_generator(modalities: int, classes: int, width: int = 16, skip_
         x = layers.Concatenate()([deconvolution(x, filters[level]), encoded[level], *others])
         x = convolution(convolution(x, filters[level], level=level), filters[level], level=level)
     x = CropLike()(x, image)
-    return keras.Model([image, coarse], voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")
+    return keras.Model(inputs, voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")

@@ -12,11 +12,9 @@ import numpy as np
 from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write, write_text
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, write_checkpoint
-from tf_msgan.training.msgan import TERMS, MultiStageGAN
+from tf_msgan.training.models import make_model
+from tf_msgan.training.segmentation_model import SegmentationModel
 from tf_msgan.training.stopping import reason_to_stop
-
-# What a line of progress shows, of all that is logged.
-SHOWN = ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice")
 
 
 class EpochFacts(keras.callbacks.Callback):
@@ -42,7 +40,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        for name in TERMS:
+        for name in self.model.TERMS:
             value = float(logs[name])
             if not math.isfinite(value):
                 self._stop(f"step {batch + 1}", f"{name} = {value}", "a finite loss")
@@ -78,7 +76,7 @@ class KeepRun(keras.callbacks.Callback):
         self.best = {}
         self.copy = None
 
-    def restore(self, model: MultiStageGAN, checkpoint: Checkpoint):
+    def restore(self, model: SegmentationModel, checkpoint: Checkpoint):
         """Puts `model` where the checkpoint stands, and writes the best model and the history again.
 
         Raises:
@@ -118,7 +116,7 @@ class KeepRun(keras.callbacks.Callback):
         """A float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
         if self.copy is None:
             config = model.config.with_training(precision="float32")
-            self.copy = MultiStageGAN(model.modalities, model.tissues, config)
+            self.copy = make_model(model.modalities, model.tissues, config)
         for name, variable in self.copy.model_variables().items():
             variable.assign(self.best[name])
         with atomic_write(self.run / "model.keras") as temporary:
@@ -150,24 +148,27 @@ class StopEarly(keras.callbacks.Callback):
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """A bar an epoch with the four losses and Dice, or, without bars, a line an epoch."""
+    """A bar an epoch with the networks' losses and Dice, or, without bars, a line an epoch."""
 
     def __init__(self, bars: bool):
         super().__init__()
         self.bars = bars
 
+    def on_train_begin(self, logs=None):
+        self.shown = [*(name for name in self.model.TERMS if name.endswith("_loss")), "dice"]
+
     def on_epoch_begin(self, epoch, logs=None):
         self.name = f"epoch {epoch + 1}/{self.params['epochs']}"
         if self.bars:
             print(self.name)
-            self.bar = keras.utils.Progbar(self.params["steps"], stateful_metrics=[*SHOWN, "val_dice"])
+            self.bar = keras.utils.Progbar(self.params["steps"], stateful_metrics=[*self.shown, "val_dice"])
 
     def on_train_batch_end(self, batch, logs=None):
         if self.bars:
-            self.bar.update(batch + 1, [(name, float(logs[name])) for name in SHOWN], finalize=False)
+            self.bar.update(batch + 1, [(name, float(logs[name])) for name in self.shown], finalize=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = [(name, float(logs[name])) for name in (*SHOWN, "val_dice") if name in logs]
+        shown = [(name, float(logs[name])) for name in (*self.shown, "val_dice") if name in logs]
         if self.bars:
             self.bar.update(self.params["steps"], shown, finalize=True)
         else:

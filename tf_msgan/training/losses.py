@@ -1,4 +1,4 @@
-"""The losses, as pure functions of tensors (docs/paper.md has the table of equations).
+"""The losses but for the GAN family, as pure functions of tensors (docs/paper.md has the table of equations).
 
 Logits are D's, `(batch, i, j, k, K)`, for the K real classes; the logit of "fake" is 0. Probabilities are
 `(batch, i, j, k, K)` in 0..1 and sum to 1 over the last axis. Labels are `(batch, i, j, k)` integers in 0..K-1 or
@@ -7,9 +7,6 @@ Logits are D's, `(batch, i, j, k, K)`, for the K real classes; the logit of "fak
 On several replicas a loss is such that its mean over the replicas is the loss of the whole batch, and so are gradients:
 plain means are local, and sums that a ratio or a square is made of run over all replicas.
 """
-
-from collections.abc import Callable
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -35,9 +32,9 @@ def realness(logits):
     return tf.reduce_logsumexp(tf.cast(logits, tf.float32), axis=-1)
 
 
-def real_share(logits):
-    """P(real) = Z / (Z + 1), a mean over voxels, in 0..1."""
-    return tf.reduce_mean(tf.sigmoid(realness(logits)))
+def real_shares(**logits):
+    """P(real) = Z / (Z + 1), a mean over voxels, in 0..1, of each of several logits: NAME becomes real_NAME."""
+    return {f"real_{name}": tf.reduce_mean(tf.sigmoid(realness(values))) for name, values in logits.items()}
 
 
 def valid_one_hot(labels, classes):
@@ -55,16 +52,6 @@ def labelled_loss(logits, labels):
     """Eq. 10: −log P(y given x, real), cross-entropy over the K real classes, in 0..∞."""
     target, valid = valid_one_hot(labels, logits.shape[-1])
     return masked_mean(-tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1), valid)
-
-
-def unlabelled_loss(logits):
-    """Eq. 11: −log[Z / (Z + 1)] = softplus(−s), in 0..∞: an unlabelled voxel is real."""
-    return tf.reduce_mean(tf.nn.softplus(-realness(logits)))
-
-
-def fake_loss(logits):
-    """Eq. 12: −log[1 / (Z + 1)] = softplus(s), in 0..∞: a generated voxel is fake."""
-    return tf.reduce_mean(tf.nn.softplus(realness(logits)))
 
 
 def opinion(logits, prediction):
@@ -88,13 +75,6 @@ def prediction_loss(logits, prediction):
 def brain_logits(logits):
     """D's logits of (background, brain), `(batch, i, j, k, 2)`, from those of its classes."""
     return tf.stack([logits[..., 0], tf.reduce_logsumexp(logits[..., 1:], axis=-1)], axis=-1)
-
-
-def feature_matching_loss(real_features, fake_features):
-    """Squared distance between the mean features of real and generated patches, `(batch, features)` each
-    (Salimans et al. 2016, as in Mondal et al. 2018)."""
-    gap = batch_mean(tf.stop_gradient(real_features)) - batch_mean(fake_features)
-    return tf.reduce_mean(tf.square(gap))
 
 
 def latent_recovery_loss(z, mean, log_variance):
@@ -144,26 +124,3 @@ def outline_loss(coarse, labels):
     log = tf.math.log(coarse + TINY)
     cross_entropy = -(brain * log[..., 1] + (valid - brain) * log[..., 0])
     return tf.math.divide_no_nan(total(cross_entropy), total(valid))
-
-
-class GanLoss(NamedTuple):
-    """A pair of pure functions on D's logits, each a float32 scalar.
-
-    `generator(fake)` is what G2 minimises; `discriminator(unlabelled, fake)` returns the two terms that D minimises.
-    """
-
-    generator: Callable
-    discriminator: Callable
-
-
-def nsgan_generator(fake):
-    """Non-saturating: −log P(real) = softplus(−s) on x̃ (Goodfellow et al. 2014)."""
-    return unlabelled_loss(fake)
-
-
-def nsgan_discriminator(unlabelled, fake):
-    """Eqs. 11 and 12."""
-    return unlabelled_loss(unlabelled), fake_loss(fake)
-
-
-GAN_LOSSES = {"nsgan": GanLoss(nsgan_generator, nsgan_discriminator)}

@@ -9,7 +9,8 @@ from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
-from tf_msgan.training.msgan import MultiStageGAN
+from tf_msgan.training.models import make_model
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 MIB = 2**20
 
@@ -20,7 +21,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     Reads headers only. `in_memory` says whether the scans are held there.
     """
     training = config.training
-    model = MultiStageGAN(len(cohort.modalities), cohort.labels.tissues, config)
+    model = make_model(len(cohort.modalities), cohort.labels.tissues, config)
     preparation = config.preparation
     lines = [f"cohort      {cohort.layout} layout in {cohort.root}, {', '.join(cohort.modalities)}"]
     lines.append(f"tissues     {', '.join(cohort.labels.tissues)}")
@@ -52,7 +53,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     return "\n".join(lines)
 
 
-def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
+def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
     files = [cohort.subjects[id].reference() for id in held]
@@ -62,10 +63,8 @@ def estimate_memory(model: MultiStageGAN, cohort: Cohort, split: Split, in_memor
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
 
     training = model.config.training
-    # How many batches of patches run through each network in a step.
-    passes = {"coarse": 2, "noise": 2, "encoder": 1, "refine": 2, "discriminator": 3}
     activations = sum(
-        passes[name] * _activations(network, model.config.patch) for name, network in model.networks().items()
+        model.PASSES[name] * _activations(network, model.config.patch) for name, network in model.networks().items()
     )
     return {"scans": scans, "weights and optimisers": networks, "activations": activations * training.batch_size}
 

@@ -18,9 +18,9 @@ from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
 from tf_msgan.training.callbacks import EpochFacts, EpochProgress, KeepRun, StopAtNonFinite, StopEarly
 from tf_msgan.training.checkpoint import read_checkpoint
-from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.runtime import build_model
 from tf_msgan.training.samples import KeepSamples
+from tf_msgan.training.segmentation_model import SegmentationModel
 from tf_msgan.training.stopping import reason_to_stop
 from tf_msgan.training.strategy import distribute, is_chief, lost_worker_named, several_workers
 
@@ -70,7 +70,7 @@ def train_run(
     resume: bool = False,
     max_minutes: float | None = None,
     strategy: tf.distribute.Strategy | None = None,
-) -> MultiStageGAN:
+) -> SegmentationModel:
     """Trains with `model.fit`, and leaves the best model of all epochs in `run/model.keras`. Returns the last one.
 
     Args:

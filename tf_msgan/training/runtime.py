@@ -5,8 +5,9 @@ import tensorflow as tf
 from keras import optimizers
 
 from tf_msgan.config import Config, TrainingConfig
-from tf_msgan.training.msgan import MultiStageGAN
+from tf_msgan.training.models import make_model
 from tf_msgan.training.schedule import make_schedule
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 
 def set_threads(count: int):
@@ -24,18 +25,15 @@ def make_optimizer(training: TrainingConfig, beta_1: float = 0.9) -> optimizers.
     return optimizers.LossScaleOptimizer(adam) if training.precision == "mixed_float16" else adam
 
 
-def build_model(modalities: int, tissues, config: Config) -> MultiStageGAN:
+def build_model(modalities: int, tissues, config: Config) -> SegmentationModel:
     """Seeds every source of randomness, then builds and compiles the model. Call it in the strategy's scope."""
     training = config.training
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    model = MultiStageGAN(modalities, tissues, config, name="multi_stage_gan")
-    model.compile(
-        coarse_optimizer=make_optimizer(training),
-        noise_optimizer=make_optimizer(training, beta_1=0.5),
-        refine_optimizer=make_optimizer(training),
-        discriminator_optimizer=make_optimizer(training),
-        schedule=make_schedule(training),
-    )
+    model = make_model(modalities, tissues, config)
+    # What plays against D gets less momentum (Radford et al. 2016).
+    betas = {name: 0.5 if name == model.IMAGE_GENERATOR else 0.9 for name in model.LEARNERS}
+    optimizers = {f"{name}_optimizer": make_optimizer(training, beta_1=beta) for name, beta in betas.items()}
+    model.compile(schedule=make_schedule(training), **optimizers)
     return model

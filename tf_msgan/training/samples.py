@@ -8,37 +8,18 @@ import tensorflow as tf
 
 from tf_msgan.data.pipeline import middle_patch
 from tf_msgan.files import atomic_write
-from tf_msgan.training.msgan import MultiStageGAN, draw_maps
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Voxels a side, of cubic voxels: wide enough to show a good part of a brain.
 SIZE = 64
 
 
-def sample_slices(model: MultiStageGAN, patch) -> dict[str, np.ndarray]:
-    """The middle slice across the last axis of a patch, of two variants of it, and of the three maps.
-
-    Args:
-        model: its own weights, and not their averages, are shown.
-        patch: `{"image", "context"}`, batches of one.
-
-    Returns:
-        `image`, `variant`, `other_variant`: `(i, j)` float32, the first modality; `coarse`: `(i, j)` P(brain);
-        `refined`, `fused`: `(i, j, K)` probabilities.
-    """
-    image = patch["image"]
-    z = tf.random.stateless_normal((2, model.config.network.latent), [0, 0])
-    variants = model.noise([tf.repeat(image, 2, axis=0), z], training=False)
-    maps = draw_maps(model.coarse, model.refine, patch)
-    at = image.shape[3] // 2
-    slices = {
-        "image": image[0, :, :, at, 0],
-        "variant": variants[0, :, :, at, 0],
-        "other_variant": variants[1, :, :, at, 0],
-        "coarse": maps["coarse"][0, :, :, at, 0],
-        "refined": maps["refined"][0, :, :, at],
-        "fused": maps["fused"][0, :, :, at],
-    }
-    return {name: np.asarray(value) for name, value in slices.items()}
+def sample_slices(model: SegmentationModel, patch) -> dict[str, np.ndarray]:
+    """The middle slice across the last axis of a patch, and of all that the model's networks make of it
+    (`SegmentationModel.samples`): `(i, j)` float32, or `(i, j, K)` probabilities."""
+    maps = {name: np.asarray(value)[0] for name, value in model.samples(patch).items()}
+    slices = {name: value[:, :, value.shape[2] // 2] for name, value in maps.items()}
+    return {name: value[..., 0] if value.shape[-1] == 1 else value for name, value in slices.items()}
 
 
 class KeepSamples(keras.callbacks.Callback):

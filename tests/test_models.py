@@ -1,0 +1,127 @@
+"""The four models under one trainer, and the GAN family in each of those that play."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import train
+
+from tf_msgan.config import GANS, MODELS, Config
+from tf_msgan.data.scan import load_scan
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.training.gan_losses import GAN_LOSSES
+from tf_msgan.training.models import make_model
+from tf_msgan.training.runtime import build_model
+
+TISSUES = ("CSF", "GM", "WM")
+ADVERSARIAL = tuple(name for name in MODELS if name != "unet")
+
+
+def configured(config, model, gan="nsgan", **training):
+    loss = dataclasses.replace(config.loss, gan=gan)
+    return dataclasses.replace(config, model=model, loss=loss).with_training(**training)
+
+
+def trainable(model):
+    return {
+        (name, number): variable.numpy()
+        for name, network in model.networks().items()
+        for number, variable in enumerate(network.trainable_variables)
+    }
+
+
+def test_segmenters_have_equal_size():
+    """Whoever segments is of the refiner's size, to 5 %."""
+    segmenters = {"unet": "unet", "standard-gan": "discriminator", "one-stage": "refine", "multi-stage": "refine"}
+    sizes = {
+        name: getattr(make_model(2, TISSUES, Config(name)), net).count_params() for name, net in segmenters.items()
+    }
+    assert set(sizes) == set(MODELS)
+    assert all(abs(size / sizes["multi-stage"] - 1) < 0.05 for size in sizes.values()), sizes
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "multi-stage"])
+def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
+    model = build_model(2, TISSUES, configured(tiny_config, name))
+    before = trainable(model)
+    logs = train(model, tiny_batch, steps=2)
+    for key, value in trainable(model).items():
+        assert not np.array_equal(value, before[key]), key
+        assert np.isfinite(value).all(), key
+    dice = {"dice", *(f"dice_{tissue}" for tissue in TISSUES)}
+    assert set(logs) == {*model.TERMS, *model.HEALTH, *(f"{learner}_gradient" for learner in model.LEARNERS), *dice}
+    assert all(0 < logs[health][0] < 1 for health in model.HEALTH)
+    assert int(model.steps) == 2
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_segments_a_scan(name, tiny_config, tiny_cohort):
+    """Untrained maps are of the scan's shape, and probabilities; what a model lacks is None."""
+    model = make_model(2, TISSUES, configured(tiny_config, name))
+    image = load_scan(tiny_cohort, "4", with_labels=False).image + 5
+    result = Segmenter(model, tile=32, with_realness=True, with_outline=True)(image)
+    assert result.labels.shape == image.shape[:3]
+    assert np.allclose(result.probabilities.sum(axis=-1), 1, atol=1e-5)
+    assert (result.outline is None) == (name != "multi-stage")
+    assert (result.realness is None) == (name == "unet")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_samples_are_pictures(name, tiny_config, tiny_batch):
+    model = make_model(2, TISSUES, configured(tiny_config, name))
+    patch = {key: tiny_batch["unlabelled"][key][:1] for key in ("image", "context")}
+    for key, value in model.samples(patch).items():
+        assert value.shape[0] == 1 and value.shape[-1] in (1, 4), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gan", [name for name in GANS if name != "nsgan"])
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_every_game_trains_without_diverging(name, gan, tiny_config, tiny_batch):
+    check_game(name, gan, tiny_config, tiny_batch)
+
+
+@pytest.mark.parametrize("gan", [name for name in GANS if name != "nsgan"])
+def test_the_family_trains_the_standard_gan_without_diverging(gan, tiny_config, tiny_batch):
+    """The whole table of models and games is `test_every_game_trains_without_diverging`."""
+    check_game("standard-gan", gan, tiny_config, tiny_batch)
+
+
+def check_game(name, gan, tiny_config, tiny_batch):
+    """Forty steps: all stays finite and within reason, and the labels are learned better than at the start."""
+    config = configured(tiny_config, name, gan, lr=2e-3, epochs=2, steps_per_epoch=20)
+    model = build_model(2, TISSUES, config)
+    supervised = next(term for term in ("g3_labelled", "g_labelled", "d_labelled") if term in model.TERMS)
+    first = train(model, tiny_batch, steps=10)
+    last = train(model, tiny_batch, steps=30)
+    for term in model.TERMS:
+        assert np.isfinite(last[term][0]) and abs(last[term][0]) < 1e3, term
+    assert last[supervised][0] < first[supervised][0]
+    if GAN_LOSSES[gan].clips:
+        bound = config.loss.clip_weights
+        assert all(np.abs(v.numpy()).max() <= bound + 1e-6 for v in model.discriminator.trainable_variables)
+    assert (last["d_penalty"][0] > 0) == GAN_LOSSES[gan].penalised
+    if "d_named" in model.TERMS:
+        assert (last["d_named"][0] > 0) == GAN_LOSSES[gan].names_fakes
+
+
+def test_the_standard_gans_images_depend_on_z_and_wanted_labels(tiny_config, tiny_batch):
+    model = make_model(2, TISSUES, configured(tiny_config, "standard-gan", "acgan"))
+    z = [tf.random.stateless_normal((2, tiny_config.network.latent), [n, 0]) for n in range(2)]
+    wanted = [tf.one_hot(tf.fill((2, 16, 16, 16), n), 4) for n in range(2)]
+    one = model.generator([z[0], wanted[0]]).numpy()
+    assert one.shape == (2, 16, 16, 16, 2) and np.abs(one).max() <= 5
+    assert np.abs(one - model.generator([z[1], wanted[0]]).numpy()).max() > 1e-3
+    assert np.abs(one - model.generator([z[0], wanted[1]]).numpy()).max() > 1e-3
+
+
+def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
+    """The D of the one-stage game learns to score a scan with its labels above the same scan with wrong ones."""
+    config = configured(tiny_config, "one-stage", lr=5e-3, epochs=1, steps_per_epoch=100)
+    model = build_model(2, TISSUES, config)
+    train(model, tiny_batch, steps=60)
+    x, y = tiny_batch["labelled"]["image"], tiny_batch["labelled"]["labels"]
+    right, wrong = (tf.one_hot((y + shift) % 4, 4) for shift in (0, 1))
+    scores = [tf.reduce_mean(model._score_pairs(tf.concat([x, p], -1))) for p in (right, wrong)]
+    assert scores[0] > scores[1] + 1

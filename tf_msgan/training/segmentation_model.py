@@ -1,0 +1,289 @@
+"""What the four models share: networks by name, one optimiser each, moving averages, reproducible noise, reports."""
+
+import hashlib
+import math
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_msgan.config import Config
+from tf_msgan.training.gan_losses import GAN_LOSSES, gradient_penalty
+from tf_msgan.training.metrics import TermMeans, TissueDice
+from tf_msgan.training.precision import dtype_policy
+from tf_msgan.training.replicas import sum_replicas
+
+
+class SegmentationModel(keras.Model):
+    """A model that learns from labelled and unlabelled patches, and draws tissues with moving averages of its networks.
+
+    `call` takes `{"image", "context"}` as in `tf_msgan.data.pipeline` and gives probabilities `(batch, i, j, k, K)`,
+    float32. A subclass builds its networks, has a `train_step` that starts with `begin_step` and returns `end_step`,
+    and says what its networks draw.
+
+    Args:
+        modalities: channels of an image.
+        tissues: names of the classes 1, 2, …; K is one more.
+        config: a `Config`, or its `to_dict()`.
+    """
+
+    # Each optimiser, by name, with the networks that it moves.
+    LEARNERS: ClassVar[dict[str, tuple[str, ...]]]
+    # The networks of which moving averages are kept, NAME_average; whoever segments uses those.
+    AVERAGED: tuple[str, ...]
+    # The optimiser of the network that makes images to fool D, if any.
+    IMAGE_GENERATOR: str | None = None
+    # What a step reports: losses and their terms, …
+    TERMS: tuple[str, ...]
+    # … and other signs of how it stands.
+    HEALTH: tuple[str, ...] = ()
+    # How many batches of patches run through each network in a step.
+    PASSES: ClassVar[dict[str, int]]
+    # Whether stage 1 outlines the brain for what follows.
+    STAGED = False
+    # Whether there is a D.
+    JUDGES = True
+
+    def __init__(self, modalities, tissues, config, **kwargs):
+        # What flows between the networks is float32; the policy is theirs.
+        super().__init__(dtype="float32", **kwargs)
+        self.modalities = modalities
+        self.tissues = tuple(tissues)
+        self.classes = len(self.tissues) + 1
+        self.config = config if isinstance(config, Config) else Config.from_dict(config)
+        builders = self.builders()
+        with dtype_policy(self.config.training.precision):
+            for name, build in builders.items():
+                setattr(self, name, build())
+            for name in self.AVERAGED:
+                setattr(self, f"{name}_average", builders[name]())
+        for network, average in self._averages():
+            average.set_weights(network.get_weights())
+            average.trainable = False
+        self.dice = TissueDice(self.tissues, name="dice")
+        self.terms = TermMeans((*self.TERMS, *self.HEALTH), name="terms")
+        # Under float16 a step whose gradients overflow is skipped, and its norms say nothing.
+        self.norms = TermMeans(
+            [f"{name}_gradient" for name in self.LEARNERS],
+            only_finite=self.config.training.precision == "mixed_float16",
+            name="norms",
+        )
+        self.steps = self.add_weight(
+            *((), "zeros", "int64"), trainable=False, aggregation="only_first_replica", name="steps"
+        )
+        self.built = True
+
+    def builders(self):
+        """Functions that build the networks, by name."""
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, keras.Model]:
+        """The networks that learn, by name."""
+        return {name: getattr(self, name) for name in self.builders()}
+
+    def _averages(self):
+        return [(getattr(self, name), getattr(self, f"{name}_average")) for name in self.AVERAGED]
+
+    # What the networks draw, by their moving averages.
+
+    def outline(self, half_image):
+        """P(brain) `(batch, i, j, k, 1)` of images at half resolution, if `STAGED`."""
+        raise NotImplementedError
+
+    def draw(self, image, outline):
+        """Tissue probabilities `(batch, i, j, k, K)`, of the last stage alone; only a staged model heeds `outline`,
+        `(batch, i, j, k, 1)`."""
+        raise NotImplementedError
+
+    def fuse(self, outline, drawn):
+        """What the outline `(…, 1)` leaves of the tissue probabilities `(…, K)`."""
+        return drawn
+
+    def judge(self, image):
+        """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
+        raise NotImplementedError
+
+    def call(self, inputs):
+        return self.draw(inputs["image"], None)
+
+    def samples(self, patch) -> dict:
+        """Maps of a patch `{"image", "context"}`, a batch of one, by name: the networks' own, not of their averages.
+        One channel is a picture, K are probabilities."""
+        raise NotImplementedError
+
+    # Learning.
+
+    def compile(self, schedule=None, **optimizers):
+        """Takes one optimiser NAME_optimizer for each of `LEARNERS`, and builds each.
+
+        `schedule`, a function of the number of steps done, gives the learning rate of all of them. An optimiser that
+        has it itself would work it out anew for every variable.
+
+        Under mixed_float16 each must be a `LossScaleOptimizer`: Keras wraps none but `optimizer` by itself, and a
+        gradient that was not scaled would be divided by the scale all the same.
+
+        Raises:
+            ValueError: an optimiser is missing, or lacks what the precision asks for.
+        """
+        expected = {f"{name}_optimizer" for name in self.LEARNERS}
+        if set(optimizers) != expected:
+            raise ValueError(f"expected {sorted(expected)}; received {sorted(optimizers)}")
+        scaled = self.config.training.precision == "mixed_float16"
+        for optimizer in optimizers.values():
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) != scaled:
+                raise ValueError(f"{self.config.training.precision}: received the optimizer {optimizer}")
+        # Keras wants to know of one.
+        super().compile(
+            optimizer=next(iter(optimizers.values())),
+            auto_scale_loss=False,
+            jit_compile=self.config.training.jit_compile,
+        )
+        for name, optimizer in optimizers.items():
+            setattr(self, name, optimizer)
+        self.schedule = schedule
+        for optimizer, variables in self._updates().values():
+            optimizer.build(variables)
+
+    def _updates(self):
+        """Each optimiser with what it moves."""
+        return {
+            name: (
+                getattr(self, f"{name}_optimizer"),
+                [variable for network in networks for variable in getattr(self, network).trainable_variables],
+            )
+            for name, networks in self.LEARNERS.items()
+        }
+
+    def begin_step(self):
+        if self.schedule is not None:
+            rate = self.schedule(self.steps)
+            for optimizer, _ in self._updates().values():
+                optimizer.learning_rate.assign(rate)
+
+    def objective(self, name, loss):
+        """What a replica differentiates for the optimiser `name`: the replicas' gradients add up to that of `loss`."""
+        optimizer, _ = self._updates()[name]
+        return optimizer.scale_loss(loss / self.distribute_strategy.num_replicas_in_sync)
+
+    def descend(self, name, tape, objective):
+        """One update by the gradient of the whole batch, no longer than `clip_norm`. Returns its norm."""
+        optimizer, variables = self._updates()[name]
+        # An optimiser clips before it sums over the replicas, so both are done here.
+        gradients = sum_replicas(tape.gradient(objective, variables))
+        scale = optimizer.scale_loss(1.0)
+        clipped, norm = tf.clip_by_global_norm(gradients, self.config.training.clip_norm * scale)
+        shares = [gradient / self.distribute_strategy.num_replicas_in_sync for gradient in clipped]
+        optimizer.apply_gradients(zip(shares, variables, strict=True))
+        return norm / scale
+
+    def penalty(self, score, real, fake, seed):
+        """The weighted `gradient_penalty` of D, if the GAN loss has one; 0 if not."""
+        if not GAN_LOSSES[self.config.loss.gan].penalised:
+            return 0.0
+        # Uniform in 0..1.
+        share = (1 + tf.math.erf(self.normal(tf.shape(real)[0], (), seed) / math.sqrt(2))) / 2
+        return self.config.loss.gradient_penalty * gradient_penalty(score, real, fake, share)
+
+    def clip(self, name):
+        """Keeps the weights of the network `name` within bounds, if the GAN loss asks for that."""
+        if not GAN_LOSSES[self.config.loss.gan].clips:
+            return
+        bound = self.config.loss.clip_weights
+
+        def update(strategy):
+            for variable in getattr(self, name).trainable_variables:
+                strategy.extended.update(
+                    variable.value, lambda v: v.assign(tf.clip_by_value(v, -bound, bound)), group=False
+                )
+
+        tf.distribute.get_replica_context().merge_call(update)
+
+    def end_step(self, labels, probabilities, terms, norms):
+        """Moves the averages, counts the step and reports it. `terms` are scalars by the names of `TERMS` and `HEALTH`,
+        `norms` those of the gradients by the names of `LEARNERS`."""
+        self._follow()
+        self.steps.assign_add(1)
+        self.terms.update_state([terms[name] for name in self.terms.names])
+        self.norms.update_state([norms[name] for name in self.LEARNERS])
+        self.dice.update_state(labels, probabilities)
+        return self._reported(self.terms, self.norms, self.dice)
+
+    def test_step(self, data):
+        self.dice.update_state(data["labels"], self(data))
+        return self._reported(self.dice)
+
+    def _follow(self):
+        """Moves the averages after the weights. A young average forgets faster, so that the first, random weights are
+        soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
+        step = tf.cast(self.steps, tf.float32)
+        decay = tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step))
+
+        def update(strategy, decay):
+            for network, average in self._averages():
+                for new, old in zip(network.variables, average.variables, strict=True):
+                    strategy.extended.update(
+                        old.value, lambda o, n, d: o.assign(d * o + (1 - d) * n), args=(new.value, decay), group=False
+                    )
+
+        tf.distribute.get_replica_context().merge_call(update, args=(decay,))
+
+    def seeds(self, count):
+        """Stateless seeds of this step: a resumed run goes on where it stood (Keras saves no SeedGenerator)."""
+        step = tf.stack([tf.constant(self.config.training.seed, tf.int64), tf.cast(self.steps, tf.int64)])
+        return tf.unstack(tf.random.split(step, count))
+
+    def normal(self, count, shape, seed):
+        """This replica's `(count, *shape)` part of one standard normal draw for the whole batch, so that the number of
+        replicas changes no draw."""
+        replica = tf.distribute.get_replica_context()
+        draw = tf.random.stateless_normal((count * replica.num_replicas_in_sync, *shape), seed)
+        first = replica.replica_id_in_sync_group * count
+        return draw[first : first + count]
+
+    def prediction_weight(self):
+        """The weight of eq. 14 for whoever draws: it rises from step to step, and then stays."""
+        weight = self.config.loss
+        done = (tf.cast(self.steps, tf.float32) + 1) / max(weight.prediction_ramp_steps, 1)
+        return weight.prediction * tf.minimum(1.0, done)
+
+    def _reported(self, *metrics):
+        results = {name: value for metric in metrics for name, value in metric.result().items()}
+        # Keras reduces the results of several workers along a first axis.
+        several_workers = isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        return {name: value[None] for name, value in results.items()} if several_workers else results
+
+    # What is kept of a model.
+
+    def model_variables(self) -> dict[str, keras.Variable]:
+        """All that a saved model holds, by names that do not depend on what else the process has built."""
+        averages = {f"{name}_average": getattr(self, f"{name}_average") for name in self.AVERAGED}
+        networks = {**self.networks(), **averages}
+        named = {f"{name}/{n}": v for name, network in networks.items() for n, v in enumerate(network.variables)}
+        return {**named, "steps": self.steps}
+
+    def optimizer_variables(self) -> dict[str, keras.Variable]:
+        """What a step changes beside `model_variables`: slots, iterations and loss scales, by name."""
+        return {
+            f"{name}_optimizer/{n}": variable
+            for name, (optimizer, _) in self._updates().items()
+            for n, variable in enumerate(optimizer.variables)
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of `model_variables`, in hexadecimal: equal for equal weights, bit by bit."""
+        total = hashlib.sha256()
+        for variable in self.model_variables().values():
+            total.update(np.ascontiguousarray(variable.numpy()).tobytes())
+        return total.hexdigest()
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing is left to build, and what Keras does here fails with several workers."""
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "modalities": self.modalities,
+            "tissues": list(self.tissues),
+            "config": self.config.to_dict(),
+        }
