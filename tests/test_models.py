@@ -9,6 +9,7 @@ from conftest import train
 
 from tf_msgan.config import GANS, MODELS, Config
 from tf_msgan.data.scan import load_scan
+from tf_msgan.errors import InputError
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.gan_losses import GAN_LOSSES
 from tf_msgan.training.models import make_model
@@ -125,3 +126,23 @@ def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     right, wrong = (tf.one_hot((y + shift) % 4, 4) for shift in (0, 1))
     scores = [tf.reduce_mean(model._score_pairs(tf.concat([x, p], -1))) for p in (right, wrong)]
     assert scores[0] > scores[1] + 1
+
+
+@pytest.mark.parametrize(("left_out", "missing"), [("outlines", {"coarse"}), ("variants", {"noise", "encoder"})])
+def test_multi_stage_without_a_stage(left_out, missing, tiny_config, tiny_batch, tiny_cohort):
+    network = dataclasses.replace(tiny_config.network, **{left_out: False})
+    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
+    assert set(make_model(2, TISSUES, tiny_config).networks()) - set(model.networks()) == missing
+    before = trainable(model)
+    logs = train(model, tiny_batch, steps=2)
+    assert all(not np.array_equal(value, before[key]) for key, value in trainable(model).items())
+    assert all(np.isfinite(logs[term][0]) for term in model.TERMS)
+    patch = {key: tiny_batch["unlabelled"][key][:1] for key in ("image", "context")}
+    assert "image" in model.samples(patch)
+    image = load_scan(tiny_cohort, "4", with_labels=False).image + 5
+    assert (Segmenter(model, tile=32, with_outline=True)(image).outline is None) == (left_out == "outlines")
+
+
+def test_a_multi_stage_model_has_a_stage():
+    with pytest.raises(InputError, match="one of them at least"):
+        Config().with_fields(["network.outlines=false", "network.variants=false"])

@@ -61,7 +61,8 @@ STRIPPED = Preparation()
 class NetworkConfig:
     """Widths of the networks, in channels at their finest level, and the latent vector's length.
 
-    `unet_width` is that of the U-Net and of the standard GAN's segmenter.
+    `unet_width` is that of the U-Net and of the standard GAN's segmenter. `outlines` and `variants` say whether the
+    multi-stage model has its stages 1 and 2.
     """
 
     coarse_width: int = 8
@@ -70,6 +71,8 @@ class NetworkConfig:
     unet_width: int = 16
     discriminator_width: int = 16
     latent: int = 16
+    outlines: bool = True
+    variants: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class LossConfig:
         unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
             at the start).
+        perturbation: how far stage 3's outlines are made worse in training; 0 leaves them as they are.
         feature_matching, latent_recovery, diversity: beside G2's adversarial loss.
         variants_differ: how far two variants of an image must lie apart, in standard deviations of the brain.
         gradient_penalty: of D under "wgan-gp" (Gulrajani et al. 2017: 10).
@@ -92,6 +96,7 @@ class LossConfig:
     fake: float = 0.5
     prediction: float = 0.1
     prediction_ramp_steps: int = 300
+    perturbation: float = 1.0
     feature_matching: float = 1.0
     latent_recovery: float = 1.0
     diversity: float = 2.0
@@ -211,6 +216,8 @@ class Config:
 
     def __post_init__(self):
         _check("model", self.model, f"one of {', '.join(MODELS)}", self.model in MODELS)
+        stages = f"outlines {self.network.outlines}, variants {self.network.variants}"
+        _check("set", stages, "one of them at least", self.network.outlines or self.network.variants)
         # Below, a level that is computed in bfloat16 has two voxels along an axis (tf_msgan.models.blocks,
         # FLOAT32_LEVEL).
         shape = "×".join(map(str, self.patch))

@@ -1,5 +1,6 @@
 """Scores a trained run on its test subjects, and writes `evaluation.json`, `figures/` and `report.html`."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Case:
         truth: `(i, j, k)` uint8 classes.
         segmentation: the model's.
         scores, reference_scores: of the model, and of the QDA reference.
+        seconds: for the segmentation, without reading and scoring; the first case's has the graph's making in it.
         outline: Dice of the coarse stage's outline with what is labelled at all; None without such a stage.
     """
 
@@ -41,16 +43,18 @@ class Case:
     segmentation: Segmentation
     scores: dict
     reference_scores: dict
+    seconds: float
     outline: float | None
 
 
 def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progress) -> str:
     """Evaluates `run/model.keras` and writes what the run folder still lacks. Returns the table as text."""
     tissues = cohort.labels.tissues
-    scores, reference_scores, outlines = {}, {}, {}
+    scores, reference_scores, outlines, seconds = {}, {}, {}, {}
     model = load_model(run)
     for case in evaluate_cases(model, cohort, split, progress):
-        scores[case.id], reference_scores[case.id], outlines[case.id] = case.scores, case.reference_scores, case.outline
+        scores[case.id], reference_scores[case.id] = case.scores, case.reference_scores
+        outlines[case.id], seconds[case.id] = case.outline, case.seconds
         shown = next(n for n, volume in enumerate(case.images) if volume)
         draw_case(
             *(run / "figures" / f"subject-{case.id}.png", case.id, case.images[shown], cohort.modalities[shown]),
@@ -64,6 +68,7 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "subjects": scores,
         "mean": mean_scores(scores),
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
+        "seconds": seconds,
         "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))} if model.STAGED else None,
     }
     write_json(run / "evaluation.json", evaluation)
@@ -83,7 +88,9 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
         truth = read_labels(cohort, id, volumes)
         grid = network_grid(volumes, preparation)
         raw = take_image(volumes, grid, preparation)
+        start = time.perf_counter()
         segmentation = give_back(segmenter(raw), grid)
+        seconds = time.perf_counter() - start
         scan = make_scan(id, raw, None, grid, preparation)
         by_intensity = grid.give_back(segment_by_intensity(qda, scan, len(tissues) + 1))
         show(done, len(split.test))
@@ -91,6 +98,7 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
             *(id, volumes, truth, segmentation),
             score(truth, segmentation.labels, tissues),
             score(truth, by_intensity.argmax(axis=-1), tissues),
+            seconds,
             dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1)
             if model.STAGED
             else None,

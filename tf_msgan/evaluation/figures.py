@@ -38,7 +38,7 @@ def draw_case(path, subject: str, reference: Volume, modality: str, truth, predi
         scores: `{tissue: {"dice": …}}`.
     """
     affine = reference.affine
-    image, truth, prediction = (_canonical(volume, affine) for volume in (reference.data, truth, prediction))
+    image, truth, prediction = (canonical(volume, affine) for volume in (reference.data, truth, prediction))
     wrong = (truth != prediction) & (truth != IGNORE)
     planes = _Planes(image != 0, truth > 0, affine)
     grey_of = planes.grey(image)
@@ -68,7 +68,7 @@ def draw_case(path, subject: str, reference: Volume, modality: str, truth, predi
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
     dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
     figure.suptitle(f"subject {subject}   Dice  {dice}", color="white")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
@@ -76,7 +76,7 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
 
     `image` `(i, j, k)` raw intensities, 0 where nothing is; `labels` `(i, j, k)` classes.
     """
-    image, labels = _canonical(image, affine), _canonical(labels, affine)
+    image, labels = canonical(image, affine), canonical(labels, affine)
     planes = _Planes(image != 0, labels > 0, affine)
     grey = planes.grey(image)
     figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
@@ -88,7 +88,7 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     handles = [Patch(color=CONTOUR_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
     figure.suptitle(title, color="white")
-    _save(figure, path, dpi)
+    save(figure, path, dpi)
 
 
 class _Planes:
@@ -194,10 +194,10 @@ def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
         row[0].set_ylabel(f"epoch {epoch}")
     for axis, name in zip(axes[0], columns, strict=True):
         axis.set_title(name.replace("_", " "))
-    _save(figure, path)
+    save(figure, path)
 
 
-def _canonical(volume, affine):
+def canonical(volume, affine):
     return nib.orientations.apply_orientation(volume, nib.io_orientation(affine))
 
 
@@ -207,10 +207,10 @@ def _save_curves(figure, axes, path):
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(fontsize="small")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure, path, dpi=90):
+def save(figure, path, dpi=90):
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor=figure.get_facecolor())
     plt.close(figure)

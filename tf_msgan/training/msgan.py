@@ -1,7 +1,7 @@
 """The multi-stage GAN as a Keras model: Khaled & Han's three generators and their discriminator."""
 
 import functools
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -15,6 +15,13 @@ from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training import losses
 from tf_msgan.training.gan_losses import GAN_LOSSES, feature_matching_loss
 from tf_msgan.training.segmentation_model import SegmentationModel
+
+
+class Report(NamedTuple):
+    """Terms and gradient norms of a part of a step, by name."""
+
+    terms: dict
+    norms: dict
 
 
 @keras.saving.register_keras_serializable("tf_msgan")
@@ -71,7 +78,7 @@ class MultiStageGAN(SegmentationModel):
         image = patch["image"]
         z = tf.random.stateless_normal((2, self.config.network.latent), [0, 0])
         variants = self.noise([tf.repeat(image, 2, axis=0), z], training=False)[..., :1]
-        coarse = upsample(middle(self.coarse(patch["context"], training=False)), 2)[..., 1:]
+        coarse = self._own_outline(patch)
         refined = self.refine([image, coarse], training=False)
         return {
             "image": image[..., :1],
@@ -82,32 +89,32 @@ class MultiStageGAN(SegmentationModel):
             "fused": fuse(coarse, refined),
         }
 
-    def perturb(self, outline, noise):
-        """Blurs the certainty of a coarse outline as unseen scans do.
-
-        G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
-
-        Args:
-            outline: `(batch, i, j, k, 2)` probabilities.
-            noise: `(batch, i/4, j/4, k/4, 1)`, standard normal.
-        """
-        log = tf.math.log(outline + losses.TINY)
-        log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
-        brain = tf.sigmoid(0.7 * log_odds + 1.5 * upsample(noise, 4))
-        return tf.concat([1 - brain, brain], axis=-1)
+    def _own_outline(self, patch):
+        return upsample(middle(self.coarse(patch["context"], training=False)), 2)[..., 1:]
 
     def train_step(self, data):
         self.begin_step()
-        weight = self.config.loss
-        gan = GAN_LOSSES[weight.gan]
         labelled, unlabelled = data["labelled"], data["unlabelled"]
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
-        count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
-        seeds, blobs = self.seeds(6), (*(n // 8 for n in x.shape[1:4]), 1)
-        z, other_z = (self.normal(count_u, (self.config.network.latent,), seed) for seed in seeds[:2])
-        noise = tf.concat([self.normal(count, blobs, seeds[2]), self.normal(count_u, blobs, seeds[3])], 0)
+        logits_u, game = self.play(x, y, xu)
+        # The segmentation waits for the game, whose memory is free again then.
+        with tf.control_dependencies(list(game.norms.values())):
+            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
+            refined, segmentation = self.segment(tf.concat([x, xu], 0), context, y, logits_u)
+        terms, norms = game.terms | segmentation.terms, game.norms | segmentation.norms
+        return self.end_step(y, refined[: tf.shape(x)[0]], terms, norms)
 
-        # The game: stage 2 makes variants; D sees labelled, unlabelled and generated patches.
+    def play(self, x, y, xu):
+        """The game: stage 2 makes variants; D sees labelled, unlabelled and generated patches.
+
+        Returns D's logits of the unlabelled ones, and what to report.
+        """
+        weight = self.config.loss
+        gan = GAN_LOSSES[weight.gan]
+        count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
+        *z_seeds, named_seed, share_seed = self.seeds(4)
+        z, other_z = (self.normal(count_u, (self.config.network.latent,), seed) for seed in z_seeds)
+
         with tf.GradientTape(persistent=True) as tape:
             variants = self.noise([tf.concat([xu, xu], 0), tf.concat([z, other_z], 0)], training=True)
             variant, other_variant = variants[:count_u], variants[count_u:]
@@ -115,12 +122,12 @@ class MultiStageGAN(SegmentationModel):
             logits_x, logits_u = logits[:count], logits[count:]
             logits_fake, features_fake = self.discriminator(variant, training=True)
             scores_fake = losses.realness(logits_fake)
-            named = self._named(x, y, seeds[4]) if gan.names_fakes else 0.0
+            named = self._named(x, y, named_seed) if gan.names_fakes else 0.0
 
             # Eq. 9: D.
             labelled_term = losses.labelled_loss(logits_x, y)
             real_term, fake_term = gan.discriminator(losses.realness(logits_u), scores_fake)
-            penalty = self.penalty(lambda i: losses.realness(self.discriminator(i)[0]), xu, variant, seeds[5])
+            penalty = self.penalty(lambda i: losses.realness(self.discriminator(i)[0]), xu, variant, share_seed)
             d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * (fake_term + named) + penalty
 
             # Eq. 14: G2.
@@ -143,14 +150,23 @@ class MultiStageGAN(SegmentationModel):
             "noise": self.descend("noise", tape, g2_objective),
         }
         self.clip("discriminator")
+        terms = {
+            **{"d_loss": d_loss, "d_labelled": labelled_term, "d_unlabelled": real_term, "d_fake": fake_term},
+            **{"d_penalty": penalty, "d_named": named},
+            **{"g2_loss": g2_loss, "g2_adversarial": adversarial, "g2_matching": matching},
+            **{"g2_recovery": recovery, "g2_diversity": diversity, "variants_apart": apart},
+            **losses.real_shares(labelled=logits_x, unlabelled=logits_u, fake=logits_fake),
+        }
+        return logits_u, Report(terms, norms)
 
-        # The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. It waits
-        # for the game, whose memory is free again then.
-        with tf.control_dependencies(list(norms.values())), tf.GradientTape(persistent=True) as tape:
-            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
+    def segment(self, images, context, y, logits_u):
+        """The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. Labelled
+        images come first. Returns what stage 3 draws, and what to report."""
+        count = tf.shape(y)[0]
+        with tf.GradientTape(persistent=True) as tape:
             outline = middle(self.coarse(context, training=True))
-            guide = tf.stop_gradient(upsample(self.perturb(outline, noise), 2)[..., 1:])
-            refined = self.refine([tf.concat([x, xu], 0), guide], training=True)
+            guide = tf.stop_gradient(upsample(self.perturb(outline), 2)[..., 1:])
+            refined = self.refine([images, guide], training=True)
 
             # Eq. 14: G1 and G3, which learn from the labels too.
             outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
@@ -158,22 +174,32 @@ class MultiStageGAN(SegmentationModel):
             g1_loss = outline_term + self.prediction_weight() * outline_opinion
 
             refined_opinion = losses.prediction_loss(logits_u, refined[count:])
-            segmentation = losses.segmentation_loss(refined[:count], y)
-            g3_loss = segmentation + self.prediction_weight() * refined_opinion
+            labelled_term = losses.segmentation_loss(refined[:count], y)
+            g3_loss = labelled_term + self.prediction_weight() * refined_opinion
             g1_objective, g3_objective = self.objective("coarse", g1_loss), self.objective("refine", g3_loss)
-        norms["coarse"] = self.descend("coarse", tape, g1_objective)
-        norms["refine"] = self.descend("refine", tape, g3_objective)
-
-        terms = {
-            **{"d_loss": d_loss, "d_labelled": labelled_term, "d_unlabelled": real_term, "d_fake": fake_term},
-            **{"d_penalty": penalty, "d_named": named},
-            **{"g1_loss": g1_loss, "g1_outline": outline_term, "g1_opinion": outline_opinion},
-            **{"g2_loss": g2_loss, "g2_adversarial": adversarial, "g2_matching": matching},
-            **{"g2_recovery": recovery, "g2_diversity": diversity, "variants_apart": apart},
-            **{"g3_loss": g3_loss, "g3_labelled": segmentation, "g3_opinion": refined_opinion},
-            **losses.real_shares(labelled=logits_x, unlabelled=logits_u, fake=logits_fake),
+        norms = {
+            "coarse": self.descend("coarse", tape, g1_objective),
+            "refine": self.descend("refine", tape, g3_objective),
         }
-        return self.end_step(y, refined[:count], terms, norms)
+        terms = {
+            **{"g1_loss": g1_loss, "g1_outline": outline_term, "g1_opinion": outline_opinion},
+            **{"g3_loss": g3_loss, "g3_labelled": labelled_term, "g3_opinion": refined_opinion},
+        }
+        return refined, Report(terms, norms)
+
+    def perturb(self, outline):
+        """Blurs the certainty of coarse outlines `(batch, i, j, k, 2)` as unseen scans do.
+
+        G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
+        """
+        strength = self.config.loss.perturbation
+        count, blobs = tf.shape(outline)[0] // 2, (*(n // 4 for n in outline.shape[1:4]), 1)
+        # Labelled and unlabelled outlines each are a batch of their own.
+        noise = tf.concat([self.normal(count, blobs, seed) for seed in self.seeds(6)[4:]], 0)
+        log = tf.math.log(outline + losses.TINY)
+        log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
+        brain = tf.sigmoid((1 - 0.3 * strength) * log_odds + 1.5 * strength * upsample(noise, 4))
+        return tf.concat([1 - brain, brain], axis=-1)
 
     def _named(self, x, y, seed):
         """How badly D names the tissues of variants of labelled images."""

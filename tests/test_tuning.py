@@ -1,0 +1,139 @@
+"""Comparisons: what they consist of, their statistics, and one from the command line."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from conftest import assert_one_line_error, run_command, write_tiny_cohort
+from scipy.stats import wilcoxon
+
+from tf_msgan.config import MODELS
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
+from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
+from tuning.statistics import METRICS, gap_closed, paired, summary, values
+from tuning.step_seconds import epochs_within
+from tuning.tables import format_tables
+
+
+def outcome(*dice, **more):
+    """An outcome of subjects a, b, … with such Dice of GM, and 0.1 less of WM; every other metric is 1."""
+
+    def scores(value):
+        return {"dice": value, **{metric: 1.0 for metric in METRICS if metric != "dice"}}
+
+    subjects = {id: {"GM": scores(value), "WM": scores(value - 0.1)} for id, value in zip("abcdef", dice, strict=False)}
+    return {"subjects": subjects, "volume_seconds": 2.0, "training_minutes": 3.0, "steps": 10, **more}
+
+
+def test_cells_are_planned_seed_by_seed():
+    cells = plan_cells(MODELS, 2, [1, 9], 2, True)
+    assert len(cells) == len(set(cells)) == 2 * (4 + 2 * 2 + len(ABLATIONS))
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert {cell.model for cell in cells if cell.labeled != 2} == {MODELS[0], MODELS[-1]}
+
+
+def test_splits_of_cells(tiny_folder):
+    cohort = read_cohort(tiny_folder, "iseg")
+    split = Split(("1", "2"), ("3",), ("4", "6", "7"), ("5",))
+    two, one, three = (split_of(Cell("unet", n, 0), cohort, split) for n in (2, 1, 3))
+    assert two == split
+    # The second labelled subject plays no role.
+    assert (one.train, one.unlabeled) == (("1",), split.unlabeled)
+    assert (three.train, three.unlabeled) == (("1", "2", "4"), ("6", "7"))
+    assert {s.test for s in (one, two, three)} == {("5",)}
+    assert split_of(Cell("multi-stage", 2, 0, "unlabelled data"), cohort, split).unlabeled == ()
+    with pytest.raises(InputError, match="1 to 3: so many have labels"):
+        split_of(Cell("unet", 4, 0), cohort, split)
+
+
+def test_means_are_over_seeds_and_subjects():
+    outcomes = [outcome(0.8, 0.9), outcome(0.7, 0.6)]
+    assert values(outcomes, "GM", "dice").tolist() == [0.8, 0.9, 0.7, 0.6]
+    assert summary(outcomes, "GM", "dice") == pytest.approx((0.75, math.sqrt(0.05 / 3)))
+    assert summary(outcomes, "mean", "dice")[0] == pytest.approx(0.7)
+    assert summary([outcome(0.8)], "GM", "dice") == (0.8, 0.0)
+
+
+def test_differences_are_paired():
+    ours, theirs = [outcome(0.8, 0.9), outcome(0.7, 0.62)], [outcome(0.7, 0.85), outcome(0.69, 0.6)]
+    mean, p = paired(ours, theirs, "GM", "dice")
+    assert mean == pytest.approx(np.mean([0.1, 0.05, 0.01, 0.02]))
+    assert p == pytest.approx(wilcoxon([0.8, 0.9, 0.7, 0.62], [0.7, 0.85, 0.69, 0.6]).pvalue)
+    assert paired(ours, ours, "GM", "dice") == (0.0, 1.0)
+
+
+def test_gap_by_hand():
+    assert gap_closed(0.8, 0.9, 0.88) == pytest.approx(0.8)
+    assert gap_closed(0.8, 0.9, 0.7) == pytest.approx(-1)
+    assert math.isnan(gap_closed(0.8, 0.8, 0.9))
+
+
+def test_equal_minutes():
+    assert epochs_within(10, 100, {"step": 0.5, "validation": 10.0}) == 10
+    assert epochs_within(0.1, 100, {"step": 0.5, "validation": 10.0}) == 1
+
+
+def test_tables_tell_the_best_the_gap_and_the_ablation():
+    groups = {
+        ("unet", 2, ""): [outcome(0.8, 0.82)],
+        ("multi-stage", 2, ""): [outcome(0.9, 0.92)],
+        ("unet", 9, ""): [outcome(0.92, 0.94)],
+        ("multi-stage", 2, "EMA"): [outcome(0.85, 0.87)],
+    }
+    text = format_tables(groups, ("GM", "WM"), 2)
+    assert "| multi-stage | **0.910 ± 0.014** | **0.810 ± 0.014** |" in text
+    assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
+    assert "| without EMA | 0.8600 ± 0.0141 |" in text
+    assert "multi-stage − unet | +0.1000" in text
+
+
+SMALL = [
+    *("network.coarse_width=4", "network.noise_width=4", "network.refine_width=4", "network.unet_width=4"),
+    *("network.discriminator_width=4", "training.patch=16", "training.batch_size=2", "training.steps_per_epoch=2"),
+]
+
+
+def compare(data, out, *more):
+    small = [part for setting in SMALL for part in ("--set", setting)]
+    options = ("--data", data, "--out", out, "--seeds", 1, "--budget", "steps", "--amount", 2, *small)
+    return run_command("tuning.compare", *options, *more)
+
+
+@pytest.mark.slow
+def test_compare_from_the_command_line(tmp_path):
+    """Four models, a smaller number of labels and a reference; stopped after three trainings, and gone on with."""
+    write_tiny_cohort(tmp_path / "data")
+    out = tmp_path / "out"
+    first = compare(tmp_path / "data", out, "--shots", 1, "--max-cells", 3)
+    assert first.returncode == 0, first.stdout + first.stderr
+    kept = {path: path.read_bytes() for path in (out / "cells").glob("*.json")}
+    assert len(kept) == 3
+    second = compare(tmp_path / "data", out, "--shots", 1)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "3 of 6 trainings are done" in second.stdout
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    report = (out / "README.md").read_text()
+    for word in (*MODELS, "qda", "hmrf", "HD95", "AVD", "multi-stage − unet", "share closed"):
+        assert word in report, word
+    results = json.loads((out / "results.json").read_text())
+    assert {row["model"] for row in results["rows"]} == {*MODELS, "qda", "hmrf"}
+    assert all((out / name).stat().st_size > 10_000 for name in ("models.png", "shots.png"))
+    # Another comparison may not be mixed into this one.
+    assert_one_line_error(compare(tmp_path / "data", out, "--set", "loss.prediction=0"), "plan.json", "config")
+
+
+def test_wrong_options(tiny_folder, tmp_path):
+    def refused(*options, words):
+        result = run_command("tuning.compare", "--data", tiny_folder, "--out", tmp_path / "out", *options)
+        assert_one_line_error(result, *words)
+
+    refused("--seeds", 0, words=["--seeds", "found 0"])
+    refused("--amount", -1, words=["--amount", "above 0"])
+    refused("--models", "unet", "unet", words=["--models", "each once"])
+    refused("--models", "unet", "--ablate", words=["--ablate", "multi-stage among --models"])
+    refused("--shots", 9, words=["--shots", "found 9"])
+    assert not (tmp_path / "out").exists()

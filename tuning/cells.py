@@ -1,0 +1,72 @@
+"""What a comparison consists of: one training for each model, number of labelled subjects, seed and variation."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.splits import Split, check_split
+from tf_msgan.errors import InputError
+
+# What each ablation takes away from the multi-stage model, as options of `tf_msgan.train --set`.
+ABLATIONS = {
+    "stage 1": ("network.outlines=false",),
+    "stage 2": ("network.variants=false",),
+    # The labelled subjects stand in for the unlabelled ones.
+    "unlabelled data": (),
+    "prediction term": ("loss.prediction=0",),
+    "feature matching": ("loss.feature_matching=0",),
+    "coarse perturbation": ("loss.perturbation=0",),
+    "EMA": ("training.ema_decay=0",),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training. `without` is a key of `ABLATIONS`, or empty."""
+
+    model: str
+    labeled: int
+    seed: int
+    without: str = ""
+
+    @property
+    def name(self) -> str:
+        without = f"-without-{self.without.lower().replace(' ', '-')}" if self.without else ""
+        return f"{self.model}-{self.labeled}-labelled{without}-seed-{self.seed}"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return ABLATIONS[self.without] if self.without else ()
+
+
+def plan_cells(models, labeled: int, shots, seeds: int, ablate: bool) -> list[Cell]:
+    """All cells, those of one seed together: every model with `labeled` subjects, the first and the last model with
+    each number of `shots`, and the multi-stage model without each of its parts."""
+    cells = []
+    for seed in range(seeds):
+        cells += [Cell(model, labeled, seed) for model in models]
+        ends = dict.fromkeys((models[0], models[-1]))
+        cells += [Cell(model, shot, seed) for shot in shots if shot != labeled for model in ends]
+        if ablate:
+            cells += [Cell("multi-stage", labeled, seed, part) for part in ABLATIONS]
+    return list(dict.fromkeys(cells))
+
+
+def split_of(cell: Cell, cohort: Cohort, split: Split) -> Split:
+    """The split of a comparison with as many labelled subjects as the cell has: the first of its own, or its own and
+    the first of the unlabelled ones that have labels. Validation and test stay; who is left out plays no role.
+
+    Raises:
+        InputError: there are not so many.
+    """
+    spare = [id for id in split.unlabeled if cohort.subjects[id].label]
+    known = [*split.train, *spare]
+    if not 1 <= cell.labeled <= len(known):
+        raise InputError("--labeled or --shots", cell.labeled, f"1 to {len(known)}: so many have labels")
+    train = tuple(known[: cell.labeled])
+    unlabeled = tuple(id for id in split.unlabeled if id not in train)
+    if cell.without == "unlabelled data":
+        unlabeled = ()
+    changed = dataclasses.replace(split, train=train, unlabeled=unlabeled)
+    check_split(changed, cell.name, cohort)
+    return changed

@@ -1,0 +1,99 @@
+"""Compares the paper's four models: `python -m tuning.compare`.
+
+Each model is trained with each seed on the same data, augmentation and budget, and scored on the same test subjects,
+beside two references that need no training. Interrupted, the same command goes on where it stood. Without --data the
+embedded cohort of phantoms is used.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from tf_msgan.config import MODELS, PRESETS
+from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.splits import FORMS, SPLITS, read_split
+from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.progress import Progress
+from tuning.cells import plan_cells, split_of
+from tuning.outcomes import Comparison, begin, do_cell, read_outcome
+
+# What each model's training gets, unless asked otherwise: for scans, and for the embedded phantoms.
+AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tuning.compare", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--labeled", type=int, metavar="N", help="labelled subjects (default: the split's)")
+    parser.add_argument(
+        "--shots", type=int, nargs="*", default=[], metavar="N", help="other numbers, for the first and the last model"
+    )
+    parser.add_argument("--ablate", action="store_true", help="multi-stage without each of its parts, too")
+    parser.add_argument("--budget", choices=AMOUNTS, default="minutes", help="what the models get equally much of")
+    parser.add_argument("--amount", type=float, help="of the budget, for each training")
+    parser.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
+    parser.add_argument("--layout", choices=LAYOUTS)
+    parser.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS}")
+    parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else standard")
+    parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
+    parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the outcomes and the report")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: runs in --out)")
+    parser.add_argument("--max-cells", type=int, metavar="N", help="stop after so many trainings")
+    parser.add_argument("--no-progress", action="store_true")
+    return parser.parse_args(argv)
+
+
+def check_options(options):
+    for name, least in (("seeds", 1), ("max_cells", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name.replace('_', '-')}", value, f"{least} or more")
+    if options.amount is not None and not options.amount > 0:
+        raise InputError("--amount", options.amount, "above 0")
+    if len(set(options.models)) < len(options.models):
+        raise InputError("--models", " ".join(options.models), "each once")
+    if options.ablate and "multi-stage" not in options.models:
+        raise InputError("--ablate", " ".join(options.models), "multi-stage among --models")
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    check_options(options)
+    progress = Progress(not options.no_progress)
+    root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
+    cohort = read_cohort(root, options.layout)
+    split = read_split(options.split, cohort)
+    if not split.test:
+        raise InputError("--split", options.split, "one with test subjects")
+    labeled = options.labeled or len(split.train)
+    preset = options.preset or ("standard" if options.data else "demo")
+    amount = options.amount or AMOUNTS[options.budget][options.data is None]
+    config = dataclasses.replace(PRESETS[preset], preparation=choose_preparation(cohort, split))
+    config = config.with_fields(options.set)
+    cells = plan_cells(options.models, labeled, options.shots, options.seeds, options.ablate)
+    for cell in cells:
+        split_of(cell, cohort, split)
+    comparison = Comparison(
+        *(options.out, options.runs or options.out / "runs", cohort, split),
+        *(preset, tuple(options.set), config, options.budget, amount),
+    )
+    begin(comparison)
+
+    todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
+    print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
+    for cell in todo[: options.max_cells]:
+        print(f"training {cell.name}", flush=True)
+        outcome = do_cell(comparison, cell)
+        dice = "  ".join(f"{tissue} {scores['dice']:.4f}" for tissue, scores in outcome["mean"].items())
+        print(f"{cell.name}: {dice}, {outcome['training_minutes']:.1f} minutes", flush=True)
+    from tuning.report import write_report
+
+    print(write_report(comparison, cells, labeled, are_phantoms(cohort.root)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Does the cells of a comparison, one after another, each once: what is done is kept in `cells/NAME.json`.
+
+A training is a run of `tf_msgan.train` in `runs/NAME`; after a kill it is resumed.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tf_msgan.config import Config
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
+from tf_msgan.evaluation.report import read_history
+from tf_msgan.files import write_json
+from tf_msgan.machine import describe_machine
+from tf_msgan.run_folder import read_run_config
+from tuning.cells import Cell, split_of
+from tuning.step_seconds import epochs_within, measure
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What all cells share.
+
+    Attributes:
+        folder: of the comparison.
+        runs: folder of the runs, which are large.
+        cohort, split: data, and the roles of subjects.
+        preset, settings: name of the config that the models start from, and what is changed of it.
+        config: the result, prepared for the cohort.
+        budget: "minutes" or "steps", and the `amount` of it that each training gets.
+    """
+
+    folder: Path
+    runs: Path
+    cohort: Cohort
+    split: Split
+    preset: str
+    settings: tuple[str, ...]
+    config: Config
+    budget: str
+    amount: float
+
+    def facts(self) -> dict:
+        """What must not change while a comparison is being made."""
+        return {
+            "layout": self.cohort.layout,
+            "modalities": list(self.cohort.modalities),
+            "split": {role: list(ids) for role, ids in self.split.roles().items()},
+            "preset": self.preset,
+            "settings": list(self.settings),
+            "config": self.config.to_dict(),
+            "budget": self.budget,
+            "amount": self.amount,
+        }
+
+
+def begin(comparison: Comparison):
+    """Writes `plan.json`, or checks that the one there is of this comparison.
+
+    Raises:
+        InputError: it is of another one.
+    """
+    path = comparison.folder / PLAN
+    facts = json.loads(json.dumps(comparison.facts()))
+    if path.exists():
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        different = sorted(key for key in facts if recorded.get(key) != facts[key])
+        if different:
+            raise InputError(path, f"another {', '.join(different)}", "the same comparison, or another --out")
+    else:
+        write_json(path, facts)
+
+
+def read_outcome(comparison: Comparison, cell: Cell) -> dict | None:
+    path = comparison.folder / "cells" / f"{cell.name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def do_cell(comparison: Comparison, cell: Cell) -> dict:
+    """Trains and evaluates one cell, or goes on with what a kill left, and keeps and returns its outcome.
+
+    Raises:
+        InputError: the training failed; its log says why.
+    """
+    run = comparison.runs / cell.name
+    comparison.runs.mkdir(parents=True, exist_ok=True)
+    split_path = comparison.runs / f"{cell.name}.json"
+    split = split_of(cell, comparison.cohort, comparison.split)
+    write_json(split_path, {role: list(ids) for role, ids in split.roles().items()})
+    epochs = _epochs(comparison, cell, split)
+    begun = any((run / "checkpoints").glob("epoch-*.npz"))
+    command = [
+        *(sys.executable, "-m", "tf_msgan.train", "--data", comparison.cohort.root),
+        *("--layout", comparison.cohort.layout, "--split", split_path, "--model", cell.model),
+        *("--preset", comparison.preset, "--seed", cell.seed, "--epochs", epochs, "--no-progress", "--out", run),
+        *(part for setting in (*comparison.settings, *cell.settings) for part in ("--set", setting)),
+        "--resume" if begun else "--overwrite",
+    ]
+    with open(comparison.runs / f"{cell.name}.log", "a", encoding="utf-8") as log:
+        result = subprocess.run([*map(str, command)], stdout=log, stderr=subprocess.STDOUT)
+    if result.returncode:
+        raise InputError(log.name, f"exit status {result.returncode} at its end", "a training that ends well")
+    outcome = _outcome(cell, run, epochs)
+    write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
+    return outcome
+
+
+def _epochs(comparison, cell, split):
+    """As many as the budget has room for: the same for all seeds of one kind."""
+    training = comparison.config.training
+    if comparison.budget == "steps":
+        return max(round(comparison.amount / training.steps_per_epoch), 1)
+    path, kind = comparison.folder / "step-seconds.json", Cell(cell.model, cell.labeled, 0, cell.without).name
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if kind not in known:
+        config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
+        known[kind] = measure(comparison.cohort.root, comparison.cohort.layout, split, config)
+        write_json(path, known)
+    return epochs_within(comparison.amount, training.steps_per_epoch, known[kind])
+
+
+def _outcome(cell, run, epochs):
+    evaluation = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    recorded, history = read_run_config(run), read_history(run / "history.csv")
+    training = recorded["config"]["training"]
+    return {
+        "cell": asdict(cell),
+        "subjects": evaluation["subjects"],
+        "mean": evaluation["mean"],
+        "references": evaluation["references"],
+        "steps": epochs * training["steps_per_epoch"],
+        "training_minutes": sum(history["seconds"]) / 60,
+        "volume_seconds": statistics.median(list(evaluation["seconds"].values())[1:] or evaluation["seconds"].values()),
+        "validation_dice": max(history.get("val_dice", [float("nan")])),
+        "machine": describe_machine(),
+        "versions": recorded["versions"],
+        "git": recorded["git"],
+    }

@@ -1,0 +1,101 @@
+"""The report of a comparison: `README.md`, `results.json` and pictures in its folder."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from tf_msgan.data.cohort import read_images, read_labels, reference_of
+from tf_msgan.data.volumes import read_codes
+from tf_msgan.files import write_json, write_text
+from tuning.outcomes import Comparison, read_outcome
+from tuning.pictures import draw_models, draw_shots
+from tuning.references import reference_outcomes
+from tuning.statistics import METRICS, summary
+from tuning.tables import format_tables
+
+SHOTS, MODELS = "shots.png", "models.png"
+
+
+def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) -> str:
+    """Writes what the cells that are done show. Returns it as text."""
+    groups = {}
+    for cell in cells:
+        outcome = read_outcome(comparison, cell)
+        if outcome:
+            groups.setdefault((cell.model, cell.labeled, cell.without), []).append(outcome)
+    if not groups:
+        return "nothing is done yet"
+    groups = {**reference_outcomes(comparison, labeled), **groups}
+    tissues = comparison.cohort.labels.tissues
+    tables = format_tables(groups, tissues, labeled)
+    pictures = _draw(comparison, cells, groups, tissues, labeled)
+    lines = [
+        f"# {len({model for model, *_ in groups})} models on the {comparison.cohort.layout} layout",
+        f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
+        tables.rstrip(),
+        *(f"![{title}]({name})" for name, title in pictures.items()),
+    ]
+    write_text(comparison.folder / "README.md", "\n\n".join(lines) + "\n")
+    rows = [
+        {
+            **{"model": model, "labelled": shots, "without": without, "seeds": len(outcomes)},
+            **{
+                metric: {tissue: summary(outcomes, tissue, metric) for tissue in (*tissues, "mean")}
+                for metric in METRICS
+            },
+        }
+        for (model, shots, without), outcomes in groups.items()
+    ]
+    write_json(comparison.folder / "results.json", {**comparison.facts(), "phantoms": phantoms, "rows": rows})
+    return f"{tables}\nreport: {comparison.folder / 'README.md'}"
+
+
+def _provenance(comparison, groups, cells):
+    roles = "; ".join(f"{role} {', '.join(ids) or 'none'}" for role, ids in comparison.split.roles().items())
+    outcomes = [outcome for found in groups.values() for outcome in found if "versions" in outcome]
+    machines = sorted({outcome["machine"] for outcome in outcomes})
+    commits = sorted({outcome["git"]["commit"][:10] for outcome in outcomes if outcome["git"]})
+    versions = ", ".join(f"{name} {number}" for name, number in outcomes[0]["versions"].items())
+    seeds = sorted({cell.seed for cell in cells})
+    amount = f"{comparison.amount:g} {comparison.budget}"
+    return (
+        f"Subjects: {roles}. {amount} of training each, preset {comparison.preset}, seeds {seeds}; "
+        f"{len(outcomes)} of {len(cells)} trainings are done. Mean ± standard deviation over seeds and test subjects. "
+        f"{'; '.join(machines)}; {versions}; commits {', '.join(commits) or 'unknown'}."
+    )
+
+
+def _draw(comparison, cells, groups, tissues, labeled):
+    """Draws what can be drawn. Returns titles by file name."""
+    pictures = {}
+    if len({shots for model, shots, without in groups if not without}) > 1:
+        trained = {key: found for key, found in groups.items() if found[0].get("steps")}
+        draw_shots(comparison.folder / SHOTS, trained, tissues)
+        pictures[SHOTS] = "Dice by the number of labelled subjects"
+    subject = comparison.split.test[0]
+    maps = {}
+    for cell in cells:
+        run = comparison.runs / cell.name
+        if cell.labeled == labeled and cell.seed == 0 and not cell.without and (run / "model.keras").is_file():
+            maps[cell.model] = _predict(comparison, run, subject)
+    if maps:
+        volumes = read_images(comparison.cohort.subjects[subject].images)
+        reference = reference_of(volumes)
+        truth = read_labels(comparison.cohort, subject, volumes)
+        draw_models(comparison.folder / MODELS, reference.data, truth, maps, reference.affine, subject)
+        pictures[MODELS] = f"What the models draw of test subject {subject}, seed 0"
+    return pictures if maps or not (comparison.folder / MODELS).exists() else {**pictures, MODELS: "Test subject"}
+
+
+def _predict(comparison, run, subject) -> np.ndarray:
+    """`(i, j, k)` classes of a subject by the model of a run, on the grid of its files."""
+    output = run / "prediction"
+    files = comparison.cohort.subjects[subject].images
+    found = list(output.glob("*_dseg.nii.gz"))
+    if not found:
+        options = ("--input", *files, "--output", output, "--no-progress")
+        command = [sys.executable, "-m", "tf_msgan.predict", run, *options]
+        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        found = list(output.glob("*_dseg.nii.gz"))
+    return read_codes(found[0]).data.astype(np.uint8)

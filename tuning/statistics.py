@@ -1,0 +1,48 @@
+"""Means, spreads and paired differences over seeds and subjects."""
+
+import numpy as np
+from scipy.stats import wilcoxon
+
+METRICS = {
+    "dice": "Dice",
+    "hd95_mm": "HD95, mm",
+    "mhd_mm": "MHD, mm",
+    "asd_mm": "ASD, mm",
+    "avd_percent": "AVD, %",
+}
+
+
+def values(outcomes: list[dict], tissue: str, metric: str) -> np.ndarray:
+    """`(seed × subject,)` values of a metric; outcomes are of one model, subjects in one order.
+
+    `tissue` may be "mean": over the tissues of each subject.
+    """
+    return np.array(
+        [
+            np.mean([scores[metric] for scores in subject.values()]) if tissue == "mean" else subject[tissue][metric]
+            for outcome in outcomes
+            for subject in outcome["subjects"].values()
+        ]
+    )
+
+
+def summary(outcomes: list[dict], tissue: str, metric: str) -> tuple[float, float]:
+    """Mean and standard deviation (of a sample) over seeds and subjects."""
+    found = values(outcomes, tissue, metric)
+    return float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0
+
+
+def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -> tuple[float, float]:
+    """Mean of the differences, and the two-sided p of Wilcoxon's signed-rank test over the pairs (seed, subject).
+
+    Seeds of one subject are not independent of each other: p is a guide, and no more.
+    """
+    differences = values(outcomes, tissue, metric) - values(others, tissue, metric)
+    p = float(wilcoxon(differences).pvalue) if np.any(differences) and len(differences) > 1 else 1.0
+    return float(differences.mean()), p
+
+
+def gap_closed(few: float, many: float, ours: float) -> float:
+    """The share of the gap between a baseline with few labels and with many that ours, with few, closes; may be below 0
+    or above 1, and is NaN without a gap."""
+    return (ours - few) / (many - few) if many != few else float("nan")

@@ -1,0 +1,57 @@
+"""How long a model's training takes on this machine, so that models can be given equal minutes."""
+
+import multiprocessing
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from tf_msgan.config import Config
+from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.splits import Split
+from tf_msgan.progress import Progress
+
+WARM_UP, TIMED = 3, 12
+
+
+def epochs_within(minutes: float, steps_per_epoch: int, seconds: dict) -> int:
+    """How many epochs, with their validation, end within `minutes`; at least one."""
+    return max(int(minutes * 60 / (steps_per_epoch * seconds["step"] + seconds["validation"])), 1)
+
+
+def measure(root, layout: str, split: Split, config: Config) -> dict[str, float]:
+    """Seconds of a `step`, and of the `validation` after an epoch, measured in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, str(root), layout, split, config).result()
+
+
+def _measure(root, layout, split, config):
+    import tensorflow as tf
+
+    from tf_msgan.data.pipeline import training_stream, validation_stream
+    from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans
+    from tf_msgan.training.runtime import build_model
+
+    cohort = read_cohort(root, layout)
+    scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
+    training = config.training
+    model = build_model(len(cohort.modalities), cohort.labels.tissues, config)
+    stream = training_stream(
+        *(scans.labelled, scans.unlabelled, config.patch, training.batch_size, training.foreground),
+        *(config.augmentation, training.seed),
+    )
+    step = tf.function(model.train_step, reduce_retracing=True)
+    times = []
+    for batch in stream.take(WARM_UP + TIMED):
+        start = time.perf_counter()
+        step(batch)["dice"].numpy()
+        times.append(time.perf_counter() - start)
+    validation = 0.0
+    if scans.validation:
+        test = tf.function(model.test_step)
+        batches = validation_stream(scans.validation, config.patch, VALIDATION_BATCH)
+        test(next(iter(batches)))
+        start = time.perf_counter()
+        for batch in batches:
+            test(batch)["dice"].numpy()
+        validation = time.perf_counter() - start
+    return {"step": statistics.median(times[WARM_UP:]), "validation": validation}

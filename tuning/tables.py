@@ -1,0 +1,123 @@
+"""A comparison as Markdown tables."""
+
+import math
+
+from tuning.cells import ABLATIONS
+from tuning.statistics import METRICS, gap_closed, paired, summary
+
+# Of their abstract, and of their text the minutes; their tables were not at hand.
+PAPER = (
+    "Khaled & Han state a Dice of up to 0.05 more than one-stage models, and 22.6 minutes for multi-stage against "
+    "36.5 for U-Net (a ratio of 0.62)."
+)
+
+
+def format_tables(groups: dict, tissues, labeled: int) -> str:
+    """All tables of a comparison.
+
+    Args:
+        groups: outcomes by (model, labelled, without), one a seed.
+        tissues: names.
+        labeled: how many labelled subjects the main comparison has.
+    """
+    main = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
+    parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items()]
+    parts += [PAPER, _time_table(main)]
+    if len(main) > 1:
+        parts.append(_difference_table(main, tissues))
+    if any(shots != labeled for _, shots, _ in groups):
+        parts += [_shot_table(groups, tissues), _gap_table(groups, tissues, labeled)]
+    if any(without for *_, without in groups):
+        parts.append(_ablation_table(groups, tissues, labeled))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(header, rows) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines)
+
+
+def _metric_table(main, tissues, metric, title):
+    digits = 3 if metric == "dice" else 2
+    columns = [*tissues, "mean"]
+    averages = {
+        model: {column: summary(outcomes, column, metric) for column in columns} for model, outcomes in main.items()
+    }
+    pick = max if metric == "dice" else min
+    best = {column: pick(of[column][0] for of in averages.values()) for column in columns}
+
+    def cell(of, column):
+        mean, sd = of[column]
+        text = f"{mean:.{digits}f} ± {sd:.{digits}f}"
+        return f"**{text}**" if mean == best[column] else text
+
+    rows = [[model, *(cell(of, column) for column in columns)] for model, of in averages.items()]
+    return f"### {title}\n\n" + table(["model", *columns], rows)
+
+
+def _time_table(main):
+    rows = []
+    for model, outcomes in main.items():
+        minutes = [outcome["training_minutes"] for outcome in outcomes if "training_minutes" in outcome]
+        trained = f"{sum(minutes) / len(minutes):.1f}" if minutes else "–"
+        volume = sum(outcome["volume_seconds"] for outcome in outcomes) / len(outcomes)
+        rows.append([model, outcomes[0].get("steps", "–"), trained, f"{volume:.1f}"])
+    return "### Time\n\n" + table(["model", "steps", "training, minutes", "whole volume, seconds"], rows)
+
+
+def _difference_table(main, tissues):
+    *others, last = main
+    columns = [*tissues, "mean"]
+    rows = []
+    for other in others:
+        if len(main[other]) != len(main[last]):
+            continue
+        found = [paired(main[last], main[other], column, "dice") for column in columns]
+        rows.append([f"{last} − {other}", *(f"{mean:+.4f} (p {p:.3f})" for mean, p in found)])
+    return "### Paired differences of Dice\n\n" + table(["", *columns], rows) if rows else ""
+
+
+def _shot_table(groups, tissues):
+    columns = [*tissues, "mean"]
+    rows = []
+    for model, shots, without in sorted(groups, key=lambda key: (key[0], key[1])):
+        if not without and groups[model, shots, without][0].get("steps"):
+            averages = (summary(groups[model, shots, without], column, "dice") for column in columns)
+            rows.append([model, shots, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages)])
+    return "### Dice by the number of labelled subjects\n\n" + table(["model", "labelled", *columns], rows)
+
+
+def _gap_table(groups, tissues, labeled):
+    """How much of what more labels give U-Net the multi-stage model has without them."""
+    known = sorted(shots for model, shots, without in groups if model == "unet" and not without)
+    rows = []
+    for few in known[:-1]:
+        if ("multi-stage", few, "") not in groups:
+            continue
+        keys = (("unet", few, ""), ("unet", known[-1], ""), ("multi-stage", few, ""))
+        for tissue in (*tissues, "mean"):
+            means = [summary(groups[key], tissue, "dice")[0] for key in keys]
+            share = gap_closed(*means)
+            shown = "–" if math.isnan(share) else f"{share:.2f}"
+            rows.append([few, tissue, *(f"{mean:.4f}" for mean in means), f"{means[1] - means[0]:+.4f}", shown])
+    if not rows:
+        return ""
+    header = ["labelled", "tissue", "U-Net", f"U-Net with {known[-1]}", "multi-stage", "gap", "share closed"]
+    return "### The gap that labels close\n\n" + table(header, rows)
+
+
+def _ablation_table(groups, tissues, labeled):
+    columns = [*tissues, "mean"]
+    whole = groups.get(("multi-stage", labeled, ""))
+    rows = []
+    for part in ("", *ABLATIONS):
+        outcomes = groups.get(("multi-stage", labeled, part))
+        if not outcomes:
+            continue
+        averages = [summary(outcomes, column, "dice") for column in columns]
+        change = "–"
+        if part and whole and len(whole) == len(outcomes):
+            change = "{:+.4f} (p {:.3f})".format(*paired(outcomes, whole, "mean", "dice"))
+        name = f"without {part}" if part else "multi-stage"
+        rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), change])
+    return "### Ablation, Dice\n\n" + table(["", *columns, "change of the mean"], rows)
