@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.cohort import read_images, read_labels
+from tf_msgan.data.cohort import read_images, read_labels, reference_of
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmenter
@@ -43,7 +43,9 @@ def main(argv=None):
             begin = time.perf_counter()
             result = segment_volumes(volumes, segmenter, segmenter.preparation)
             seconds.append(time.perf_counter() - begin)
-            scores[id] = score(read_labels(cohort, id, volumes), result.labels, model.tissues)
+            scores[id] = score(
+                read_labels(cohort, id, volumes), result.labels, model.tissues, reference_of(volumes).spacing
+            )
         means[name] = {tissue: values["dice"] for tissue, values in mean_scores(scores).items()}
         dice = "  ".join(f"{tissue} {value:.4f}" for tissue, value in means[name].items())
         print(f"{name:<10}{dice}  {sum(seconds) / len(seconds):.1f} s a scan", flush=True)

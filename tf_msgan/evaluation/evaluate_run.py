@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cohort import Cohort, read_images, read_labels
+from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
@@ -94,10 +94,11 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
         scan = make_scan(id, raw, None, grid, preparation)
         by_intensity = grid.give_back(segment_by_intensity(qda, scan, len(tissues) + 1))
         show(done, len(split.test))
+        spacing = reference_of(volumes).spacing
         yield Case(
             *(id, volumes, truth, segmentation),
-            score(truth, segmentation.labels, tissues),
-            score(truth, by_intensity.argmax(axis=-1), tissues),
+            score(truth, segmentation.labels, tissues, spacing),
+            score(truth, by_intensity.argmax(axis=-1), tissues, spacing),
             seconds,
             dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1)
             if model.STAGED

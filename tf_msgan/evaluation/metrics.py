@@ -3,6 +3,7 @@
 import numpy as np
 
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.evaluation.surface import surface_distances
 
 
 def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
@@ -22,9 +23,35 @@ def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
     return 2 * int((is_true & is_predicted).sum()) / sizes if sizes else 1.0
 
 
-def score(truth: np.ndarray, prediction: np.ndarray, tissues) -> dict:
-    """Returns `{tissue: {"dice": …}}` for one subject; `tissues` names the classes 1, 2, …."""
-    return {name: {"dice": dice(truth, prediction, number)} for number, name in enumerate(tissues, start=1)}
+def volume_difference(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """AVD: how much larger or smaller the predicted mask is, in percent of the true one (Mendrik et al. 2015), 0..∞. Of
+    an empty true mask it is 0 if the other is empty too, and 100 if not."""
+    true, predicted = int(truth.sum()), int(prediction.sum())
+    return 100 * abs(predicted - true) / true if true else 100.0 * (predicted > 0)
+
+
+def score(truth: np.ndarray, prediction: np.ndarray, tissues, spacing) -> dict:
+    """Returns, for one subject, `{tissue: {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}}`.
+
+    Args:
+        truth, prediction: `(i, j, k)` integer classes; voxels that are `IGNORE` in the truth belong to neither's masks.
+        tissues: names of the classes 1, 2, ….
+        spacing: mm of the voxels along i, j, k.
+    """
+    counted = truth != IGNORE
+
+    def of_tissue(number):
+        is_true, is_predicted = (truth == number) & counted, (prediction == number) & counted
+        surfaces = surface_distances(is_true, is_predicted, spacing)
+        return {
+            "dice": dice(truth, prediction, number),
+            "hd95_mm": surfaces.hd95,
+            "mhd_mm": surfaces.mhd,
+            "asd_mm": surfaces.asd,
+            "avd_percent": volume_difference(is_true, is_predicted),
+        }
+
+    return {name: of_tissue(number) for number, name in enumerate(tissues, start=1)}
 
 
 def mean_scores(subjects: dict) -> dict:
