@@ -3,13 +3,9 @@
 import numpy as np
 from scipy.stats import wilcoxon
 
-METRICS = {
-    "dice": "Dice",
-    "hd95_mm": "HD95, mm",
-    "mhd_mm": "MHD, mm",
-    "asd_mm": "ASD, mm",
-    "avd_percent": "AVD, %",
-}
+from tf_msgan.evaluation.metrics import DISTANCES
+
+METRICS = {"dice": "Dice", **DISTANCES}
 
 
 def values(outcomes: list[dict], tissue: str, metric: str) -> np.ndarray:

@@ -5,6 +5,9 @@ import numpy as np
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.evaluation.surface import surface_distances
 
+# What is scored beside Dice, with the names that people know.
+DISTANCES = {"hd95_mm": "HD95, mm", "mhd_mm": "MHD, mm", "asd_mm": "ASD, mm", "avd_percent": "AVD, %"}
+
 
 def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
     """Eq. 15: 2 · overlap / (sum of sizes) of one tissue in one subject, 0..1.

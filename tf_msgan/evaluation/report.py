@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from tf_msgan.evaluation.metrics import mean_dice
+from tf_msgan.evaluation.metrics import DISTANCES, mean_dice
 from tf_msgan.files import write_text
 
 # Rows of the picture of samples.
@@ -31,8 +31,14 @@ def dice_rows(evaluation: dict, model: str) -> list[dict]:
     return rows
 
 
+def distance_rows(evaluation: dict) -> list[dict]:
+    """`{"name", "values"}`: the mean over the subjects of each of `DISTANCES`, by tissue."""
+    means = evaluation["mean"].values()
+    return [{"name": title, "values": [of[metric] for of in means]} for metric, title in DISTANCES.items()]
+
+
 def format_table(evaluation: dict, model: str) -> str:
-    """The table as text."""
+    """The table as text, and the mean distances below."""
     rows = dice_rows(evaluation, model)
     columns = [*evaluation["mean"], "mean"]
     first, widths = max(20, *(len(row["name"]) + 1 for row in rows)), [max(8, len(name) + 2) for name in columns]
@@ -40,6 +46,9 @@ def format_table(evaluation: dict, model: str) -> str:
     for row in rows:
         values = (f"{value:{width}.3f}" for value, width in zip(row["dice"], widths, strict=True))
         lines.append(row["name"].ljust(first) + "".join(values))
+    for row in distance_rows(evaluation):
+        values = (f"{value:{width}.2f}" for value, width in zip(row["values"], widths, strict=False))
+        lines.append(f"mean {row['name']}".ljust(first) + "".join(values))
     return "\n".join(lines)
 
 
@@ -76,6 +85,7 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         machine=run_config["machine"],
         best_epoch=best + 1,
         outline=evaluation["outline"] and evaluation["outline"]["mean"],
+        distances=distance_rows(evaluation),
         tissues=list(evaluation["mean"]),
         rows=dice_rows(evaluation, run_config["config"]["model"]),
         pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},

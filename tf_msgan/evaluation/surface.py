@@ -22,9 +22,9 @@ class SurfaceDistances(NamedTuple):
 def surface_distances(truth: np.ndarray, prediction: np.ndarray, spacing) -> SurfaceDistances:
     """The distances between the surfaces of two `(i, j, k)` bool masks with voxels of `spacing` mm.
 
-    A surface is the voxels of a mask that are no longer there when it is eroded by its six neighbours; beyond the volume
-    lies nothing. Two empty masks are 0 mm apart; an empty and another are a failure, and as far apart as two voxels of
-    the volume can be: the length of its diagonal. Nothing is NaN.
+    A surface is the voxels of a mask that are no longer there when it is eroded by its six neighbours; beyond the
+    volume lies nothing. Two empty masks are 0 mm apart; an empty and another are a failure, and as far apart as two
+    voxels of the volume can be: the length of its diagonal. Nothing is NaN.
     """
     if not truth.any() and not prediction.any():
         return SurfaceDistances(0.0, 0.0, 0.0)
