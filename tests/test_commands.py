@@ -49,11 +49,44 @@ def test_run_folder(run):
     assert list((folder / "tensorboard").rglob("events.out.tfevents*"))
 
 
+def test_another_model_from_training_to_export(tiny_cohort, split_file, tmp_path):
+    """A model without stages and without a discriminator goes through every command, and says what it lacks."""
+    run = tmp_path / "unet"
+    small = ("--set", "network.unet_width=4", "--set", "loss.prediction=0.2")
+    result = train(tiny_cohort.root, split_file, run, "--model", "unet", *small)
+    assert result.returncode == 0, result.stderr
+    recorded = json.loads((run / "config.json").read_text())["config"]
+    assert (recorded["model"], recorded["network"]["unet_width"], recorded["loss"]["prediction"]) == ("unet", 4, 0.2)
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert evaluation["outline"] is None and set(evaluation["seconds"]) == {"4", "5"}
+    assert set(evaluation["mean"]["GM"]) == {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}
+    assert "unet, mean" in result.stdout and "mean HD95, mm" in result.stdout
+    assert "unet, mean" in (run / "report.html").read_text()
+
+    images = [tiny_cohort.root / f"subject-4-{modality}.hdr" for modality in ("T1", "T2")]
+    wanted = ("--input", *images, "--output", tmp_path / "out")
+    assert_one_line_error(run_command("tf_msgan.predict", run, *wanted, "--realness"), "--realness", "discriminator")
+    assert not (tmp_path / "out").exists()
+    assert run_command("tf_msgan.predict", run, *wanted).returncode == 0
+    assert list((tmp_path / "out").glob("*_dseg.nii.gz"))
+    exported = run_command("tf_msgan.export", run, "--name", "unet", "--output", tmp_path / "saved")
+    assert exported.returncode == 0, exported.stderr
+    again = train(tiny_cohort.root, split_file, run, "--resume", "--model", "unet", "--set", "loss.prediction=0.3")
+    assert_one_line_error(again, "--set", "loss.prediction=0.3")
+
+
+def test_wrong_settings(tiny_cohort, split_file, tmp_path):
+    for setting in ("loss.none=1", "training.lr=fast"):
+        result = train(tiny_cohort.root, split_file, tmp_path / "x", "--set", setting)
+        assert_one_line_error(result, "--set", setting)
+
+
 def test_history_has_a_row_an_epoch(run):
     with open(run[0] / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    health = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart", "d_gradient", "g2_gradient", "lr")
+    health = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart", "lr")
+    health += ("coarse_gradient", "noise_gradient", "refine_gradient", "discriminator_gradient")
     for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds", *health):
         assert all(np.isfinite(float(row[name])) for row in rows)
 

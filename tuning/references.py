@@ -1,0 +1,54 @@
+"""The two references of a comparison that train no network, scored like its models."""
+
+import json
+import statistics
+import time
+
+from tf_msgan.data.cohort import read_images, read_labels, reference_of
+from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
+from tf_msgan.evaluation.hmrf import segment_by_hmrf, tissue_orders
+from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
+from tf_msgan.files import write_json
+from tuning.cells import Cell, split_of
+from tuning.outcomes import Comparison
+
+
+def reference_outcomes(comparison: Comparison, labeled: int) -> dict:
+    """Outcomes by (name, labelled, ""), lists of one; each reference is computed once, and kept in `cells/`. HMRF is
+    left out where it means nothing (`tissue_orders`)."""
+    path = comparison.folder / "cells" / f"references-{labeled}-labelled.json"
+    if not path.exists():
+        write_json(path, _compute(comparison, labeled))
+    outcomes = json.loads(path.read_text(encoding="utf-8"))
+    return {(name, labeled, ""): [outcome] for name, outcome in outcomes.items()}
+
+
+def _compute(comparison, labeled):
+    cohort, preparation = comparison.cohort, comparison.config.preparation
+    classes = len(cohort.labels.tissues) + 1
+    train = split_of(Cell("references", labeled, 0), cohort, comparison.split).train
+    qda = fit_qda(load_scan(cohort, id, True, preparation) for id in train)
+    orders = tissue_orders((load_scan(cohort, id, True, preparation) for id in train), preparation)
+    segment = {"qda": lambda scan: segment_by_intensity(qda, scan, classes)}
+    if orders is not None:
+        segment["hmrf"] = lambda scan: segment_by_hmrf(orders, scan, classes)
+    subjects, seconds = {name: {} for name in segment}, {name: [] for name in segment}
+    for id in comparison.split.test:
+        volumes = read_images(cohort.subjects[id].images)
+        truth, spacing = read_labels(cohort, id, volumes), reference_of(volumes).spacing
+        grid = network_grid(volumes, preparation)
+        scan = make_scan(id, take_image(volumes, grid, preparation), None, grid, preparation)
+        for name, function in segment.items():
+            start = time.perf_counter()
+            drawn = grid.give_back(function(scan)).argmax(axis=-1)
+            seconds[name].append(time.perf_counter() - start)
+            subjects[name][id] = score(truth, drawn, cohort.labels.tissues, spacing)
+    return {
+        name: {
+            "subjects": scores,
+            "mean": mean_scores(scores),
+            "volume_seconds": statistics.median(seconds[name]),
+        }
+        for name, scores in subjects.items()
+    }

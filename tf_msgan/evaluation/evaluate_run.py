@@ -13,7 +13,7 @@ from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
 from tf_msgan.evaluation.metrics import dice, mean_scores, score
-from tf_msgan.evaluation.references import fit_qda, segment_by_intensity
+from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
 from tf_msgan.files import write_json
 from tf_msgan.inference.own_grid import give_back

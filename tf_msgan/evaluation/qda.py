@@ -15,16 +15,9 @@ REGULARISATION = 1e-3
 
 
 def fit_qda(labelled: Iterable[Scan]) -> QuadraticDiscriminantAnalysis:
-    """Fits one Gaussian a class to the scored intensities of the mask's labelled voxels, of at most `MOST_VOXELS`
-    evenly spaced ones a scan. A class is a tissue or, in heads, the background."""
-    features, tissues = [], []
-    for scan in labelled:
-        counted = scan.mask & (scan.labels != IGNORE)
-        chosen = np.flatnonzero(counted)
-        chosen = chosen[:: len(chosen) // MOST_VOXELS + 1]
-        features.append(scan.image.reshape(-1, scan.image.shape[-1])[chosen])
-        tissues.append(scan.labels.ravel()[chosen])
-    features, tissues = np.concatenate(features), np.concatenate(tissues)
+    """Fits one Gaussian a class to the scored intensities of `labelled_voxels`. A class is a tissue or, in heads, the
+    background."""
+    features, tissues = labelled_voxels(labelled)
     # A Gaussian needs two voxels.
     enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > 1))
     return QuadraticDiscriminantAnalysis(reg_param=REGULARISATION).fit(features[enough], tissues[enough])
@@ -42,3 +35,16 @@ def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, 
         known[some, classifier.classes_] = classifier.predict_proba(inside[some])
     probabilities[mask] = known
     return probabilities
+
+
+def labelled_voxels(labelled: Iterable[Scan]) -> tuple[np.ndarray, np.ndarray]:
+    """`(voxel, modality)` scored intensities and `(voxel,)` classes of the mask's labelled voxels, of at most
+    `MOST_VOXELS` evenly spaced ones a scan."""
+    features, tissues = [], []
+    for scan in labelled:
+        counted = scan.mask & (scan.labels != IGNORE)
+        chosen = np.flatnonzero(counted)
+        chosen = chosen[:: len(chosen) // MOST_VOXELS + 1]
+        features.append(scan.image.reshape(-1, scan.image.shape[-1])[chosen])
+        tissues.append(scan.labels.ravel()[chosen])
+    return np.concatenate(features), np.concatenate(tissues)
