@@ -110,7 +110,7 @@ def test_compare_from_the_command_line(tmp_path):
     out = tmp_path / "out"
     first = compare(tmp_path / "data", out, "--shots", 1, "--max-cells", 3)
     assert first.returncode == 0, first.stdout + first.stderr
-    kept = {path: path.read_bytes() for path in (out / "cells").glob("*.json")}
+    kept = {path: path.read_bytes() for path in (out / "cells").glob("*-seed-*.json")}
     assert len(kept) == 3
     second = compare(tmp_path / "data", out, "--shots", 1)
     assert second.returncode == 0, second.stdout + second.stderr
