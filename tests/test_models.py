@@ -68,9 +68,9 @@ def test_every_model_segments_a_scan(name, tiny_config, tiny_cohort):
     assert (result.realness is None) == (name == "unet")
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_samples_are_pictures(name, tiny_config, tiny_batch):
-    model = make_model(2, TISSUES, configured(tiny_config, name))
+@pytest.mark.parametrize(("name", "gan"), [*((name, "nsgan") for name in MODELS), ("standard-gan", "acgan")])
+def test_samples_are_pictures(name, gan, tiny_config, tiny_batch):
+    model = make_model(2, TISSUES, configured(tiny_config, name, gan))
     patch = {key: tiny_batch["unlabelled"][key][:1] for key in ("image", "context")}
     for key, value in model.samples(patch).items():
         assert value.shape[0] == 1 and value.shape[-1] in (1, 4), key

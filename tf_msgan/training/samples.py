@@ -10,7 +10,7 @@ from tf_msgan.data.pipeline import middle_patch
 from tf_msgan.files import atomic_write
 from tf_msgan.training.segmentation_model import SegmentationModel
 
-# Voxels a side, of cubic voxels: wide enough to show a good part of a brain.
+# Voxels a side at least, of cubic voxels: wide enough to show a good part of a brain.
 SIZE = 64
 
 
@@ -32,7 +32,9 @@ class KeepSamples(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard" / "samples"))
 
     def on_train_begin(self, logs=None):
-        self.patch = middle_patch(self.source, 0, self.model.config.preparation.block(SIZE, 8))
+        config = self.model.config
+        side = max(SIZE, config.training.patch)
+        self.patch = middle_patch(self.source, 0, config.preparation.block(side, 8))
 
     def on_epoch_end(self, epoch, logs=None):
         slices = sample_slices(self.model, self.patch)

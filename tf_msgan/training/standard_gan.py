@@ -49,16 +49,13 @@ class StandardGAN(SegmentationModel):
         return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
 
     def samples(self, patch):
-        logits, _ = self.discriminator(patch["image"], training=False)
-        inputs = [tf.random.stateless_normal((1, self.config.network.latent), [0, 0])]
-        if len(self.generator.inputs) > 1:
-            middle = tf.image.resize_with_crop_or_pad
-            drawn = tf.one_hot(tf.argmax(logits, axis=-1), self.classes)
-            i, j, k = self.config.patch
-            rows = middle(tf.reshape(drawn, [1, *drawn.shape[1:3], -1]), i, j)
-            inputs.append(middle(tf.reshape(rows, [i, j, -1, self.classes]), j, k)[None])
-        variant = self.generator(inputs, training=False)
-        return {"image": patch["image"][..., :1], "generated": variant[..., :1], "drawn": tf.nn.softmax(logits)}
+        drawn = tf.nn.softmax(self.discriminator(patch["image"], training=False)[0])
+        z = tf.random.stateless_normal((1, self.config.network.latent), [0, 0])
+        # Labels to make an image of: those of the patch's near corner.
+        i, j, k = self.config.patch
+        wanted = tf.one_hot(tf.argmax(drawn[:, :i, :j, :k], axis=-1), self.classes)
+        generated = self.generator([z, wanted][: len(self.generator.inputs)], training=False)
+        return {"image": patch["image"][..., :1], "generated": generated[..., :1], "drawn": drawn}
 
     def train_step(self, data):
         self.begin_step()
