@@ -18,14 +18,21 @@ from tuning.step_seconds import epochs_within
 from tuning.tables import format_tables
 
 
-def outcome(*dice, **more):
+def outcome(*dice, seed=0, **more):
     """An outcome of subjects a, b, … with such Dice of GM, and 0.1 less of WM; every other metric is 1."""
 
     def scores(value):
         return {"dice": value, **{metric: 1.0 for metric in METRICS if metric != "dice"}}
 
     subjects = {id: {"GM": scores(value), "WM": scores(value - 0.1)} for id, value in zip("abcdef", dice, strict=False)}
-    return {"subjects": subjects, "volume_seconds": 2.0, "training_minutes": 3.0, "steps": 10, **more}
+    return {
+        "subjects": subjects,
+        "volume_seconds": 2.0,
+        "training_minutes": 3.0,
+        "steps": 10,
+        "cell": {"seed": seed},
+        **more,
+    }
 
 
 def test_cells_are_planned_seed_by_seed():
@@ -59,11 +66,15 @@ def test_means_are_over_seeds_and_subjects():
 
 
 def test_differences_are_paired():
-    ours, theirs = [outcome(0.8, 0.9), outcome(0.7, 0.62)], [outcome(0.7, 0.85), outcome(0.69, 0.6)]
+    ours = [outcome(0.8, 0.9), outcome(0.7, 0.62, seed=1), outcome(0.1, 0.1, seed=2)]
+    theirs = [outcome(0.7, 0.85), outcome(0.69, 0.6, seed=1)]
     mean, p = paired(ours, theirs, "GM", "dice")
     assert mean == pytest.approx(np.mean([0.1, 0.05, 0.01, 0.02]))
     assert p == pytest.approx(wilcoxon([0.8, 0.9, 0.7, 0.62], [0.7, 0.85, 0.69, 0.6]).pvalue)
     assert paired(ours, ours, "GM", "dice") == (0.0, 1.0)
+    reference = outcome(0.7, 0.7)
+    del reference["cell"]
+    assert paired(ours[:2], [reference], "GM", "dice")[0] == pytest.approx(np.mean([0.1, 0.2, 0, -0.08]))
 
 
 def test_gap_by_hand():

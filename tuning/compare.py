@@ -7,6 +7,7 @@ embedded cohort of phantoms is used.
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS
@@ -85,14 +86,24 @@ def main(argv=None):
 
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
+    failed = []
     for cell in todo[: options.max_cells]:
         print(f"training {cell.name}", flush=True)
-        outcome = do_cell(comparison, cell)
+        try:
+            outcome = do_cell(comparison, cell)
+        except InputError as error:
+            # The others need not wait for it; the same command tries it again.
+            failed.append(error)
+            continue
         dice = "  ".join(f"{tissue} {scores['dice']:.4f}" for tissue, scores in outcome["mean"].items())
         print(f"{cell.name}: {dice}, {outcome['training_minutes']:.1f} minutes", flush=True)
     from tuning.report import write_report
 
     print(write_report(comparison, cells, labeled, are_phantoms(cohort.root)))
+    for error in failed:
+        print(f"error: {error}", file=sys.stderr)
+    if failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -84,8 +84,10 @@ def _draw(comparison, cells, groups, tissues, labeled):
         reference = reference_of(volumes)
         truth = read_labels(comparison.cohort, subject, volumes)
         draw_models(comparison.folder / MODELS, reference.data, truth, maps, reference.affine, subject)
+    # The runs may be gone, and the picture be kept.
+    if (comparison.folder / MODELS).exists():
         pictures[MODELS] = f"What the models draw of test subject {subject}, seed 0"
-    return pictures if maps or not (comparison.folder / MODELS).exists() else {**pictures, MODELS: "Test subject"}
+    return pictures
 
 
 def _predict(comparison, run, subject) -> np.ndarray:

@@ -31,11 +31,18 @@ def summary(outcomes: list[dict], tissue: str, metric: str) -> tuple[float, floa
 def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -> tuple[float, float]:
     """Mean of the differences, and the two-sided p of Wilcoxon's signed-rank test over the pairs (seed, subject).
 
-    Seeds of one subject are not independent of each other: p is a guide, and no more.
+    Seeds that only one of the two has do not count; an outcome without a seed, of a reference, is paired with every
+    seed. Seeds of one subject are not independent of each other: p is a guide, and no more.
     """
-    differences = values(outcomes, tissue, metric) - values(others, tissue, metric)
+    pairs = [(one, other) for one in outcomes for other in others if _seed(other) in (None, _seed(one))]
+    ours, theirs = (values([pair[side] for pair in pairs], tissue, metric) for side in (0, 1))
+    differences = ours - theirs
     p = float(wilcoxon(differences).pvalue) if np.any(differences) and len(differences) > 1 else 1.0
     return float(differences.mean()), p
+
+
+def _seed(outcome):
+    return outcome.get("cell", {}).get("seed")
 
 
 def gap_closed(few: float, many: float, ours: float) -> float:

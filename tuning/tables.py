@@ -70,8 +70,6 @@ def _difference_table(main, tissues):
     columns = [*tissues, "mean"]
     rows = []
     for other in others:
-        if len(main[other]) != len(main[last]):
-            continue
         found = [paired(main[last], main[other], column, "dice") for column in columns]
         rows.append([f"{last} − {other}", *(f"{mean:+.4f} (p {p:.3f})" for mean, p in found)])
     return "### Paired differences of Dice\n\n" + table(["", *columns], rows) if rows else ""
@@ -116,7 +114,7 @@ def _ablation_table(groups, tissues, labeled):
             continue
         averages = [summary(outcomes, column, "dice") for column in columns]
         change = "–"
-        if part and whole and len(whole) == len(outcomes):
+        if part and whole:
             change = "{:+.4f} (p {:.3f})".format(*paired(outcomes, whole, "mean", "dice"))
         name = f"without {part}" if part else "multi-stage"
         rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), change])
