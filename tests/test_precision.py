@@ -51,7 +51,7 @@ def float32_step(tiny_config, tiny_batch):
     return step(sgd_model(tiny_config, "float32"), tiny_batch)[0]
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("mixed_float16", 0.02), ("mixed_bfloat16", 0.15)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("mixed_float16", 0.05), ("mixed_bfloat16", 0.15)])
 def test_step_equals_that_of_float32(tiny_config, tiny_batch, float32_step, precision, tolerance):
     got, logs = step(sgd_model(tiny_config, precision), tiny_batch)
     for name, expected in float32_step.items():
@@ -79,7 +79,7 @@ def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
     for name, after in values(model).items():
         assert any(not np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
         assert all(np.isfinite(value).all() for value in after), name
-    assert np.isfinite(logs["g3_gradient"]).all()
+    assert np.isfinite(logs["refine_gradient"]).all()
 
 
 def test_outputs_are_float32_and_layers_are_not(tiny_config, tiny_batch):

@@ -127,7 +127,9 @@ def _epochs(comparison, cell, split):
 
 
 def _outcome(cell, run, epochs):
-    evaluation = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    evaluation, seconds = (
+        json.loads((run / name).read_text(encoding="utf-8")) for name in ("evaluation.json", "seconds.json")
+    )
     recorded, history = read_run_config(run), read_history(run / "history.csv")
     training = recorded["config"]["training"]
     return {
@@ -137,7 +139,7 @@ def _outcome(cell, run, epochs):
         "references": evaluation["references"],
         "steps": epochs * training["steps_per_epoch"],
         "training_minutes": sum(history["seconds"]) / 60,
-        "volume_seconds": statistics.median(list(evaluation["seconds"].values())[1:] or evaluation["seconds"].values()),
+        "volume_seconds": statistics.median(list(seconds.values())[1:] or seconds.values()),
         "validation_dice": max(history.get("val_dice", [float("nan")])),
         "machine": describe_machine(),
         "versions": recorded["versions"],

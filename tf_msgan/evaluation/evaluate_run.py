@@ -68,10 +68,11 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "subjects": scores,
         "mean": mean_scores(scores),
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
-        "seconds": seconds,
         "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))} if model.STAGED else None,
     }
     write_json(run / "evaluation.json", evaluation)
+    # Apart, so that a repeated evaluation is the same, byte by byte.
+    write_json(run / "seconds.json", seconds)
     run_config = read_run_config(run)
     write_report(run, run_config, evaluation)
     note = "These are figures on phantoms, not on scans.\n" if run_config["data"]["phantoms"] else ""
