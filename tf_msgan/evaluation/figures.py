@@ -143,7 +143,7 @@ def draw_curves(path, history: dict[str, list[float]], tissues):
         if "val_dice" in history:
             axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
     axes[0].set(title="Dice", ylim=(0, 1))
-    for name in (name for name in history if name.startswith("d_") and name not in ("d_loss", "d_gradient")):
+    for name in (name for name in history if name.startswith("d_") and name != "d_loss"):
         axes[1].plot(epochs, history[name], label=name[2:])
     axes[1].set(title="terms of the discriminator")
     for name in (name for name in history if name.endswith("_loss") and not name.startswith("val_")):
