@@ -47,5 +47,5 @@ def _seed(outcome):
 
 def gap_closed(few: float, many: float, ours: float) -> float:
     """The share of the gap between a baseline with few labels and with many that ours, with few, closes; may be below 0
-    or above 1, and is NaN without a gap."""
-    return (ours - few) / (many - few) if many != few else float("nan")
+    or above 1."""
+    return (ours - few) / (many - few)
