@@ -5,14 +5,15 @@ import math
 
 import numpy as np
 import pytest
-from conftest import assert_one_line_error, run_command, write_tiny_cohort
+from conftest import assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from scipy.stats import wilcoxon
 
-from tf_msgan.config import MODELS
+from tf_msgan.config import MODELS, Config
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
+from tuning.outcomes import Comparison, begin
 from tuning.statistics import METRICS, gap_closed, paired, summary, values
 from tuning.step_seconds import epochs_within
 from tuning.tables import format_tables
@@ -101,6 +102,24 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
     assert "| 2 | GM | 0.8100 | 0.8100 | 0.9100 | +0.0000 | – |" in small
     assert "| without EMA | 0.8600 ± 0.0141 |" in text
     assert "multi-stage − unet | +0.1000" in text
+
+
+def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):
+    def comparison(amount=2, config=None):
+        cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("6",), ("5",))
+        return Comparison(
+            tmp_path / "out", tmp_path / "runs", cohort, split, "standard", (), config or Config(), "steps", amount
+        )
+
+    begin(comparison())
+    begin(comparison())
+    with pytest.raises(InputError, match="another amount"):
+        begin(comparison(amount=3))
+    with pytest.raises(InputError, match="another config"):
+        begin(comparison(config=Config().with_fields(["loss.prediction=0"])))
+    flip_bit(tiny_folder / "subject-5-T1.img")
+    with pytest.raises(InputError, match="another sha256"):
+        begin(comparison())
 
 
 SMALL = [

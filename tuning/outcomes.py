@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.digest import combine, digest_split
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
@@ -52,6 +53,7 @@ class Comparison:
         return {
             "layout": self.cohort.layout,
             "modalities": list(self.cohort.modalities),
+            "sha256": combine(digest_split(self.cohort, self.split)),
             "split": {role: list(ids) for role, ids in self.split.roles().items()},
             "preset": self.preset,
             "settings": list(self.settings),
