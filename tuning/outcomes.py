@@ -17,7 +17,6 @@ from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
-from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.step_seconds import epochs_within, measure
@@ -138,12 +137,11 @@ def _outcome(cell, run, epochs):
         "cell": asdict(cell),
         "subjects": evaluation["subjects"],
         "mean": evaluation["mean"],
-        "references": evaluation["references"],
         "steps": epochs * training["steps_per_epoch"],
         "training_minutes": sum(history["seconds"]) / 60,
         "volume_seconds": statistics.median(list(seconds.values())[1:] or seconds.values()),
         "validation_dice": max(history.get("val_dice", [float("nan")])),
-        "machine": describe_machine(),
+        "machine": recorded["machine"],
         "versions": recorded["versions"],
         "git": recorded["git"],
     }

@@ -9,7 +9,6 @@ PAPER = (
     "36.5 for U-Net (a ratio of 0.62)."
 )
 
-
 # In Dice: the share of less says nothing.
 LEAST_GAP = 0.001
 
@@ -28,7 +27,7 @@ def format_tables(groups: dict, tissues, labeled: int) -> str:
     if len(main) > 1:
         parts.append(_difference_table(main, tissues))
     if any(shots != labeled for _, shots, _ in groups):
-        parts += [_shot_table(groups, tissues), _gap_table(groups, tissues, labeled)]
+        parts += [_shot_table(groups, tissues), _gap_table(groups, tissues)]
     if any(without for *_, without in groups):
         parts.append(_ablation_table(groups, tissues, labeled))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -87,7 +86,7 @@ def _shot_table(groups, tissues):
     return "### Dice by the number of labelled subjects\n\n" + table(["model", "labelled", *columns], rows)
 
 
-def _gap_table(groups, tissues, labeled):
+def _gap_table(groups, tissues):
     """How much of what more labels give U-Net the multi-stage model has without them."""
     known = sorted(shots for model, shots, without in groups if model == "unet" and not without)
     rows = []

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_msgan.training import losses
 from tf_msgan.training.gan_losses import real_loss
 from tf_msgan.training.msgan import MultiStageGAN, Report
+from tf_msgan.training.segmentation_model import SegmentationModel
 
 
 def _without(names, *left_out):
@@ -22,18 +23,14 @@ class WithoutOutlines(MultiStageGAN):
     AVERAGED = ("refine",)
     TERMS = _without(MultiStageGAN.TERMS, "g1_")
     STAGED = False
+    # As every model without stage 1.
+    fuse, call = SegmentationModel.fuse, SegmentationModel.call
 
     def builders(self):
         return {name: build for name, build in super().builders().items() if name != "coarse"}
 
     def draw(self, image, outline):
         return self.refine_average([image, tf.ones_like(image[..., :1])], training=False)
-
-    def fuse(self, outline, drawn):
-        return drawn
-
-    def call(self, inputs):
-        return self.draw(inputs["image"], None)
 
     def samples(self, patch):
         image = patch["image"]

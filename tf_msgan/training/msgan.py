@@ -67,9 +67,6 @@ class MultiStageGAN(SegmentationModel):
     def fuse(self, outline, drawn):
         return fuse(outline, drawn)
 
-    def judge(self, image):
-        return tf.sigmoid(losses.realness(self.discriminator(image, training=False)[0]))
-
     def call(self, inputs):
         outline = upsample(middle(self.outline(inputs["context"])), 2)
         return self.fuse(outline, self.draw(inputs["image"], outline))

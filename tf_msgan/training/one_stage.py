@@ -43,9 +43,6 @@ class OneStageGAN(SegmentationModel):
     def draw(self, image, outline):
         return self.refine_average(image, training=False)
 
-    def judge(self, image):
-        return tf.sigmoid(losses.realness(self.discriminator(image, training=False)[0]))
-
     def samples(self, patch):
         return {"image": patch["image"][..., :1], "drawn": self.refine(patch["image"], training=False)}
 

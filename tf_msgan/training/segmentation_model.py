@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_msgan.config import Config
 from tf_msgan.training.gan_losses import GAN_LOSSES, gradient_penalty
+from tf_msgan.training.losses import realness
 from tf_msgan.training.metrics import TermMeans, TissueDice
 from tf_msgan.training.precision import dtype_policy
 from tf_msgan.training.replicas import sum_replicas
@@ -102,7 +103,7 @@ class SegmentationModel(keras.Model):
 
     def judge(self, image):
         """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
-        raise NotImplementedError
+        return tf.sigmoid(realness(self.discriminator(image, training=False)[0]))
 
     def call(self, inputs):
         return self.draw(inputs["image"], None)
