@@ -57,7 +57,7 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     stream = training_stream(
-        HeldScans(labelled), HeldScans(unlabelled), patch, 4, training.foreground, Augmentation(), seed
+        HeldScans(labelled), HeldScans(unlabelled), patch, (4, 4), training.foreground, Augmentation(), seed
     )
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])

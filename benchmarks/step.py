@@ -50,7 +50,7 @@ def patches_of_phantoms(config):
     training = config.training
     return training_stream(
         *(scans.labelled, scans.unlabelled),
-        *(config.patch, training.batch_size, training.foreground, config.augmentation, training.seed),
+        *(config.patch, training.batch_sizes, training.foreground, config.augmentation, training.seed),
     )
 
 
@@ -87,8 +87,8 @@ def measure(config, repeats):
     batch = next(iter(stream))
     x = tf.concat([batch[kind]["image"] for kind in ("labelled", "unlabelled")], 0)
     context = tf.concat([batch[kind]["context"] for kind in ("labelled", "unlabelled")], 0)
-    labels = tf.concat([batch["labelled"]["labels"]] * 2, 0)
-    count = 2 * training.batch_size
+    count = sum(training.batch_sizes)
+    labels = tf.concat([batch["labelled"]["labels"]] * 2, 0)[:count]
 
     inputs = {
         "coarse": context,
@@ -150,7 +150,7 @@ def main(argv=None):
     options = parse(argv)
     plan = {"batch_size": options.batch_size, "patch": options.patch}
     if options.measure:
-        config = PRESETS["standard"].with_training(precision=options.measure, **plan)
+        config = PRESETS["best"].with_training(precision=options.measure, **plan)
         print(json.dumps(measure(config, options.repeats)))
         return
     report = {"provenance": provenance(), **plan}
@@ -159,7 +159,7 @@ def main(argv=None):
         command = [sys.executable, "-m", "benchmarks.step", *(argv or sys.argv[1:]), "--measure", precision]
         result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         report[precision] = json.loads(result.stdout.splitlines()[-1])
-        show(precision, report[precision], 2 * options.batch_size)
+        show(precision, report[precision], sum(config.training.batch_sizes))
     if options.json:
         write_json(options.json, report)
 

@@ -10,6 +10,7 @@ A network's weights do not matter to its time, so both U-Nets are untrained.
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -57,11 +58,12 @@ def make_whole_grid_unet():
     """A U-Net's labels over every tile of the grid, in the graph that multi-stage uses for its tiles."""
     import tensorflow as tf
 
-    from tf_msgan.inference.segmenter import AT_ONCE, TILE
+    from tf_msgan.inference.segmenter import VOXELS_AT_ONCE
     from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
     from tf_msgan.models.unet import build_unet
 
-    unet, tile = build_unet(2, 4), (TILE,) * 3
+    unet, tile = build_unet(2, 4), (32,) * 3
+    at_once = VOXELS_AT_ONCE // math.prod(tile)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
     def segment(image):
@@ -71,7 +73,7 @@ def make_whole_grid_unet():
         def finish(average, covered, number):
             return average
 
-        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tile, AT_ONCE, finish)
+        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tile, at_once, finish)
         return tf.argmax(maps[: shape[0], : shape[1], : shape[2]], axis=-1)
 
     return lambda image: segment(image).numpy()

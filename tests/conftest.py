@@ -128,7 +128,7 @@ def tiny_batch(tiny_cohort):
 
     labelled = HeldScans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
     unlabelled = HeldScans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
-    return next(iter(training_stream(labelled, unlabelled, (16, 16, 16), 2, 1.0, Augmentation(), seed=0)))
+    return next(iter(training_stream(labelled, unlabelled, (16, 16, 16), (2, 2), 1.0, Augmentation(), seed=0)))
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,12 @@ def test_wrong_values_name_their_flag(name, value):
         Config().with_training(**{name: value})
 
 
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 6), (0.25, 2), (0.0, 1)])
+def test_one_unlabelled_patch_at_least(share, expected):
+    training = Config().with_training(batch_size=6, unlabelled_share=share)
+    assert training.training.batch_sizes == (6, expected)
+
+
 def test_fields_by_name():
     changed = Config().with_fields(["loss.prediction=0.2", "network.latent=8", "training.deterministic=true"])
     assert (changed.loss.prediction, changed.network.latent, changed.training.deterministic) == (0.2, 8, True)
@@ -49,7 +55,15 @@ def test_fields_by_name():
 
 @pytest.mark.parametrize(
     "assignment",
-    ["loss.none=1", "prediction=1", "loss.prediction", "loss.prediction=much", "network.latent=1.5", "loss.gan=none"],
+    [
+        "loss.none=1",
+        "training.unlabelled_share=1.5",
+        "prediction=1",
+        "loss.prediction",
+        "loss.prediction=much",
+        "network.latent=1.5",
+        "loss.gan=none",
+    ],
 )
 def test_wrong_fields_are_refused(assignment):
     with pytest.raises(InputError, match=r"--(set|gan-loss): found"):

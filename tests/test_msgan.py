@@ -81,9 +81,9 @@ def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):
     brain = np.zeros((4, 16, 16, 16, 2), np.float32)
     brain[..., 0] = 1
     brain[:, :, :8] = [0, 1]
-    perturbed = model.perturb(tf.constant(brain)).numpy()
+    perturbed = model.perturb(tf.constant(brain), 3).numpy()
     model.steps.assign(1)
-    other = model.perturb(tf.constant(brain)).numpy()
+    other = model.perturb(tf.constant(brain), 3).numpy()
     assert np.allclose(perturbed.sum(axis=-1), 1, atol=1e-5)
     assert np.abs(perturbed - brain).max() > 0.05
     assert np.mean(perturbed.argmax(axis=-1) == brain.argmax(axis=-1)) > 0.95
@@ -135,6 +135,16 @@ def test_predictions_are_those_of_the_averages(tiny_config, tiny_batch):
         for variable in network.variables:
             variable.assign(variable * 0)
     assert np.array_equal(model(tiny_batch["labelled"]), before)
+
+
+def test_consulted_d_has_half_a_say(tiny_config, tiny_batch):
+    network = dataclasses.replace(tiny_config.network, consulted=True)
+    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
+    image, outline = tiny_batch["labelled"]["image"], tf.ones((2, 16, 16, 16, 1))
+    logits = model.discriminator_average(image)[0].numpy().astype(np.float64)
+    named = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = (model.refine_average([image, outline]).numpy() + named) / 2
+    assert np.allclose(model.draw(image, outline), expected, atol=1e-5)
 
 
 def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):

@@ -42,11 +42,11 @@ def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augment
         HeldScans(labelled),
         HeldScans(unlabelled),
         CUBE,
-        2,
+        (2, 2),
         foreground,
         augmentation or Augmentation(),
         seed,
-        first_element=first,
+        first_batch=first,
     )
     return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(batches)]
 
@@ -73,7 +73,7 @@ def test_same_seed_same_patches_and_others_in_the_next_epoch(labelled, unlabelle
 
 def test_stream_starts_anywhere(labelled, unlabelled):
     whole = take(labelled, unlabelled, 4)
-    rest = take(labelled, unlabelled, 2, first=4)
+    rest = take(labelled, unlabelled, 2, first=2)
     assert same(whole[2:], rest)
 
 
@@ -169,7 +169,7 @@ def test_patches_of_thick_slices(labelled, unlabelled):
     shape = (24, 24, 8)
     thick = [dataclasses.replace(scan, spacing=(1.0, 1.0, 3.0)) for scan in labelled]
     stream = training_stream(
-        HeldScans(thick), HeldScans(unlabelled), shape, 2, 1.0, Augmentation(warp_share=1.0), seed=0
+        HeldScans(thick), HeldScans(unlabelled), shape, (2, 2), 1.0, Augmentation(warp_share=1.0), seed=0
     )
     batch = next(iter(stream))
     for name in ("image", "context"):
@@ -268,13 +268,18 @@ def test_cropping_keeps_the_brain_and_every_label():
     assert cropped.volume[tuple(cropped.foreground.T)][:, 1].all()
 
 
+def test_labelled_patches_alone(labelled):
+    batch = next(iter(training_stream(HeldScans(labelled), None, CUBE, (2, 1), 1.0, NONE, seed=0)))
+    assert set(batch) == {"labelled"}
+
+
 @pytest.mark.parametrize(("count", "replicas"), [(1, 2), (2, 1), (2, 2)])
 def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
     """Every batch of one process, put together from those of the devices in their order."""
     held, others = HeldScans(labelled), HeldScans(unlabelled)
 
     def stream(share):
-        return iter(training_stream(held, others, CUBE, 4, 1.0, NONE, 0, first_element=4, share=share))
+        return iter(training_stream(held, others, CUBE, (8, 4), 1.0, NONE, 0, first_batch=1, share=share))
 
     whole, shares = stream(Share()), [stream(Share(index, count, replicas)) for index in range(count)]
     for _ in range(2):

@@ -25,7 +25,7 @@ def sources(cohort, cache):
 
 def test_same_patches_as_in_memory(tiny_cohort, tmp_path):
     def batches(labelled, unlabelled):
-        stream = training_stream(labelled, unlabelled, (16, 16, 16), 2, 0.7, Augmentation(), seed=3)
+        stream = training_stream(labelled, unlabelled, (16, 16, 16), (2, 2), 0.7, Augmentation(), seed=3)
         return [tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in stream.take(4)]
 
     held, sharded = sources(tiny_cohort, tmp_path)

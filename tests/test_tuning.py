@@ -108,7 +108,7 @@ def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_pat
     def comparison(amount=2, config=None):
         cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("6",), ("5",))
         return Comparison(
-            tmp_path / "out", tmp_path / "runs", cohort, split, "standard", (), config or Config(), "steps", amount
+            tmp_path / "out", tmp_path / "runs", cohort, split, "best", (), config or Config(), "steps", amount
         )
 
     begin(comparison())

@@ -62,7 +62,8 @@ class NetworkConfig:
     """Widths of the networks, in channels at their finest level, and the latent vector's length.
 
     `unet_width` is that of the U-Net and of the standard GAN's segmenter. `outlines` and `variants` say whether the
-    multi-stage model has its stages 1 and 2.
+    multi-stage model has its stages 1 and 2; `fused`, whether stage 1's outline is multiplied into its tissues, beside
+    guiding stage 3; `consulted`, whether these are the mean of stage 3's and D's.
     """
 
     coarse_width: int = 8
@@ -73,6 +74,8 @@ class NetworkConfig:
     latent: int = 16
     outlines: bool = True
     variants: bool = True
+    fused: bool = False
+    consulted: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class LossConfig:
     Attributes:
         gan: the adversarial pair, one of `GANS`.
         unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
+        overlap: of 1 − Dice, beside eq. 10, for D.
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
             at the start).
         perturbation: how far stage 3's outlines are made worse in training; 0 leaves them as they are.
@@ -94,6 +98,7 @@ class LossConfig:
     gan: str = "nsgan"
     unlabelled: float = 0.5
     fake: float = 0.5
+    overlap: float = 1.0
     prediction: float = 0.1
     prediction_ramp_steps: int = 300
     perturbation: float = 1.0
@@ -146,7 +151,8 @@ class TrainingConfig:
 
     Attributes:
         epochs, steps_per_epoch: lengths of the run.
-        batch_size: labelled patches a step, and as many unlabelled ones.
+        batch_size: labelled patches a step.
+        unlabelled_share: unlabelled patches a step, relative to the labelled ones; there is one at least.
         patch: voxels a side of cubic voxels, a multiple of 8; others get as many (`Preparation.block`).
         foreground: share of patches centred on the brain.
         lr: peak learning rate of every network.
@@ -165,6 +171,7 @@ class TrainingConfig:
     epochs: int = 18
     steps_per_epoch: int = 100
     batch_size: int = 4
+    unlabelled_share: float = 1.0
     patch: int = 32
     foreground: float = 0.9
     lr: float = 1e-3
@@ -189,9 +196,20 @@ class TrainingConfig:
         _check("lr", self.lr, "above 0", self.lr > 0)
         _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
         _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
+        _check("set", f"unlabelled_share={self.unlabelled_share}", "within 0..1", 0 <= self.unlabelled_share <= 1)
         _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
+
+    @property
+    def unlabelled_batch_size(self) -> int:
+        """Unlabelled patches a step."""
+        return max(round(self.unlabelled_share * self.batch_size), 1)
+
+    @property
+    def batch_sizes(self) -> tuple[int, int]:
+        """Labelled and unlabelled patches a step."""
+        return self.batch_size, self.unlabelled_batch_size
 
 
 @dataclass(frozen=True)
@@ -269,8 +287,12 @@ def _read(assignment, text, before):
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
     "demo": Config(training=TrainingConfig(epochs=6, steps_per_epoch=50)),
-    # Within an hour on two cores, on real scans.
-    "standard": Config(),
+    # Within an hour on two cores, on real scans: what measured best (docs/decisions.md).
+    "best": Config(network=NetworkConfig(consulted=True), training=TrainingConfig(epochs=40, unlabelled_share=0.25)),
     # Khaled & Han.
-    "paper": Config(training=TrainingConfig(epochs=80, batch_size=30, lr=1e-4, final_lr=1.0)),
+    "paper": Config(
+        network=NetworkConfig(fused=True),
+        loss=LossConfig(overlap=0.0),
+        training=TrainingConfig(epochs=80, batch_size=30, lr=1e-4, final_lr=1.0),
+    ),
 }

@@ -40,12 +40,12 @@ def find_split(cohort, options):
 
 
 def plan(cohort, split):
-    """The preparation of a run by the standard preset, and the bytes that it would take."""
+    """The preparation of a run by the default preset, and the bytes that it would take."""
     with quiet_import():
         from tf_msgan.training.models import make_model
         from tf_msgan.training.plan import estimate_memory
     preparation = choose_preparation(cohort, split)
-    config = dataclasses.replace(PRESETS["standard"], preparation=preparation)
+    config = dataclasses.replace(PRESETS["best"], preparation=preparation)
     model = make_model(len(cohort.modalities), cohort.labels.tissues, config)
     return preparation, estimate_memory(model, cohort, split, in_memory=True)
 

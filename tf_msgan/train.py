@@ -79,11 +79,11 @@ def parse(argv):
     training.add_argument("--model", choices=MODELS, help="default: multi-stage")
     training.add_argument("--gan-loss", choices=GANS, help="of the adversarial models (default: nsgan)")
     training.add_argument(
-        "--preset", choices=PRESETS, help="start from these values (default: demo on the phantoms, else standard)"
+        "--preset", choices=PRESETS, help="start from these values (default: demo on the phantoms, else best)"
     )
     training.add_argument("--epochs", type=int)
     training.add_argument("--steps-per-epoch", type=int)
-    training.add_argument("--batch-size", type=int, help="labelled patches a step, and as many unlabelled")
+    training.add_argument("--batch-size", type=int, help="labelled patches a step")
     training.add_argument("--patch", type=int, help="voxels a side, a multiple of 8")
     training.add_argument("--lr", type=float, help="peak learning rate")
     training.add_argument("--schedule", choices=SCHEDULES, help="how the learning rate falls (default: cosine)")
@@ -109,7 +109,7 @@ def parse(argv):
 
 
 def read_config(options) -> Config:
-    preset = PRESETS[options.preset or ("standard" if options.data else "demo")]
+    preset = PRESETS[options.preset or ("best" if options.data else "demo")]
     augmentation = dataclasses.replace(preset.augmentation, **_given(options, ("drop_modality",)))
     loss = dataclasses.replace(preset.loss, gan=options.gan_loss or preset.loss.gan)
     changes = {"augmentation": augmentation, "loss": loss, "model": options.model or preset.model}

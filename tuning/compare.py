@@ -38,7 +38,7 @@ def parse(argv):
     parser.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS}")
-    parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else standard")
+    parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else best")
     parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the outcomes and the report")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: runs in --out)")
@@ -71,7 +71,7 @@ def main(argv=None):
     if not split.test:
         raise InputError("--split", options.split, "one with test subjects")
     labeled = options.labeled or len(split.train)
-    preset = options.preset or ("standard" if options.data else "demo")
+    preset = options.preset or ("best" if options.data else "demo")
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
     config = dataclasses.replace(PRESETS[preset], preparation=choose_preparation(cohort, split))
     config = config.with_fields(options.set)

@@ -35,8 +35,9 @@ def _measure(root, layout, split, config):
     scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
     training = config.training
     model = build_model(len(cohort.modalities), cohort.labels.tissues, config)
+    unlabelled = scans.unlabelled if model.learns_unlabelled else None
     stream = training_stream(
-        *(scans.labelled, scans.unlabelled, config.patch, training.batch_size, training.foreground),
+        *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
         *(config.augmentation, training.seed),
     )
     step = tf.function(model.train_step, reduce_retracing=True)

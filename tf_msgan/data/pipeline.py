@@ -42,28 +42,31 @@ WHOLE = Share()
 
 
 def training_stream(
-    labelled, unlabelled, patch, batch_size, foreground, augmentation, seed, first_element=0, share=WHOLE
+    labelled, unlabelled, patch, batch_sizes, foreground, augmentation, seed, first_batch=0, share=WHOLE
 ):
-    """An endless dataset of `{"labelled": batch, "unlabelled": batch}`.
+    """An endless dataset of `{"labelled": batch, "unlabelled": batch}`, or of the former alone.
 
     Args:
         labelled: source of scans with labels; their patches are augmented.
-        unlabelled: source of scans without.
+        unlabelled: source of scans without, if any are wanted.
         patch: voxels along i, j, k.
-        batch_size: patches of each kind in a batch, over all shares; divides by their replicas.
+        batch_sizes: labelled and unlabelled patches in a batch, over all shares; each divides by their replicas.
         foreground: share of the patches, 0..1, whose centre is a scan's foreground; others lie anywhere in its box.
         augmentation: of the labelled patches; modalities are dropped from all.
         seed: any int.
-        first_element: where in the stream to start, in patches; divides by `batch_size`.
+        first_batch: where in the stream to start.
         share: of each batch, and of how many devices; all shares together are the stream of one.
     """
-    numbers = _element_numbers(batch_size, first_element, share)
-    streams = {
-        "labelled": _stream(numbers, labelled, patch, foreground, augmentation, True, [seed, 0]),
-        "unlabelled": _stream(numbers, unlabelled, patch, foreground, augmentation, False, [seed, 1]),
-    }
-    size = batch_size // (share.count * share.replicas)
-    return tf.data.Dataset.zip(streams).batch(size, drop_remainder=True).prefetch(2)
+
+    def batches(number, source, batch_size, changed):
+        numbers = _element_numbers(batch_size, first_batch, share)
+        elements = _stream(numbers, source, patch, foreground, augmentation, changed, [seed, number])
+        return elements.batch(batch_size // (share.count * share.replicas), drop_remainder=True)
+
+    streams = {"labelled": batches(0, labelled, batch_sizes[0], True)}
+    if unlabelled:
+        streams["unlabelled"] = batches(1, unlabelled, batch_sizes[1], False)
+    return tf.data.Dataset.zip(streams).prefetch(2)
 
 
 def validation_stream(source, patch, batch_size, share=WHOLE):
@@ -107,11 +110,11 @@ def middle_patch(source, number, patch):
     return {name: cut[name][None] for name in ("image", "context")}
 
 
-def _element_numbers(batch_size, first_element, share):
+def _element_numbers(batch_size, first_batch, share):
     """The numbers of a share's elements: its part of batch after batch."""
     part = batch_size // share.count
     counter = tf.data.Dataset.counter(start=0)
-    return counter.map(lambda n: first_element + n // part * batch_size + share.index * part + n % part)
+    return counter.map(lambda n: (first_batch + n // part) * batch_size + share.index * part + n % part)
 
 
 def _stream(numbers, source, patch, foreground, augmentation, changed, key):

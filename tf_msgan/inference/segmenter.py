@@ -1,5 +1,6 @@
 """Segments whole scans, from raw intensities to labels, in one TensorFlow graph."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,9 +14,8 @@ from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
 from tf_msgan.training.segmentation_model import SegmentationModel
 
-# Voxels a side of a tile, if they are cubic, and tiles in a batch.
-TILE = 64
-AT_ONCE = 2
+# Voxels of the tiles in a batch, at most, unless one tile has more.
+VOXELS_AT_ONCE = 2 * 64**3
 
 # A tile is refined if P(brain) reaches this anywhere in it.
 GATE = 0.1
@@ -73,8 +73,8 @@ class Segmenter:
         mirrored: whether maps are averaged over the scan and its mirror image along the first axis.
         with_realness: whether D's opinion is mapped too, if the model has a D.
         with_outline: whether the coarse stage's is, if it has one.
-        tile: voxels a side if they are cubic; each side of a tile (`Preparation.block`) is a multiple of 32.
-        at_once: tiles in a batch.
+        tile: voxels a side if they are cubic, a multiple of 8 (`Preparation.block`); by default as in training: the
+            networks see the ends of a patch, and draw otherwise in the middle of a larger one (docs/decisions.md).
     """
 
     def __init__(
@@ -84,8 +84,7 @@ class Segmenter:
         mirrored: bool = False,
         with_realness: bool = False,
         with_outline: bool = False,
-        tile: int = TILE,
-        at_once: int = AT_ONCE,
+        tile: int | None = None,
     ):
         self.model = model
         self.tissues = model.tissues
@@ -96,8 +95,8 @@ class Segmenter:
         self.with_outline = with_outline and model.STAGED
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.drop_modality > 0
-        self.tile = self.preparation.block(tile, 32)
-        self.at_once = at_once
+        self.tile = self.preparation.block(tile or model.config.training.patch, 8)
+        self.at_once = max(VOXELS_AT_ONCE // math.prod(self.tile), 1)
         scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
 

@@ -11,7 +11,7 @@ LEVELS = 4
 def build_refine_generator(
     modalities: int, classes: int, width: int = 16, skip_width: int = 4, guided: bool = True
 ) -> keras.Model:
-    """Four encoder and four decoder blocks with dense skip connections.
+    """Four encoder blocks, of two convolutions each, and four decoder blocks of one, with dense skip connections.
 
     A decoder level takes the features of its own encoder level whole, and those of every other encoder level squeezed
     to `skip_width` channels and resampled.
@@ -29,7 +29,8 @@ def build_refine_generator(
 
     encoded = []
     for level in range(LEVELS):
-        x = layers.Concatenate()([x, convolution(x, filters[level], level=level)])
+        features = convolution(convolution(x, filters[level], level=level), filters[level], level=level)
+        x = layers.Concatenate()([x, features])
         encoded.append(x)
         x = average(x)
     x = convolution(x, filters[LEVELS], level=LEVELS)
@@ -38,6 +39,6 @@ def build_refine_generator(
     for level in reversed(range(LEVELS)):
         others = [resample(squeezed[e], e, level) for e in range(LEVELS) if e != level]
         x = layers.Concatenate()([deconvolution(x, filters[level]), encoded[level], *others])
-        x = convolution(convolution(x, filters[level], level=level), filters[level], level=level)
+        x = convolution(x, filters[level], level=level)
     x = CropLike()(x, image)
     return keras.Model(inputs, voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")

@@ -20,7 +20,7 @@ class WithoutOutlines(MultiStageGAN):
     """Without stage 1: G3 is told that all is brain."""
 
     LEARNERS: ClassVar = {name: networks for name, networks in MultiStageGAN.LEARNERS.items() if name != "coarse"}
-    AVERAGED = ("refine",)
+    AVERAGED = ("refine", "discriminator")
     TERMS = _without(MultiStageGAN.TERMS, "g1_")
     STAGED = False
     # As every model without stage 1.
@@ -30,7 +30,7 @@ class WithoutOutlines(MultiStageGAN):
         return {name: build for name, build in super().builders().items() if name != "coarse"}
 
     def draw(self, image, outline):
-        return self.refine_average([image, tf.ones_like(image[..., :1])], training=False)
+        return super().draw(image, tf.ones_like(image[..., :1]))
 
     def samples(self, patch):
         image = patch["image"]
@@ -63,15 +63,15 @@ class WithoutVariants(MultiStageGAN):
     def samples(self, patch):
         outline, image = self._own_outline(patch), patch["image"]
         refined = self.refine([image, outline], training=False)
-        fused = self.fuse(outline, refined)
-        return {"image": image[..., :1], "coarse": outline, "refined": refined, "fused": fused}
+        drawn = self.fuse(outline, refined)
+        return {"image": image[..., :1], "coarse": outline, "refined": refined, "drawn": drawn}
 
     def play(self, x, y, xu):
         count = tf.shape(x)[0]
         with tf.GradientTape() as tape:
             logits, _ = self.discriminator(tf.concat([x, xu], 0), training=True)
             logits_x, logits_u = logits[:count], logits[count:]
-            labelled_term, real_term = losses.labelled_loss(logits_x, y), real_loss(losses.realness(logits_u))
+            labelled_term, real_term = self.naming_loss(logits_x, y), real_loss(losses.realness(logits_u))
             d_loss = labelled_term + self.config.loss.unlabelled * real_term
             objective = self.objective("discriminator", d_loss)
         norms = {"discriminator": self.descend("discriminator", tape, objective)}

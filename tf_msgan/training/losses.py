@@ -99,18 +99,24 @@ def diversity_loss(apart, wanted):
 
 
 def segmentation_loss(prediction, labels):
-    """Cross-entropy plus 1 − Dice of a generator's prediction on labelled voxels, in 0..∞.
+    """Cross-entropy plus `overlap_loss` of a generator's prediction on labelled voxels, in 0..∞."""
+    target, valid = valid_one_hot(labels, prediction.shape[-1])
+    cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
+    return cross_entropy + overlap_loss(prediction, labels)
+
+
+def overlap_loss(prediction, labels):
+    """1 − Dice of a prediction on labelled voxels, in 0..1.
 
     Dice is taken over the batch, for each tissue that is in it; the background, most of a patch, is left to the
     cross-entropy.
     """
     target, valid = valid_one_hot(labels, prediction.shape[-1])
-    cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
     seen = prediction * valid[..., None]
     overlap, truth, sizes = (total(values, axis=(0, 1, 2, 3))[1:] for values in (seen * target, target, seen + target))
     dice = (2 * overlap + 1) / (sizes + 1)
     present = tf.cast(truth > 0, tf.float32)
-    return cross_entropy + 1 - tf.math.divide_no_nan(tf.reduce_sum(dice * present), tf.reduce_sum(present))
+    return 1 - tf.math.divide_no_nan(tf.reduce_sum(dice * present), tf.reduce_sum(present))
 
 
 def outline_loss(coarse, labels):

@@ -34,7 +34,7 @@ class MultiStageGAN(SegmentationModel):
         "refine": ("refine",),
         "discriminator": ("discriminator",),
     }
-    AVERAGED = ("coarse", "refine")
+    AVERAGED = ("coarse", "refine", "discriminator")
     IMAGE_GENERATOR = "noise"
     # In the order of a step: D's terms, then those of G1, G2 and G3; …
     TERMS = (
@@ -45,7 +45,9 @@ class MultiStageGAN(SegmentationModel):
     )
     # … P(real) as D sees it, and how far variants of an image lie apart.
     HEALTH = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart")
-    PASSES: ClassVar = {"coarse": 2, "noise": 2, "encoder": 1, "refine": 2, "discriminator": 3}
+    PASSES: ClassVar = {
+        **{"coarse": (1, 1), "noise": (0, 2), "encoder": (0, 1), "refine": (1, 1), "discriminator": (1, 2)}
+    }
     STAGED = True
 
     def builders(self):
@@ -62,10 +64,16 @@ class MultiStageGAN(SegmentationModel):
         return self.coarse_average(half_image, training=False)[..., 1:]
 
     def draw(self, image, outline):
-        return self.refine_average([image, outline], training=False)
+        refined = self.refine_average([image, outline], training=False)
+        return self.consult(image, refined) if self.config.network.consulted else refined
+
+    def consult(self, image, drawn):
+        """The mean of what is drawn `(batch, i, j, k, K)` and of the tissues that D names."""
+        logits, _ = self.discriminator_average(image, training=False)
+        return (drawn + tf.nn.softmax(logits)) / 2
 
     def fuse(self, outline, drawn):
-        return fuse(outline, drawn)
+        return fuse(outline, drawn) if self.config.network.fused else drawn
 
     def call(self, inputs):
         outline = upsample(middle(self.outline(inputs["context"])), 2)
@@ -83,7 +91,7 @@ class MultiStageGAN(SegmentationModel):
             "other_variant": variants[1:],
             "coarse": coarse,
             "refined": refined,
-            "fused": fuse(coarse, refined),
+            "drawn": self.fuse(coarse, refined),
         }
 
     def _own_outline(self, patch):
@@ -122,7 +130,7 @@ class MultiStageGAN(SegmentationModel):
             named = self._named(x, y, named_seed) if gan.names_fakes else 0.0
 
             # Eq. 9: D.
-            labelled_term = losses.labelled_loss(logits_x, y)
+            labelled_term = self.naming_loss(logits_x, y)
             real_term, fake_term = gan.discriminator(losses.realness(logits_u), scores_fake)
             penalty = self.penalty(lambda i: losses.realness(self.discriminator(i)[0]), xu, variant, share_seed)
             d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * (fake_term + named) + penalty
@@ -162,7 +170,7 @@ class MultiStageGAN(SegmentationModel):
         count = tf.shape(y)[0]
         with tf.GradientTape(persistent=True) as tape:
             outline = middle(self.coarse(context, training=True))
-            guide = tf.stop_gradient(upsample(self.perturb(outline), 2)[..., 1:])
+            guide = tf.stop_gradient(upsample(self.perturb(outline, count), 2)[..., 1:])
             refined = self.refine([images, guide], training=True)
 
             # Eq. 14: G1 and G3, which learn from the labels too.
@@ -184,18 +192,20 @@ class MultiStageGAN(SegmentationModel):
         }
         return refined, Report(terms, norms)
 
-    def perturb(self, outline):
-        """Blurs the certainty of coarse outlines `(batch, i, j, k, 2)` as unseen scans do.
+    def perturb(self, outline, labelled):
+        """Blurs the certainty of coarse outlines `(batch, i, j, k, 2)`, of which the first are of `labelled` patches,
+        as unseen scans do.
 
         G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
         """
         strength = self.config.loss.perturbation
-        count, blobs = tf.shape(outline)[0] // 2, (*(n // 4 for n in outline.shape[1:4]), 1)
+        blobs = (*(n // 4 for n in outline.shape[1:4]), 1)
         # Labelled and unlabelled outlines each are a batch of their own.
-        noise = tf.concat([self.normal(count, blobs, seed) for seed in self.seeds(6)[4:]], 0)
+        counts = labelled, tf.shape(outline)[0] - labelled
+        noise = [self.normal(count, blobs, seed) for count, seed in zip(counts, self.seeds(6)[4:], strict=True)]
         log = tf.math.log(outline + losses.TINY)
         log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
-        brain = tf.sigmoid((1 - 0.3 * strength) * log_odds + 1.5 * strength * upsample(noise, 4))
+        brain = tf.sigmoid((1 - 0.3 * strength) * log_odds + 1.5 * strength * upsample(tf.concat(noise, 0), 4))
         return tf.concat([1 - brain, brain], axis=-1)
 
     def _named(self, x, y, seed):

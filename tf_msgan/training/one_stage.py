@@ -24,10 +24,10 @@ class OneStageGAN(SegmentationModel):
     """
 
     LEARNERS: ClassVar = {"discriminator": ("discriminator",), "refine": ("refine",)}
-    AVERAGED = ("refine",)
+    AVERAGED = ("refine", "discriminator")
     TERMS = ("d_loss", "d_labelled", "d_real", "d_fake", "d_penalty", "g_loss", "g_labelled", "g_adversarial")
     HEALTH = ("real_labelled", "real_unlabelled")
-    PASSES: ClassVar = {"discriminator": 2, "refine": 2}
+    PASSES: ClassVar = {"discriminator": (1, 1), "refine": (1, 1)}
 
     def builders(self):
         net = self.config.network
@@ -64,10 +64,11 @@ class OneStageGAN(SegmentationModel):
             log_truth, log_drawn = (tf.math.log(p + losses.TINY) for p in (truth, drawn[count:]))
 
             # Eq. 9: D.
-            labelled_term = losses.labelled_loss(logits_x, y)
+            labelled_term = self.naming_loss(logits_x, y)
             scores_fake = agreement(logits_u, tf.stop_gradient(log_drawn))
             real_term, fake_term = gan.discriminator(agreement(logits_x, log_truth), scores_fake)
-            pairs = [tf.concat([x, truth], -1), tf.concat([xu, tf.stop_gradient(drawn[count:])], -1)]
+            drawn_pairs = tf.concat([xu, tf.stop_gradient(drawn[count:])], -1)
+            pairs = [tf.concat([x, truth], -1)[: tf.shape(xu)[0]], drawn_pairs]
             penalty = self.penalty(self._score_pairs, *pairs, share_seed)
             d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * fake_term + penalty
 

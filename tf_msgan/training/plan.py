@@ -35,10 +35,10 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
     grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"
     lines.append(f"scans       {grid}; {preparation.crop}, {preparation.normalise}{bias}")
-    batch, steps = training.batch_size, training.epochs * training.steps_per_epoch
-    lines.append(
-        f"patches     {'×'.join(map(str, config.patch))} voxels, {batch} labelled and {batch} unlabelled a step"
-    )
+    steps = training.epochs * training.steps_per_epoch
+    labelled, unlabelled = training.batch_sizes
+    patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled
+    lines.append(f"patches     {'×'.join(map(str, config.patch))} voxels, {patches} a step")
     lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
     lines.append("")
     lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")
@@ -62,11 +62,11 @@ def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_m
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)
     networks = sum(network.count_params() for network in model.networks().values()) * 4 * 4
 
-    training = model.config.training
     activations = sum(
-        model.PASSES[name] * _activations(network, model.config.patch) for name, network in model.networks().items()
+        model.patches_seen(name) * _activations(network, model.config.patch)
+        for name, network in model.networks().items()
     )
-    return {"scans": scans, "weights and optimisers": networks, "activations": activations * training.batch_size}
+    return {"scans": scans, "weights and optimisers": networks, "activations": activations}
 
 
 def _activations(network, patch):

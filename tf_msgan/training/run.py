@@ -99,12 +99,13 @@ def train_run(
     if reason_to_stop(keep.state, training, max_minutes):
         return model
 
-    first_element = keep.state.epoch * training.steps_per_epoch * training.batch_size
+    first_batch = keep.state.epoch * training.steps_per_epoch
+    unlabelled = scans.unlabelled if model.learns_unlabelled else None
 
     def patches(share):
         return training_stream(
-            *(scans.labelled, scans.unlabelled, config.patch, training.batch_size, training.foreground),
-            *(config.augmentation, training.seed, first_element, share),
+            *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
+            *(config.augmentation, training.seed, first_batch, share),
         )
 
     def validation_patches(share):

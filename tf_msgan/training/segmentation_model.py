@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_msgan.config import Config
+from tf_msgan.training import losses
 from tf_msgan.training.gan_losses import GAN_LOSSES, gradient_penalty
-from tf_msgan.training.losses import realness
 from tf_msgan.training.metrics import TermMeans, TissueDice
 from tf_msgan.training.precision import dtype_policy
 from tf_msgan.training.replicas import sum_replicas
@@ -39,8 +39,8 @@ class SegmentationModel(keras.Model):
     TERMS: tuple[str, ...]
     # … and other signs of how it stands.
     HEALTH: tuple[str, ...] = ()
-    # How many batches of patches run through each network in a step.
-    PASSES: ClassVar[dict[str, int]]
+    # How many labelled and how many unlabelled batches, or others as large, run through each network in a step.
+    PASSES: ClassVar[dict[str, tuple[int, int]]]
     # Whether stage 1 outlines the brain for what follows.
     STAGED = False
     # Whether there is a D.
@@ -83,6 +83,16 @@ class SegmentationModel(keras.Model):
         """The networks that learn, by name."""
         return {name: getattr(self, name) for name in self.builders()}
 
+    def patches_seen(self, name) -> int:
+        """How many patches run through the network `name` in a step."""
+        sizes = self.config.training.batch_sizes
+        return sum(passes * size for passes, size in zip(self.PASSES[name], sizes, strict=True))
+
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether a step looks at unlabelled patches at all."""
+        return any(unlabelled for _, unlabelled in self.PASSES.values())
+
     def _averages(self):
         return [(getattr(self, name), getattr(self, f"{name}_average")) for name in self.AVERAGED]
 
@@ -103,7 +113,7 @@ class SegmentationModel(keras.Model):
 
     def judge(self, image):
         """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
-        return tf.sigmoid(realness(self.discriminator(image, training=False)[0]))
+        return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
 
     def call(self, inputs):
         return self.draw(inputs["image"], None)
@@ -177,6 +187,12 @@ class SegmentationModel(keras.Model):
         shares = [gradient / self.distribute_strategy.num_replicas_in_sync for gradient in clipped]
         optimizer.apply_gradients(zip(shares, variables, strict=True))
         return norm / scale
+
+    def naming_loss(self, logits, labels):
+        """How badly D names the tissues of labelled patches: eq. 10, and the weighted `overlap_loss`."""
+        named = losses.labelled_loss(logits, labels)
+        weight = self.config.loss.overlap
+        return named + weight * losses.overlap_loss(tf.nn.softmax(logits), labels) if weight else named
 
     def penalty(self, score, real, fake, seed):
         """The weighted `gradient_penalty` of D, if the GAN loss has one; 0 if not."""

@@ -26,7 +26,7 @@ class StandardGAN(SegmentationModel):
     TERMS = ("d_loss", "d_labelled", "d_unlabelled", "d_fake", "d_penalty", "d_named")
     TERMS += ("g_loss", "g_adversarial", "g_matching")
     HEALTH = ("real_labelled", "real_unlabelled", "real_fake")
-    PASSES: ClassVar = {"discriminator": 3, "generator": 1}
+    PASSES: ClassVar = {"discriminator": (1, 2), "generator": (0, 1)}
 
     def builders(self):
         net, gan = self.config.network, GAN_LOSSES[self.config.loss.gan]
@@ -45,9 +45,6 @@ class StandardGAN(SegmentationModel):
         logits, _ = self.discriminator_average(image, training=False)
         return tf.nn.softmax(logits)
 
-    def judge(self, image):
-        return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
-
     def samples(self, patch):
         drawn = tf.nn.softmax(self.discriminator(patch["image"], training=False)[0])
         z = tf.random.stateless_normal((1, self.config.network.latent), [0, 0])
@@ -62,21 +59,22 @@ class StandardGAN(SegmentationModel):
         weight = self.config.loss
         gan = GAN_LOSSES[weight.gan]
         x, y, xu = data["labelled"]["image"], data["labelled"]["labels"], data["unlabelled"]["image"]
-        count = tf.shape(x)[0]
+        count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
         z_seed, share_seed = self.seeds(2)
-        z = self.normal(count, (self.config.network.latent,), z_seed)
-        wanted = [losses.valid_one_hot(y, self.classes)[0]] if gan.names_fakes else []
+        z = self.normal(count_u, (self.config.network.latent,), z_seed)
+        wanted = y[:count_u]
+        conditions = [losses.valid_one_hot(wanted, self.classes)[0]] if gan.names_fakes else []
 
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator([z, *wanted], training=True)
+            fake = self.generator([z, *conditions], training=True)
             logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
             logits_x, logits_u = logits[:count], logits[count:]
             logits_fake, features_fake = self.discriminator(fake, training=True)
             scores_u, scores_fake = losses.realness(logits_u), losses.realness(logits_fake)
-            named = losses.labelled_loss(logits_fake, y) if gan.names_fakes else 0.0
+            named = losses.labelled_loss(logits_fake, wanted) if gan.names_fakes else 0.0
 
             # Eq. 9: D.
-            labelled_term = losses.labelled_loss(logits_x, y)
+            labelled_term = self.naming_loss(logits_x, y)
             real_term, fake_term = gan.discriminator(scores_u, scores_fake)
             penalty = self.penalty(lambda images: losses.realness(self.discriminator(images)[0]), xu, fake, share_seed)
             d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * (fake_term + named) + penalty

@@ -34,8 +34,11 @@ def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> t
         _check_tf_config()
         with lost_worker_named():
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    if training.batch_size % strategy.num_replicas_in_sync:
-        raise InputError("--batch-size", training.batch_size, f"a multiple of {strategy.num_replicas_in_sync} devices")
+    devices = strategy.num_replicas_in_sync
+    if any(size % devices for size in training.batch_sizes):
+        labelled, unlabelled = training.batch_sizes
+        found = f"{labelled} labelled and {unlabelled} unlabelled patches"
+        raise InputError("--batch-size", found, f"multiples of {devices} devices")
     return strategy
 
 

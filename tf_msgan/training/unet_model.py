@@ -18,7 +18,7 @@ class UNetModel(SegmentationModel):
     LEARNERS: ClassVar = {"unet": ("unet",)}
     AVERAGED = ("unet",)
     TERMS = ("unet_loss",)
-    PASSES: ClassVar = {"unet": 1}
+    PASSES: ClassVar = {"unet": (1, 0)}
     JUDGES = False
 
     def builders(self):
