@@ -53,6 +53,8 @@ def repeatable_run(data, folder, epochs, batch_size):
     return (
         *("--data", data, "--split", folder / "split.json", "--deterministic", "--no-progress"),
         *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", batch_size, "--patch", 16),
+        # So that batches divide by as many devices as `batch_size` does.
+        *("--set", "training.unlabelled_share=1"),
     )
 
 

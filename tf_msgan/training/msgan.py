@@ -46,7 +46,11 @@ class MultiStageGAN(SegmentationModel):
     # … P(real) as D sees it, and how far variants of an image lie apart.
     HEALTH = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart")
     PASSES: ClassVar = {
-        **{"coarse": (1, 1), "noise": (0, 2), "encoder": (0, 1), "refine": (1, 1), "discriminator": (1, 2)}
+        "coarse": (1, 1),
+        "noise": (0, 2),
+        "encoder": (0, 1),
+        "refine": (1, 1),
+        "discriminator": (1, 2),
     }
     STAGED = True
 

@@ -38,7 +38,8 @@ def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> t
     if any(size % devices for size in training.batch_sizes):
         labelled, unlabelled = training.batch_sizes
         found = f"{labelled} labelled and {unlabelled} unlabelled patches"
-        raise InputError("--batch-size", found, f"multiples of {devices} devices")
+        remedy = "or --set training.unlabelled_share=1"
+        raise InputError("--batch-size", found, f"multiples of the {devices} devices, {remedy}")
     return strategy
 
 
