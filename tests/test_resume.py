@@ -93,8 +93,8 @@ def resume(*options):
     return run_command("tf_msgan.train", "--resume", *options)
 
 
-def test_four_kills(tiny_folder, tmp_path):
-    run = check(tiny_folder, tmp_path, kills=4, epochs=24, seed=1)
+def test_two_kills(tiny_folder, tmp_path):
+    run = check(tiny_folder, tmp_path, kills=2, epochs=24, seed=1)
 
     # What is not gone on with.
     out = ("--out", run)
