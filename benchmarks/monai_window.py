@@ -1,7 +1,7 @@
 """One volume through MONAI: `python -m benchmarks.monai_window IMAGE.npy`, in an environment of requirements-peers.txt.
 
 Prints a line of JSON: seconds of one volume after one of warm-up, memory at the peak above that at rest, parameters,
-versions. Tiles of 64³ that overlap by half, Gaussian weights, two at a time, as tf_msgan's; a `BasicUNet` of the
+versions. Tiles of 64³ that overlap by half, Gaussian weights, two at a time; a `BasicUNet` of the
 refiner's size.
 """
 

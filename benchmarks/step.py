@@ -22,21 +22,20 @@ from benchmarks.resident import peak_gib
 from tf_msgan.config import PRECISIONS, PRESETS
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.data.pipeline import training_stream
 from tf_msgan.data.splits import read_split
 from tf_msgan.files import write_json
 from tf_msgan.models.unet import build_unet
 from tf_msgan.progress import Progress
 from tf_msgan.training import losses
 from tf_msgan.training.precision import dtype_policy
-from tf_msgan.training.run import load_training_scans
+from tf_msgan.training.run import load_training_scans, training_patches
 from tf_msgan.training.runtime import build_model, make_optimizer
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.step", description=__doc__)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "mixed_bfloat16"])
-    parser.add_argument("--batch-size", type=int, default=4, help="labelled patches, and as many unlabelled")
+    parser.add_argument("--batch-size", type=int, default=4, help="labelled patches")
     parser.add_argument("--patch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", help="write the figures here too")
@@ -44,14 +43,10 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def patches_of_phantoms(config):
-    cohort = read_cohort(embedded_cohort(), "iseg")
-    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), config.preparation, None, Progress(False))
-    training = config.training
-    return training_stream(
-        *(scans.labelled, scans.unlabelled),
-        *(config.patch, training.batch_sizes, training.foreground, config.augmentation, training.seed),
-    )
+def patches_of_phantoms(model):
+    cohort, preparation = read_cohort(embedded_cohort(), "iseg"), model.config.preparation
+    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), preparation, None, Progress(False))
+    return training_patches(model, scans)
 
 
 def network_step(network, inputs, loss, config):
@@ -83,7 +78,7 @@ def seconds(function):
 def measure(config, repeats):
     training = config.training
     model = build_model(2, ("CSF", "GM", "WM"), config)
-    stream = patches_of_phantoms(config)
+    stream = patches_of_phantoms(model)
     batch = next(iter(stream))
     x = tf.concat([batch[kind]["image"] for kind in ("labelled", "unlabelled")], 0)
     context = tf.concat([batch[kind]["context"] for kind in ("labelled", "unlabelled")], 0)
@@ -149,9 +144,9 @@ def show(precision, figures, count):
 def main(argv=None):
     options = parse(argv)
     plan = {"batch_size": options.batch_size, "patch": options.patch}
+    config = PRESETS["best"].with_training(**plan)
     if options.measure:
-        config = PRESETS["best"].with_training(precision=options.measure, **plan)
-        print(json.dumps(measure(config, options.repeats)))
+        print(json.dumps(measure(config.with_training(precision=options.measure), options.repeats)))
         return
     report = {"provenance": provenance(), **plan}
     print(report["provenance"])

@@ -10,7 +10,6 @@ A network's weights do not matter to its time, so both U-Nets are untrained.
 
 import argparse
 import json
-import math
 import statistics
 import subprocess
 import sys
@@ -58,12 +57,13 @@ def make_whole_grid_unet():
     """A U-Net's labels over every tile of the grid, in the graph that multi-stage uses for its tiles."""
     import tensorflow as tf
 
-    from tf_msgan.inference.segmenter import VOXELS_AT_ONCE
+    from tf_msgan.config import PRESETS
+    from tf_msgan.inference.segmenter import tiles_at_once
     from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
     from tf_msgan.models.unet import build_unet
 
-    unet, tile = build_unet(2, 4), (32,) * 3
-    at_once = VOXELS_AT_ONCE // math.prod(tile)
+    unet, tile = build_unet(2, 4), PRESETS["best"].patch
+    at_once = tiles_at_once(tile)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
     def segment(image):

@@ -1,5 +1,6 @@
 """Whole scans: tiles against a sum by hand, gates, crops, normalising in the graph."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -217,6 +218,21 @@ def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
     assert np.allclose(one.probabilities, other.probabilities[::-1], atol=1e-5)
     plain = Segmenter(model, gated=False, tile=32)(image)
     assert not np.allclose(plain.probabilities, one.probabilities, atol=1e-4)
+
+
+@pytest.mark.parametrize(("spacing", "expected"), [((1.0, 1.0, 1.0), (24, 24, 24)), ((0.958, 0.958, 3.0), (32, 32, 8))])
+def test_tiles_are_as_large_as_patches(spacing, expected, tiny_config):
+    preparation = dataclasses.replace(tiny_config.preparation, spacing=spacing)
+    config = dataclasses.replace(tiny_config, preparation=preparation).with_training(patch=24)
+    assert Segmenter(build_model(2, TISSUES, config)).tile == config.patch == expected
+
+
+def test_a_tile_need_be_no_power_of_two(tiny_config):
+    """Maps of pointwise networks do not depend on the tiles."""
+    rng = np.random.default_rng(5)
+    image = rng.uniform(1, 100, (50, 41, 37, 2)).astype(np.float32)
+    by_24, by_32 = (Segmenter(PointwiseModel(), tile=side)(image) for side in (24, 32))
+    assert np.allclose(by_24.probabilities, by_32.probabilities, atol=1e-5)
 
 
 def test_probabilities_are_averaged_and_not_label_ids():

@@ -202,14 +202,9 @@ class TrainingConfig:
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
 
     @property
-    def unlabelled_batch_size(self) -> int:
-        """Unlabelled patches a step."""
-        return max(round(self.unlabelled_share * self.batch_size), 1)
-
-    @property
     def batch_sizes(self) -> tuple[int, int]:
         """Labelled and unlabelled patches a step."""
-        return self.batch_size, self.unlabelled_batch_size
+        return self.batch_size, max(round(self.unlabelled_share * self.batch_size), 1)
 
 
 @dataclass(frozen=True)
@@ -296,3 +291,8 @@ PRESETS = {
         training=TrainingConfig(epochs=80, batch_size=30, lr=1e-4, final_lr=1.0),
     ),
 }
+
+
+def choose_preset(asked: str | None, data: str | None) -> str:
+    """The name of the preset that is asked for, or of the one for the folder `data`, or for the embedded phantoms."""
+    return asked or ("best" if data else "demo")

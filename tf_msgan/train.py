@@ -19,6 +19,7 @@ from tf_msgan.config import (
     SCHEDULES,
     STRATEGIES,
     Config,
+    choose_preset,
 )
 from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.check import check_modalities, check_scans
@@ -109,7 +110,7 @@ def parse(argv):
 
 
 def read_config(options) -> Config:
-    preset = PRESETS[options.preset or ("best" if options.data else "demo")]
+    preset = PRESETS[choose_preset(options.preset, options.data)]
     augmentation = dataclasses.replace(preset.augmentation, **_given(options, ("drop_modality",)))
     loss = dataclasses.replace(preset.loss, gan=options.gan_loss or preset.loss.gan)
     changes = {"augmentation": augmentation, "loss": loss, "model": options.model or preset.model}

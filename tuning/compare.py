@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tf_msgan.config import MODELS, PRESETS
+from tf_msgan.config import MODELS, PRESETS, choose_preset
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
@@ -71,7 +71,7 @@ def main(argv=None):
     if not split.test:
         raise InputError("--split", options.split, "one with test subjects")
     labeled = options.labeled or len(split.train)
-    preset = options.preset or ("best" if options.data else "demo")
+    preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
     config = dataclasses.replace(PRESETS[preset], preparation=choose_preparation(cohort, split))
     config = config.with_fields(options.set)

@@ -27,22 +27,16 @@ def measure(root, layout: str, split: Split, config: Config) -> dict[str, float]
 def _measure(root, layout, split, config):
     import tensorflow as tf
 
-    from tf_msgan.data.pipeline import training_stream, validation_stream
-    from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans
+    from tf_msgan.data.pipeline import validation_stream
+    from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, training_patches
     from tf_msgan.training.runtime import build_model
 
     cohort = read_cohort(root, layout)
     scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
-    training = config.training
     model = build_model(len(cohort.modalities), cohort.labels.tissues, config)
-    unlabelled = scans.unlabelled if model.learns_unlabelled else None
-    stream = training_stream(
-        *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
-        *(config.augmentation, training.seed),
-    )
     step = tf.function(model.train_step, reduce_retracing=True)
     times = []
-    for batch in stream.take(WARM_UP + TIMED):
+    for batch in training_patches(model, scans).take(WARM_UP + TIMED):
         start = time.perf_counter()
         step(batch)["dice"].numpy()
         times.append(time.perf_counter() - start)

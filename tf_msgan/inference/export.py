@@ -17,7 +17,7 @@ from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Where TF Serving looks for requests to replay before it serves a model.
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
-# Voxels a side of the volume in it: two tiles of the refiner.
+# Voxels a side of the volume in it: some tiles of the refiner.
 WARM_UP_SIZE = 72
 
 

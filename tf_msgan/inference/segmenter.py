@@ -96,7 +96,7 @@ class Segmenter:
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.drop_modality > 0
         self.tile = self.preparation.block(tile or model.config.training.patch, 8)
-        self.at_once = max(VOXELS_AT_ONCE // math.prod(self.tile), 1)
+        self.at_once = tiles_at_once(self.tile)
         scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
 
@@ -218,6 +218,11 @@ class Segmenter:
         if not self.mirrored:
             return network(x)
         return (network(x) + tf.reverse(network(tf.reverse(x, [1])), [1])) / 2
+
+
+def tiles_at_once(tile: tuple[int, int, int]) -> int:
+    """How many tiles are in a batch."""
+    return max(VOXELS_AT_ONCE // math.prod(tile), 1)
 
 
 def crop(image):

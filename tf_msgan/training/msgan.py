@@ -69,12 +69,7 @@ class MultiStageGAN(SegmentationModel):
 
     def draw(self, image, outline):
         refined = self.refine_average([image, outline], training=False)
-        return self.consult(image, refined) if self.config.network.consulted else refined
-
-    def consult(self, image, drawn):
-        """The mean of what is drawn `(batch, i, j, k, K)` and of the tissues that D names."""
-        logits, _ = self.discriminator_average(image, training=False)
-        return (drawn + tf.nn.softmax(logits)) / 2
+        return (refined + self.name_tissues(image)) / 2 if self.config.network.consulted else refined
 
     def fuse(self, outline, drawn):
         return fuse(outline, drawn) if self.config.network.fused else drawn

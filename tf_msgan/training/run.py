@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_msgan.config import Config, Preparation
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import count_validation_batches, training_stream, validation_stream
+from tf_msgan.data.pipeline import WHOLE, Share, count_validation_batches, training_stream, validation_stream
 from tf_msgan.data.scan import load_scan
 from tf_msgan.data.shards import ShardedScans, damaged_shard_named, shard_scans
 from tf_msgan.data.splits import Split
@@ -60,6 +60,17 @@ def load_training_scans(
     )
 
 
+def training_patches(model: SegmentationModel, scans: TrainingScans, first_batch: int = 0, share: Share = WHOLE):
+    """The `training_stream` that a model learns from, by its config; one that learns from labels alone is given no
+    unlabelled patches."""
+    config, training = model.config, model.config.training
+    unlabelled = scans.unlabelled if model.learns_unlabelled else None
+    return training_stream(
+        *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
+        *(config.augmentation, training.seed, first_batch, share),
+    )
+
+
 def train_run(
     run: Path,
     scans: TrainingScans,
@@ -100,13 +111,9 @@ def train_run(
         return model
 
     first_batch = keep.state.epoch * training.steps_per_epoch
-    unlabelled = scans.unlabelled if model.learns_unlabelled else None
 
     def patches(share):
-        return training_stream(
-            *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
-            *(config.augmentation, training.seed, first_batch, share),
-        )
+        return training_patches(model, scans, first_batch, share)
 
     def validation_patches(share):
         return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share).repeat()

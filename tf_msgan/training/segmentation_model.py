@@ -115,6 +115,10 @@ class SegmentationModel(keras.Model):
         """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
         return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
 
+    def name_tissues(self, image):
+        """Tissue probabilities `(batch, i, j, k, K)` by D, if it `JUDGES`."""
+        return tf.nn.softmax(self.discriminator_average(image, training=False)[0])
+
     def call(self, inputs):
         return self.draw(inputs["image"], None)
 
@@ -190,9 +194,8 @@ class SegmentationModel(keras.Model):
 
     def naming_loss(self, logits, labels):
         """How badly D names the tissues of labelled patches: eq. 10, and the weighted `overlap_loss`."""
-        named = losses.labelled_loss(logits, labels)
-        weight = self.config.loss.overlap
-        return named + weight * losses.overlap_loss(tf.nn.softmax(logits), labels) if weight else named
+        overlap = losses.overlap_loss(tf.nn.softmax(logits), labels)
+        return losses.labelled_loss(logits, labels) + self.config.loss.overlap * overlap
 
     def penalty(self, score, real, fake, seed):
         """The weighted `gradient_penalty` of D, if the GAN loss has one; 0 if not."""
