@@ -137,16 +137,6 @@ def test_predictions_are_those_of_the_averages(tiny_config, tiny_batch):
     assert np.array_equal(model(tiny_batch["labelled"]), before)
 
 
-def test_consulted_d_has_half_a_say(tiny_config, tiny_batch):
-    network = dataclasses.replace(tiny_config.network, consulted=True)
-    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
-    image, outline = tiny_batch["labelled"]["image"], tf.ones((2, 16, 16, 16, 1))
-    logits = model.discriminator_average(image)[0].numpy().astype(np.float64)
-    named = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    expected = (model.refine_average([image, outline]).numpy() + named) / 2
-    assert np.allclose(model.draw(image, outline), expected, atol=1e-5)
-
-
 def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     model = build_model(2, TISSUES, tiny_config)
     scan = load_scan(tiny_cohort, "3", with_labels=True)

@@ -31,7 +31,14 @@ config = Config(
     network=NetworkConfig(coarse_width=4, noise_width=4, refine_width=4, discriminator_width=4, latent=4),
     loss=LossConfig(prediction_ramp_steps=0),
     training=TrainingConfig(
-        epochs=2, steps_per_epoch=2, batch_size=4, patch=16, lr=0.01, deterministic=True, precision=precision
+        epochs=2,
+        steps_per_epoch=2,
+        batch_size=4,
+        unlabelled_share=1.0,
+        patch=16,
+        lr=0.01,
+        deterministic=True,
+        precision=precision,
     ),
 )
 strategy = make_strategy(strategy, int(devices), config.training)
@@ -108,7 +115,8 @@ def newest(run):
 
 
 def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
-    options = repeatable_run(tiny_cohort.root, tmp_path, 2, batch_size=2)
+    small = ("--model", "standard-gan", "--set", "network.unet_width=4")
+    options = (*repeatable_run(tiny_cohort.root, tmp_path, 2, batch_size=2), *small)
     workers = Workers(tmp_path, (*options, "--out", tmp_path / "two"))
     workers.start()
     assert workers.wait() == [0, 0], [log.read_text()[-2000:] for log in workers.logs]

@@ -68,8 +68,7 @@ class MultiStageGAN(SegmentationModel):
         return self.coarse_average(half_image, training=False)[..., 1:]
 
     def draw(self, image, outline):
-        refined = self.refine_average([image, outline], training=False)
-        return (refined + self.name_tissues(image)) / 2 if self.config.network.consulted else refined
+        return self.refine_average([image, outline], training=False)
 
     def fuse(self, outline, drawn):
         return fuse(outline, drawn) if self.config.network.fused else drawn

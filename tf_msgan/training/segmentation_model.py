@@ -115,10 +115,6 @@ class SegmentationModel(keras.Model):
         """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
         return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
 
-    def name_tissues(self, image):
-        """Tissue probabilities `(batch, i, j, k, K)` by D, if it `JUDGES`."""
-        return tf.nn.softmax(self.discriminator_average(image, training=False)[0])
-
     def call(self, inputs):
         return self.draw(inputs["image"], None)
 
