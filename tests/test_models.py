@@ -83,10 +83,9 @@ def test_every_game_trains_without_diverging(name, gan, tiny_config, tiny_batch)
     check_game(name, gan, tiny_config, tiny_batch)
 
 
-@pytest.mark.parametrize("gan", ["wgan", "wgan-gp", "acgan"])
-def test_games_with_rules_of_their_own_train_without_diverging(gan, tiny_config, tiny_batch):
+def test_a_game_with_rules_of_its_own_trains_without_diverging(tiny_config, tiny_batch):
     """The whole table of models and games is `test_every_game_trains_without_diverging`."""
-    check_game("standard-gan", gan, tiny_config, tiny_batch)
+    check_game("standard-gan", "wgan-gp", tiny_config, tiny_batch)
 
 
 def check_game(name, gan, tiny_config, tiny_batch):

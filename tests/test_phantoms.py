@@ -29,7 +29,7 @@ from tf_msgan.data.phantoms.tissue import WM
 
 @pytest.fixture(scope="module")
 def at_1mm():
-    return [make_infant(number, spacing=1, seed=0) for number in range(1, 7)]
+    return [make_infant(number, spacing=1, seed=0) for number in range(1, 4)]
 
 
 def draw(preset, folder, subjects):
