@@ -5,8 +5,6 @@ A training is a run of `tf_msgan.train` in `runs/NAME`; after a kill it is resum
 
 import json
 import statistics
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
+from tuning.launch import Training
 from tuning.step_seconds import epochs_within, measure
 
 PLAN = "plan.json"
@@ -91,23 +90,10 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
         InputError: the training failed; its log says why.
     """
     run = comparison.runs / cell.name
-    comparison.runs.mkdir(parents=True, exist_ok=True)
-    split_path = comparison.runs / f"{cell.name}.json"
     split = split_of(cell, comparison.cohort, comparison.split)
-    write_json(split_path, {role: list(ids) for role, ids in split.roles().items()})
     epochs = _epochs(comparison, cell, split)
-    begun = any((run / "checkpoints").glob("epoch-*.npz"))
-    command = [
-        *(sys.executable, "-m", "tf_msgan.train", "--data", comparison.cohort.root),
-        *("--layout", comparison.cohort.layout, "--split", split_path, "--model", cell.model),
-        *("--preset", comparison.preset, "--seed", cell.seed, "--epochs", epochs, "--no-progress", "--out", run),
-        *(part for setting in (*comparison.settings, *cell.settings) for part in ("--set", setting)),
-        "--resume" if begun else "--overwrite",
-    ]
-    with open(comparison.runs / f"{cell.name}.log", "a", encoding="utf-8") as log:
-        result = subprocess.run([*map(str, command)], stdout=log, stderr=subprocess.STDOUT)
-    if result.returncode:
-        raise InputError(log.name, f"exit status {result.returncode} at its end", "a training that ends well")
+    settings = (*comparison.settings, *cell.settings, f"training.epochs={epochs}")
+    Training(run, comparison.cohort, split, cell.model, comparison.preset, cell.seed, settings).run()
     outcome = _outcome(cell, run, epochs)
     write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
     return outcome

@@ -1,0 +1,72 @@
+"""Runs one training of a study or a comparison as `tf_msgan.train`, in a process of its own: what it does to memory,
+and how it fails, is its own affair."""
+
+import ctypes
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
+from tf_msgan.files import write_json
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training.
+
+    Attributes:
+        folder: of the run; beside it go FOLDER.json, its split, and FOLDER.log.
+        cohort, split: data, and the roles of subjects.
+        model, preset, seed: as of `tf_msgan.train`.
+        settings: texts `PART.FIELD=VALUE`, what is changed of the preset.
+    """
+
+    folder: Path
+    cohort: Cohort
+    split: Split
+    model: str
+    preset: str
+    seed: int
+    settings: tuple[str, ...]
+
+    def run(self):
+        """Trains and evaluates, or goes on with what a kill left.
+
+        Raises:
+            InputError: it failed; the text has the last line of its log.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        split_path, log_path = (self.folder.with_name(f"{self.folder.name}.{suffix}") for suffix in ("json", "log"))
+        write_json(split_path, {role: list(ids) for role, ids in self.split.roles().items()})
+        begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
+        command = [
+            *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
+            *("--split", split_path, "--model", self.model, "--preset", self.preset, "--seed", self.seed),
+            *("--no-progress", "--out", self.folder, "--resume" if begun else "--overwrite"),
+            *(part for setting in self.settings for part in ("--set", setting)),
+        ]
+        with open(log_path, "a", encoding="utf-8") as log:
+            output = {"stdout": log, "stderr": subprocess.STDOUT}
+            status = subprocess.run([*map(str, command)], **output, preexec_fn=die_with_parent).returncode
+        if status:
+            raise InputError(
+                log_path, f"exit status {status} after {last_line(log_path)!r}", "a training that ends well"
+            )
+
+
+def die_with_parent():
+    """Makes this process end with the one that started it, however that ends: an orphan would go on writing into a
+    folder that a resumed study works in. Only Linux can."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def last_line(path: Path) -> str:
+    """The last line of a text file that is not empty."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return next(filter(None, reversed(lines)), "")
