@@ -100,11 +100,11 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
 
 
 def _epochs(comparison, cell, split):
-    """As many as the budget has room for: the same for all seeds of one kind."""
+    """As many as the budget has room for: the same for all seeds and numbers of labelled subjects."""
     training = comparison.config.training
     if comparison.budget == "steps":
         return max(round(comparison.amount / training.steps_per_epoch), 1)
-    path, kind = comparison.folder / "step-seconds.json", Cell(cell.model, cell.labeled, 0, cell.without).name
+    path, kind = comparison.folder / "step-seconds.json", " without ".join(filter(None, (cell.model, cell.without)))
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if kind not in known:
         config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
