@@ -20,7 +20,7 @@ from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.step_seconds import epochs_within, measure
 
-PLAN = "plan.json"
+PLAN, STEP_SECONDS = "plan.json", "step-seconds.json"
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,22 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     return outcome
 
 
+def read_step_seconds(comparison: Comparison) -> dict:
+    """What `measure` found, by model."""
+    path = comparison.folder / STEP_SECONDS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def _epochs(comparison, cell, split):
     """As many as the budget has room for: the same for all seeds and numbers of labelled subjects."""
     training = comparison.config.training
     if comparison.budget == "steps":
         return max(round(comparison.amount / training.steps_per_epoch), 1)
-    path, kind = comparison.folder / "step-seconds.json", " without ".join(filter(None, (cell.model, cell.without)))
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known, kind = read_step_seconds(comparison), " without ".join(filter(None, (cell.model, cell.without)))
     if kind not in known:
         config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
         known[kind] = measure(comparison.cohort.root, comparison.cohort.layout, split, config)
-        write_json(path, known)
+        write_json(comparison.folder / STEP_SECONDS, known)
     return epochs_within(comparison.amount, training.steps_per_epoch, known[kind])
 
 

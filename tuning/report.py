@@ -8,7 +8,7 @@ import numpy as np
 from tf_msgan.data.cohort import read_images, read_labels, reference_of
 from tf_msgan.data.volumes import read_codes
 from tf_msgan.files import write_json, write_text
-from tuning.outcomes import Comparison, read_outcome
+from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
 from tuning.references import reference_outcomes
 from tuning.statistics import METRICS, summary
@@ -28,7 +28,7 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) ->
         return "nothing is done yet"
     groups = {**reference_outcomes(comparison, labeled), **groups}
     tissues = comparison.cohort.labels.tissues
-    tables = format_tables(groups, tissues, labeled)
+    tables = format_tables(groups, tissues, labeled, read_step_seconds(comparison))
     pictures = _draw(comparison, cells, groups, tissues, labeled)
     lines = [
         f"# {len({model for model, *_ in groups})} models on the {comparison.cohort.layout} layout",

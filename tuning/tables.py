@@ -13,17 +13,18 @@ PAPER = (
 LEAST_GAP = 0.001
 
 
-def format_tables(groups: dict, tissues, labeled: int) -> str:
+def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> str:
     """All tables of a comparison.
 
     Args:
         groups: outcomes by (model, labelled, without), one a seed.
         tissues: names.
         labeled: how many labelled subjects the main comparison has.
+        step_seconds: of each model's step on a machine that does nothing else, as far as it was measured.
     """
     main = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
     parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items()]
-    parts += [PAPER, _time_table(main)]
+    parts += [PAPER, _time_table(main, step_seconds)]
     if len(main) > 1:
         parts.append(_difference_table(main, tissues))
     if any(shots != labeled for _, shots, _ in groups):
@@ -56,14 +57,16 @@ def _metric_table(main, tissues, metric, title):
     return f"### {title}\n\n" + table(["model", *columns], rows)
 
 
-def _time_table(main):
+def _time_table(main, step_seconds):
     rows = []
     for model, outcomes in main.items():
         minutes = [outcome["training_minutes"] for outcome in outcomes if "training_minutes" in outcome]
         trained = f"{sum(minutes) / len(minutes):.1f}" if minutes else "–"
         volume = sum(outcome["volume_seconds"] for outcome in outcomes) / len(outcomes)
-        rows.append([model, outcomes[0].get("steps", "–"), trained, f"{volume:.1f}"])
-    return "### Time\n\n" + table(["model", "steps", "training, minutes", "whole volume, seconds"], rows)
+        step = f"{step_seconds[model]['step']:.2f}" if model in step_seconds else "–"
+        rows.append([model, outcomes[0].get("steps", "–"), step, trained, f"{volume:.1f}"])
+    header = ["model", "steps", "seconds a step", "training as it went, minutes", "whole volume, seconds"]
+    return "### Time\n\n" + table(header, rows)
 
 
 def _difference_table(main, tissues):

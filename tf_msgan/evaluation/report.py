@@ -95,9 +95,9 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
     write_text(run / "report.html", page)
 
 
-def render(template: str, **values) -> str:
-    """Fills in one of the templates that lie beside this file."""
-    text = importlib.resources.files("tf_msgan.evaluation").joinpath(template).read_text("utf-8")
+def render(template: str, package: str = "tf_msgan.evaluation", **values) -> str:
+    """Fills in one of the templates that lie in a package."""
+    text = importlib.resources.files(package).joinpath(template).read_text("utf-8")
     return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text).render(**values)
 
 

@@ -1,0 +1,84 @@
+"""What a study varies: the paper's three factors one at a time, or several values jointly."""
+
+import math
+from dataclasses import dataclass
+
+from tf_msgan.config import Config
+from tf_msgan.errors import InputError
+
+# The paper's Tables IV to VI: each factor's field of a config, and its values. While one is varied, the others stay at
+# what `PRESETS["paper"]` has, the paper's best.
+FACTORS = {
+    "epochs": ("training.epochs", (20, 40, 60, 80)),
+    "lr": ("training.lr", (1e-1, 1e-2, 1e-3, 1e-4)),
+    "batch_size": ("training.batch_size", (10, 20, 30, 40)),
+}
+PAPERS_BEST = {"epochs": 80, "lr": 1e-4, "batch_size": 30}
+# Voxels a side that a scaled patch has at least; smaller ones leave the deepest levels hardly a voxel.
+LEAST_PATCH = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training of a factor's table: a factor's value, and the seed."""
+
+    factor: str
+    value: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.factor}-{self.value:g}-seed-{self.seed}"
+
+    @property
+    def values(self) -> dict:
+        """By field of a config."""
+        return {FACTORS[self.factor][0]: self.value}
+
+
+def plan_rows(factors, texts: list[str] | None, seeds: int, config: Config) -> list[Row]:
+    """All rows, those of one seed together.
+
+    Args:
+        factors: keys of `FACTORS`.
+        texts: values in place of the paper's.
+        seeds: how many, from 0.
+        config: that the values are put into.
+
+    Raises:
+        InputError: a value stands twice, or cannot be one of its factor.
+    """
+    values = {factor: _values(factor, texts, config) for factor in factors}
+    return [Row(factor, value, seed) for seed in range(seeds) for factor in factors for value in values[factor]]
+
+
+def _values(factor, texts, config):
+    field, values = FACTORS[factor]
+    if texts:
+        part, _, name = field.partition(".")
+        values = [getattr(getattr(config.with_fields([f"{field}={text}"]), part), name) for text in texts]
+    if len(set(values)) < len(values):
+        raise InputError("--values", " ".join(texts), "each once")
+    return values
+
+
+def scale_settings(config: Config, scale: float) -> tuple[str, ...]:
+    """What makes a study `scale` times as long: so many times fewer steps, those of warm-up and ramp included, and
+    patches of so many times fewer voxels, as far as `LEAST_PATCH` lets them. Epochs, learning rates and batch sizes
+    stay what they are.
+
+    Raises:
+        InputError: `scale` is not within 0..1.
+    """
+    if not 0 < scale <= 1:
+        raise InputError("--scale", scale, "above 0, at most 1")
+    if scale == 1:
+        return ()
+    training = config.training
+    side = math.floor(training.patch * scale ** (1 / 3) / 8) * 8
+    return (
+        f"training.steps_per_epoch={max(round(training.steps_per_epoch * scale), 1)}",
+        f"training.warmup_steps={round(training.warmup_steps * scale)}",
+        f"loss.prediction_ramp_steps={round(config.loss.prediction_ramp_steps * scale)}",
+        f"training.patch={min(max(side, LEAST_PATCH), training.patch)}",
+    )

@@ -1,0 +1,115 @@
+"""Who does the trials of a study: one process, or workers that ask a chief for them (KerasTuner's own protocol)."""
+
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from tf_msgan.errors import InputError
+from tuning.launch import die_with_parent
+
+# How often a worker that died is started again.
+RESTARTS = 3
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """HOST:PORT.
+
+    Raises:
+        InputError: it is something else.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise InputError("--oracle", text, "HOST:PORT")
+    return host, int(port)
+
+
+def free_address() -> tuple[str, int]:
+    """One on this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return "localhost", probe.getsockname()[1]
+
+
+def be_chief(search: Callable[[], None], address: tuple[str, int]):
+    """Hands out trials until all are done and every worker knows. The process does none itself.
+
+    Raises:
+        InputError: the address cannot be listened on.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            found = f"{':'.join(map(str, address))} ({error.strerror})"
+            raise InputError("--oracle", found, "a free port of this machine") from None
+    _set_role("chief", address)
+    search()
+
+
+def run_workers(search: Callable[[], None], address: tuple[str, int], count: int, chief=None):
+    """Runs `count` workers of the chief at `address` until they are told that all is done. One that dies is started
+    again, and its trial is gone on with. `chief` is the chief's process, if it is of this one.
+
+    Raises:
+        InputError: they die again and again, or the chief dies.
+    """
+    # A name must be the same after a restart: the chief keeps a worker's trial for it. KerasTuner takes any name that
+    # has "chief" in it for the chief's.
+    host = socket.gethostname().replace("chief", "c")
+    context = multiprocessing.get_context("spawn")
+
+    def start(number):
+        worker = context.Process(target=_be_worker, args=(search, address, f"{host}-{number}"))
+        worker.start()
+        return worker
+
+    workers, restarts = {number: start(number) for number in range(count)}, 0
+    try:
+        while workers:
+            time.sleep(0.2)
+            if chief and chief.exitcode:
+                raise InputError("chief", f"exit status {chief.exitcode}", "one that lives as long as its workers")
+            for number, worker in list(workers.items()):
+                if worker.exitcode == 0:
+                    del workers[number]
+                elif worker.exitcode is not None:
+                    restarts += 1
+                    if restarts > RESTARTS:
+                        found = f"{restarts} deaths, the last with exit status {worker.exitcode}"
+                        raise InputError(f"worker {number}", found, f"{RESTARTS} at most")
+                    workers[number] = start(number)
+    finally:
+        for worker in workers.values():
+            worker.kill()
+
+
+def run_locally(search: Callable[[], None], count: int):
+    """A chief and `count` workers on this machine."""
+    address = free_address()
+    chief = multiprocessing.get_context("spawn").Process(target=_be_local_chief, args=(search, address))
+    chief.start()
+    try:
+        run_workers(search, address, count, chief)
+        chief.join()
+    finally:
+        chief.kill()
+
+
+def _be_local_chief(search, address):
+    die_with_parent()
+    be_chief(search, address)
+
+
+def _be_worker(search, address, name):
+    die_with_parent()
+    _set_role(name, address)
+    search()
+
+
+def _set_role(name, address):
+    """As KerasTuner wants to be told."""
+    host, port = address
+    os.environ.update(KERASTUNER_TUNER_ID=name, KERASTUNER_ORACLE_IP=host, KERASTUNER_ORACLE_PORT=str(port))

@@ -1,0 +1,128 @@
+"""Studies what training hangs on: `python -m tuning.study --factor epochs`.
+
+Varies one factor at a time, with the others as in the paper, or several values jointly with one of KerasTuner's
+searches. Interrupted, `--resume` goes on where it stood. Without --data the embedded cohort of phantoms is used.
+"""
+
+import argparse
+import dataclasses
+import functools
+from pathlib import Path
+
+from tf_msgan.config import MODELS, PRESETS, choose_preset
+from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.splits import FORMS, SPLITS, read_split
+from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
+from tuning.factors import FACTORS, plan_rows, scale_settings
+from tuning.roles import be_chief, read_address, run_locally, run_workers
+
+SEARCHES = ("hyperband", "bayesian", "random")
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m tuning.study", description=__doc__)
+    what = parser.add_argument_group("what is varied: one of")
+    what.add_argument("--factor", choices=(*FACTORS, "all"))
+    what.add_argument("--search", choices=SEARCHES, help="over all that tuning/search_space.py names")
+    parser.add_argument("--values", nargs="+", metavar="V", help="of the factor (default: the paper's)")
+    parser.add_argument("--seeds", type=int, help="of a factor's every value (default: 1)")
+    parser.add_argument("--max-trials", type=int, metavar="N", help="of a search (default: 20)")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="S", help="fewer steps and smaller patches: 0..1")
+    parser.add_argument("--model", choices=MODELS, default="multi-stage")
+    parser.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
+    parser.add_argument("--layout", choices=LAYOUTS)
+    parser.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS}")
+    parser.add_argument("--preset", choices=PRESETS, help="default: paper; of a search as of tf_msgan.train")
+    parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
+    parser.add_argument("--out", type=Path, default=Path("runs/study"), help="folder of the study")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier study in --out")
+    parser.add_argument("--resume", action="store_true", help="go on with the study in --out")
+    parser.add_argument("--no-progress", action="store_true")
+    spread = parser.add_argument_group("several processes (--out must be a folder that all see)")
+    spread.add_argument("--local-workers", type=int, metavar="N", help="a chief and so many workers on this machine")
+    spread.add_argument("--role", choices=("chief", "worker"), help="hand out the trials, or do them")
+    spread.add_argument("--oracle", metavar="HOST:PORT", help="where the chief listens")
+    spread.add_argument("--workers", type=int, metavar="N", help="worker processes here, with --role worker (1)")
+    return parser.parse_args(argv)
+
+
+def check_options(options):
+    if (options.factor is None) == (options.search is None):
+        found = "both" if options.factor else "neither"
+        raise InputError("--factor and --search", found, "one of them")
+    for name in ("seeds", "max_trials", "local_workers", "workers"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')}", value, "1 or more")
+    if options.values and options.factor in (None, "all"):
+        raise InputError("--values", " ".join(options.values), f"--factor with it, {', '.join(FACTORS)}")
+    if options.search and options.seeds is not None:
+        raise InputError("--seeds", options.seeds, "--factor with it: a search draws anew")
+    if options.factor and options.max_trials is not None:
+        raise InputError("--max-trials", options.max_trials, "--search with it")
+    if (options.role is None) != (options.oracle is None):
+        raise InputError("--role and --oracle", "one of them", "both, or neither")
+    if options.local_workers and options.role:
+        raise InputError("--local-workers", f"--role {options.role} beside it", "one of the two")
+    if options.workers and options.role != "worker":
+        raise InputError("--workers", options.workers, "--role worker with it")
+    if options.role == "worker" and (options.resume or options.overwrite):
+        raise InputError("--role", "worker with --resume or --overwrite", "these where the chief is started")
+    if options.resume and options.overwrite:
+        raise InputError("--resume", "--overwrite beside it", "one of the two")
+
+
+@exit_on_input_error
+def main(argv=None):
+    options = parse(argv)
+    check_options(options)
+    address = options.oracle and read_address(options.oracle)
+    progress = Progress(not options.no_progress)
+    root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
+    cohort = read_cohort(root, options.layout)
+    split = read_split(options.split, cohort)
+    for role in ("validation", "test"):
+        if not split.roles()[role]:
+            raise InputError("--split", options.split, f"one with {role} subjects")
+    preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
+    # What is recorded must repeat.
+    settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
+    config = dataclasses.replace(PRESETS[preset], model=options.model, preparation=choose_preparation(cohort, split))
+    config = config.with_fields(settings)
+    max_trials = options.max_trials or 20
+    rows = None
+    if options.factor:
+        factors = FACTORS if options.factor == "all" else (options.factor,)
+        rows = plan_rows(factors, options.values, options.seeds or 1, config)
+    plan = {
+        "rows": rows and [row.name for row in rows],
+        "search": options.search and {"kind": options.search, "max_trials": max_trials},
+        "scale": options.scale,
+    }
+    with quiet_import():
+        from tuning.oracles import search
+        from tuning.trials import Study, begin
+    study = Study(options.out, cohort, split, preset, settings, config, plan)
+    begin(study, resume=options.resume or options.role == "worker", overwrite=options.overwrite)
+
+    work = functools.partial(search, study, rows, options.search, max_trials)
+    if options.local_workers:
+        run_locally(work, options.local_workers)
+    elif options.role == "chief":
+        be_chief(work, address)
+    elif options.role == "worker":
+        run_workers(work, address, options.workers or 1)
+        return
+    else:
+        work()
+    from tuning.study_report import write_report
+
+    print(write_report(study, rows, are_phantoms(cohort.root)))
+
+
+if __name__ == "__main__":
+    main()

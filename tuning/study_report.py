@@ -1,0 +1,143 @@
+"""The report of a study: `report.html`, `results.json`, pictures, and TensorBoard's HParams in its folder."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from tf_msgan.evaluation.metrics import mean_dice, mean_scores
+from tf_msgan.evaluation.report import data_url, render
+from tf_msgan.files import write_json, write_text
+from tuning.factors import PAPERS_BEST, Row
+from tuning.study_pictures import draw_curves, draw_factor
+from tuning.trials import OBJECTIVE, Study
+
+TITLES = {"epochs": "Epochs (Table IV)", "lr": "Learning rate (Table V)", "batch_size": "Batch size (Table VI)"}
+
+
+def write_report(study: Study, rows: list[Row] | None, phantoms: bool) -> str:
+    """Writes what the trials that are done show. Returns their tables as text."""
+    outcomes = {outcome["name"]: outcome for outcome in study.read_outcomes()}
+    done = {name: outcome for name, outcome in outcomes.items() if "error" not in outcome}
+    failed = {name: outcome["error"] for name, outcome in outcomes.items() if "error" in outcome}
+    if not done:
+        return f"no trial ended well; {len(failed)} failed\n" + "\n".join(failed.values())
+    columns = [*study.cohort.labels.tissues, "mean"]
+    pictures = study.folder / "figures"
+    if rows is None:
+        tables = [search_table(done, columns)]
+        shown = {}
+    else:
+        of_factors = {factor: _by_value(done, rows, factor) for factor in dict.fromkeys(row.factor for row in rows)}
+        of_factors = {factor: by_value for factor, by_value in of_factors.items() if by_value}
+        tables = [factor_table(factor, by_value, columns) for factor, by_value in of_factors.items()]
+        shown = {f"Dice by {factor}": pictures / f"{factor}.png" for factor in of_factors}
+        for factor, by_value in of_factors.items():
+            draw_factor(pictures / f"{factor}.png", factor, by_value, columns)
+    draw_curves(pictures / "curves.png", {name: outcome["curve"] for name, outcome in done.items()})
+    shown["Validation Dice by epoch"] = pictures / "curves.png"
+    write_hparams(study.folder / "tensorboard", done, columns)
+    facts = study.facts()
+    provenance = {fact: sorted({str(of[fact]) for of in done.values()}) for fact in ("machine", "versions", "git")}
+    page = render(
+        "study.html.jinja",
+        package="tuning",
+        phantoms=phantoms,
+        study=facts,
+        training=study.config.training,
+        total=len(rows) if rows else len(outcomes),
+        done=len(done),
+        failed=failed,
+        tables=tables,
+        provenance=provenance,
+        pictures={title: data_url(path) for title, path in shown.items()},
+    )
+    write_text(study.folder / "report.html", page)
+    write_json(study.folder / "results.json", {**facts, **provenance, "phantoms": phantoms, "trials": outcomes})
+    text = [f"{table['title']}\n" + as_text([table["header"], *table["rows"]]) for table in tables]
+    text += [f"failed: {name}: {error}" for name, error in failed.items()]
+    return "\n\n".join([*text, f"report: {study.folder / 'report.html'}"])
+
+
+def test_dice(outcome: dict) -> list[float]:
+    """Means over the test subjects, by tissue, and their mean."""
+    scores = mean_scores(outcome["subjects"])
+    return [*(of["dice"] for of in scores.values()), mean_dice(scores)]
+
+
+def factor_table(factor: str, by_value: dict, columns) -> dict:
+    """A table of the paper's form: a row a value, test Dice by tissue as mean ± standard deviation over seeds.
+
+    Args:
+        by_value: outcomes of each value, one a seed.
+        columns: tissues and "mean".
+
+    Returns `{"title", "header", "rows", "best"}`; `best` are (row, column) of the highest.
+    """
+    figures = {
+        value: np.array([[*test_dice(outcome), outcome[OBJECTIVE]] for outcome in outcomes])
+        for value, outcomes in by_value.items()
+    }
+    means = np.array([of.mean(axis=0) for of in figures.values()])
+    rows = []
+    for value, of in figures.items():
+        minutes = np.mean([outcome["minutes"] for outcome in by_value[value]])
+        name = f"{value:g}{' (their best)' if value == PAPERS_BEST[factor] else ''}"
+        rows.append([name, *map(_spread, of.T), len(of), f"{minutes:.1f}"])
+    return {
+        "title": TITLES[factor],
+        "header": [factor, *columns, "validation", "seeds", "minutes"],
+        "rows": rows,
+        "best": [(int(row), column + 1) for column, row in enumerate(means.argmax(axis=0))],
+    }
+
+
+def search_table(done: dict, columns) -> dict:
+    """A row a trial of a search, the highest validation Dice first."""
+    ranked = sorted(done.values(), key=lambda outcome: -outcome[OBJECTIVE])
+    fields = list(dict.fromkeys(field for outcome in ranked for field in outcome["values"]))
+    rows = [
+        [
+            *(outcome["values"].get(field, "–") for field in fields),
+            *(f"{value:.4f}" for value in (*test_dice(outcome), outcome[OBJECTIVE])),
+            f"{outcome['minutes']:.1f}",
+        ]
+        for outcome in ranked
+    ]
+    header = [*(field.partition(".")[2] for field in fields), *columns, "validation", "minutes"]
+    return {"title": "Search", "header": header, "rows": rows, "best": [(0, len(fields) + len(columns))]}
+
+
+def as_text(rows) -> str:
+    rows = [[str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
+
+
+def write_hparams(folder: Path, done: dict, columns):
+    """One TensorBoard run a trial: its values, and its Dice, for the page HPARAMS."""
+    import tensorflow as tf
+    from tensorboard.plugins.hparams import api
+
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, outcome in done.items():
+        with tf.summary.create_file_writer(str(folder / name)).as_default():
+            api.hparams({**outcome["values"], "seed": outcome["seed"]}, trial_id=name)
+            for column, value in zip(columns, test_dice(outcome), strict=True):
+                tf.summary.scalar(f"test_dice/{column}", value, step=0)
+            for epoch, value in enumerate(outcome["curve"], start=1):
+                tf.summary.scalar(OBJECTIVE, value, step=epoch)
+
+
+def _by_value(done, rows, factor):
+    """Outcomes of a factor's values, in the order of its table."""
+    by_value = {}
+    for row in rows:
+        if row.factor == factor and row.name in done:
+            by_value.setdefault(row.value, []).append(done[row.name])
+    order = list(dict.fromkeys(row.value for row in rows if row.factor == factor))
+    return {value: by_value[value] for value in order if value in by_value}
+
+
+def _spread(values):
+    return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}" if len(values) > 1 else f"{values.mean():.3f}"

@@ -1,0 +1,165 @@
+"""The trials of a study: each is one training, done once, and what came of it is kept in `trials/NAME.json`."""
+
+import hashlib
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras_tuner
+
+from tf_msgan.config import Config
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.digest import combine, digest_split
+from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
+from tf_msgan.evaluation.report import read_history
+from tf_msgan.files import write_json
+from tf_msgan.run_folder import read_run_config
+from tuning.factors import Row
+from tuning.launch import Training
+from tuning.search_space import draw_values
+
+# Of an outcome; the best epoch's mean over the tissues, 0..1.
+OBJECTIVE = "val_dice"
+PLAN = "study.json"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all trials share.
+
+    Attributes:
+        folder: of the study; its `runs/` are large.
+        cohort, split: data, and the roles of subjects.
+        preset, settings: name of the config that the trials start from, and what is changed of it.
+        config: the result, prepared for the cohort.
+        plan: what is varied and how, for `study.json`.
+    """
+
+    folder: Path
+    cohort: Cohort
+    split: Split
+    preset: str
+    settings: tuple[str, ...]
+    config: Config
+    plan: dict
+
+    def facts(self) -> dict:
+        """What must not change while a study is being made."""
+        return {
+            **self.plan,
+            "layout": self.cohort.layout,
+            "modalities": list(self.cohort.modalities),
+            "sha256": combine(digest_split(self.cohort, self.split)),
+            "split": {role: list(ids) for role, ids in self.split.roles().items()},
+            "preset": self.preset,
+            "settings": list(self.settings),
+            "config": self.config.to_dict(),
+        }
+
+    def read_outcome(self, name: str) -> dict | None:
+        path = self._outcome_path(name)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def read_outcomes(self) -> list[dict]:
+        """Of all trials that have ended, by name."""
+        return [self.read_outcome(path.stem) for path in sorted(self._outcome_path("any").parent.glob("*.json"))]
+
+    def write_outcome(self, outcome: dict):
+        write_json(self._outcome_path(outcome["name"]), outcome)
+
+    def _outcome_path(self, name):
+        return self.folder / "trials" / f"{name}.json"
+
+
+def begin(study: Study, resume: bool, overwrite: bool):
+    """Writes `study.json`, or goes on with the study that is there.
+
+    Raises:
+        InputError: there is one, or another one than is to be gone on with.
+    """
+    path = study.folder / PLAN
+    facts = json.loads(json.dumps(study.facts()))
+    if resume:
+        if not path.exists():
+            raise InputError(path, "no such file", "the folder of a study that has begun")
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        different = sorted(key for key in facts if recorded.get(key) != facts[key])
+        if different:
+            raise InputError(path, f"another {', '.join(different)}", "the study as it began, or another --out")
+        return
+    if study.folder.exists() and any(study.folder.iterdir()):
+        if not overwrite:
+            raise InputError(study.folder, "something there already", "a new folder, --resume or --overwrite")
+        if not path.exists():
+            raise InputError(study.folder, f"no {PLAN} in it", "an earlier study: --overwrite deletes nothing else")
+        # The plan is replaced last, so that a kill leaves a folder that may be overwritten again.
+        for name in ("runs", "keras_tuner", "trials", "tensorboard"):
+            shutil.rmtree(study.folder / name, ignore_errors=True)
+    write_json(path, facts)
+
+
+class TrainingTrial(keras_tuner.HyperModel):
+    """What KerasTuner tunes: its "model" is a training, `(name, seed, values)` with values by field of a config."""
+
+    def __init__(self, study: Study):
+        super().__init__()
+        self.study = study
+
+    def fit(self, hp, model) -> dict:
+        """Trains, unless that is done, and returns the objective: NaN, by which KerasTuner knows a failed trial, if the
+        training fails."""
+        name, seed, values = model
+        outcome = self.study.read_outcome(name)
+        if outcome is None:
+            print(f"training {name}", flush=True)
+            outcome = train(self.study, name, seed, values)
+            self.study.write_outcome(outcome)
+            print(f"{name}: {outcome.get('error') or f'validation Dice {outcome[OBJECTIVE]:.4f}'}", flush=True)
+        return {OBJECTIVE: outcome.get(OBJECTIVE, math.nan)}
+
+
+class TableTrial(TrainingTrial):
+    """A row of a table."""
+
+    def __init__(self, study: Study, rows: list[Row]):
+        super().__init__(study)
+        self.rows = rows
+
+    def build(self, hp):
+        row = self.rows[hp.Int("row", 0, len(self.rows) - 1)]
+        return row.name, row.seed, row.values
+
+
+class SearchTrial(TrainingTrial):
+    """Values of a joint search, with seed 0. Hyperband's short trials are not gone on with: the learning rate's course
+    hangs on the number of epochs."""
+
+    def build(self, hp):
+        values = draw_values(hp, self.study.config.model)
+        if "tuner/epochs" in hp.values:
+            values["training.epochs"] = hp.values["tuner/epochs"]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12], 0, values
+
+
+def train(study: Study, name: str, seed: int, values: dict) -> dict:
+    """One training. Returns its outcome: with an "error", or with what its run found."""
+    run = study.folder / "runs" / name
+    settings = (*study.settings, *(f"{field}={value}" for field, value in values.items()))
+    facts = {"name": name, "seed": seed, "values": values}
+    try:
+        Training(run, study.cohort, study.split, study.config.model, study.preset, seed, settings).run()
+    except InputError as error:
+        return {**facts, "error": str(error)}
+    recorded, history = read_run_config(run), read_history(run / "history.csv")
+    evaluation = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    return {
+        **facts,
+        OBJECTIVE: max(history[OBJECTIVE]),
+        "curve": history[OBJECTIVE],
+        "subjects": evaluation["subjects"],
+        "minutes": sum(history["seconds"]) / 60,
+        **{fact: recorded[fact] for fact in ("machine", "versions", "git")},
+    }
