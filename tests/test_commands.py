@@ -294,18 +294,18 @@ def test_help_is_quick_to_import():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_ten_steps_on_the_real_neonates(albert, tmp_path):
+def test_forty_steps_on_the_real_neonates(albert, tmp_path):
     split = tmp_path / "split.json"
     split.write_text(json.dumps({"train": ["01"], "validation": ["02"], "unlabeled": ["08"], "test": ["03"]}))
     result = run_command(
         *("tf_msgan.train", "--layout", "albert", "--data", ALBERT, "--split", split, "--out", tmp_path / "run"),
-        *("--epochs", 1, "--steps-per-epoch", 10, "--batch-size", 2, "--no-progress"),
+        *("--epochs", 1, "--steps-per-epoch", 40, "--batch-size", 2, "--no-progress"),
     )
     assert result.returncode == 0, result.stderr
     evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert set(evaluation["subjects"]) == {"03"}
-    # Ten steps learn something of the tissue that fills most of the brain.
-    assert evaluation["mean"]["GM"]["dice"] > 0.3
+    # Forty steps learn something of the tissue that fills most of the brain.
+    assert evaluation["mean"]["GM"]["dice"] > 0.4
 
 
 @pytest.mark.slow
