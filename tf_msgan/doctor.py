@@ -94,7 +94,7 @@ def main(argv=None):
             "layout": cohort.layout,
             "modalities": list(cohort.modalities),
             "tissues": list(cohort.labels.tissues),
-            "split": split and {role: list(ids) for role, ids in split.roles().items()},
+            "split": split and split.to_dict(),
             "preparation": preparation and dataclasses.asdict(preparation),
             "memory_bytes": memory,
             "subjects": [dataclasses.asdict(facts) for facts in subjects],

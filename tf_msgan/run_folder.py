@@ -69,7 +69,7 @@ def describe_run(cohort: Cohort, split: Split, config: Config, command: list[str
             "labels": dataclasses.asdict(cohort.labels),
             "root": str(cohort.root.resolve()),
             "phantoms": are_phantoms(cohort.root),
-            "split": {role: list(ids) for role, ids in split.roles().items()},
+            "split": split.to_dict(),
             "sha256": combine(digests),
             "subjects_sha256": digests,
         },

@@ -41,7 +41,7 @@ class Training:
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         split_path, log_path = (self.folder.with_name(f"{self.folder.name}.{suffix}") for suffix in ("json", "log"))
-        write_json(split_path, {role: list(ids) for role, ids in self.split.roles().items()})
+        write_json(split_path, self.split.to_dict())
         begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
         command = [
             *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_split
 from tf_msgan.data.splits import Split
-from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
+from tuning.plan import check_same, describe
 from tuning.step_seconds import epochs_within, measure
 
 PLAN, STEP_SECONDS = "plan.json", "step-seconds.json"
@@ -48,17 +47,8 @@ class Comparison:
 
     def facts(self) -> dict:
         """What must not change while a comparison is being made."""
-        return {
-            "layout": self.cohort.layout,
-            "modalities": list(self.cohort.modalities),
-            "sha256": combine(digest_split(self.cohort, self.split)),
-            "split": {role: list(ids) for role, ids in self.split.roles().items()},
-            "preset": self.preset,
-            "settings": list(self.settings),
-            "config": self.config.to_dict(),
-            "budget": self.budget,
-            "amount": self.amount,
-        }
+        shared = describe(self.cohort, self.split, self.preset, self.settings, self.config)
+        return {**shared, "budget": self.budget, "amount": self.amount}
 
 
 def begin(comparison: Comparison):
@@ -68,14 +58,10 @@ def begin(comparison: Comparison):
         InputError: it is of another one.
     """
     path = comparison.folder / PLAN
-    facts = json.loads(json.dumps(comparison.facts()))
     if path.exists():
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        different = sorted(key for key in facts if recorded.get(key) != facts[key])
-        if different:
-            raise InputError(path, f"another {', '.join(different)}", "the same comparison, or another --out")
+        check_same(path, comparison.facts(), "the same comparison, or another --out")
     else:
-        write_json(path, facts)
+        write_json(path, comparison.facts())
 
 
 def read_outcome(comparison: Comparison, cell: Cell) -> dict | None:

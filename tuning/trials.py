@@ -11,7 +11,6 @@ import keras_tuner
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_split
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
@@ -19,6 +18,7 @@ from tf_msgan.files import write_json
 from tf_msgan.run_folder import read_run_config
 from tuning.factors import Row
 from tuning.launch import Training
+from tuning.plan import check_same, describe
 from tuning.search_space import draw_values
 
 # Of an outcome; the best epoch's mean over the tissues, 0..1.
@@ -48,16 +48,7 @@ class Study:
 
     def facts(self) -> dict:
         """What must not change while a study is being made."""
-        return {
-            **self.plan,
-            "layout": self.cohort.layout,
-            "modalities": list(self.cohort.modalities),
-            "sha256": combine(digest_split(self.cohort, self.split)),
-            "split": {role: list(ids) for role, ids in self.split.roles().items()},
-            "preset": self.preset,
-            "settings": list(self.settings),
-            "config": self.config.to_dict(),
-        }
+        return {**self.plan, **describe(self.cohort, self.split, self.preset, self.settings, self.config)}
 
     def read_outcome(self, name: str) -> dict | None:
         path = self._outcome_path(name)
@@ -81,14 +72,10 @@ def begin(study: Study, resume: bool, overwrite: bool):
         InputError: there is one, or another one than is to be gone on with.
     """
     path = study.folder / PLAN
-    facts = json.loads(json.dumps(study.facts()))
     if resume:
         if not path.exists():
             raise InputError(path, "no such file", "the folder of a study that has begun")
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        different = sorted(key for key in facts if recorded.get(key) != facts[key])
-        if different:
-            raise InputError(path, f"another {', '.join(different)}", "the study as it began, or another --out")
+        check_same(path, study.facts(), "the study as it began, or another --out")
         return
     if study.folder.exists() and any(study.folder.iterdir()):
         if not overwrite:
@@ -98,7 +85,7 @@ def begin(study: Study, resume: bool, overwrite: bool):
         # The plan is replaced last, so that a kill leaves a folder that may be overwritten again.
         for name in ("runs", "keras_tuner", "trials", "tensorboard"):
             shutil.rmtree(study.folder / name, ignore_errors=True)
-    write_json(path, facts)
+    write_json(path, study.facts())
 
 
 class TrainingTrial(keras_tuner.HyperModel):

@@ -22,6 +22,10 @@ class Split:
     def roles(self) -> dict[str, tuple[str, ...]]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def to_dict(self) -> dict[str, list[str]]:
+        """As a split file has it."""
+        return {role: list(ids) for role, ids in self.roles().items()}
+
 
 def _numbers(first, last, form="{}"):
     return tuple(form.format(n) for n in range(first, last + 1))

@@ -1,0 +1,35 @@
+"""What a comparison or a study is made of, on disk, so that another is not mixed into its folder."""
+
+import json
+from pathlib import Path
+
+from tf_msgan.config import Config
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.digest import combine, digest_split
+from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
+
+
+def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...], config: Config) -> dict:
+    """What all trainings share: data by digest, wherever they lie, and config."""
+    return {
+        "layout": cohort.layout,
+        "modalities": list(cohort.modalities),
+        "sha256": combine(digest_split(cohort, split)),
+        "split": split.to_dict(),
+        "preset": preset,
+        "settings": list(settings),
+        "config": config.to_dict(),
+    }
+
+
+def check_same(path: Path, facts: dict, expected: str):
+    """Refuses facts that are not those of the plan in the file `path`.
+
+    Raises:
+        InputError: they are not; the text says which, and what was `expected`.
+    """
+    recorded, facts = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(facts))
+    different = sorted(key for key in facts if recorded.get(key) != facts[key])
+    if different:
+        raise InputError(path, f"another {', '.join(different)}", expected)
