@@ -77,6 +77,45 @@ def test_stream_starts_anywhere(labelled, unlabelled):
     assert same(whole[2:], rest)
 
 
+def test_without_contexts_the_patches_are_the_same(labelled, unlabelled):
+    def stream(contexts):
+        held, others = HeldScans(labelled), HeldScans(unlabelled)
+        return training_stream(held, others, CUBE, (4, 2), 0.5, Augmentation(), 0, contexts=contexts).take(3)
+
+    for both, alone in zip(stream(True), stream(False), strict=True):
+        assert set(alone["labelled"]) == {"image", "labels"} and set(alone["unlabelled"]) == {"image"}
+        for kind, patches in alone.items():
+            for name, values in patches.items():
+                assert np.array_equal(values, both[kind][name])
+    both, alone = (list(validation_stream(HeldScans(labelled), CUBE, 3, contexts=c)) for c in (True, False))
+    assert all(np.array_equal(a["image"], b["image"]) for a, b in zip(both, alone, strict=True))
+
+
+def test_patches_that_are_not_turned_are_cut_as_turned_ones_are(labelled):
+    """A map that hardly turns takes the slow way, and must give what the fast one does; but for a few voxels of the
+    context whose mask is just a half."""
+    plain = dataclasses.replace(NONE, mirror=0.5)
+    hardly = dataclasses.replace(plain, warp_share=1.0, rotation_degrees=1e-5)
+    fast, slow = (take(labelled, labelled, 3, augmentation=strength) for strength in (plain, hardly))
+    for one, other in zip(fast, slow, strict=True):
+        for name, least in (("image", 1.0), ("labels", 1.0), ("context", 0.99)):
+            assert np.mean(np.isclose(one["labelled"][name], other["labelled"][name], atol=1e-3)) >= least
+
+
+def test_bias_field_is_the_exponential_of_its_polynomial():
+    image = tf.ones([2, 6, 8, 10])
+    strength = dataclasses.replace(NONE, bias=0.3)
+    patch, context = (x.numpy() for x in change_intensities([image, image], strength, tf.constant([3, 4])))
+    for changed, reach in ((patch, 1.0), (context, 2.0)):
+        axes = [reach * (np.arange(n) - (n - 1) / 2) / n for n in image.shape[1:]]
+        i, j, k = (a.ravel() for a in np.meshgrid(*axes, indexing="ij"))
+        monomials = np.stack([i, j, k, i * i, j * j, k * k, i * j, j * k, i * k], axis=1)
+        for modality in changed:
+            coefficients, *_ = np.linalg.lstsq(monomials, np.log(modality.ravel()), rcond=None)
+            assert np.abs(coefficients).max() <= 0.3 and np.abs(coefficients).max() > 0.05
+            assert np.exp(monomials @ coefficients) == pytest.approx(modality.ravel(), abs=1e-5)
+
+
 def test_labelled_and_unlabelled_draws_differ(labelled):
     batch = take(labelled, labelled, 1, augmentation=NONE)[0]
     assert not np.array_equal(batch["labelled"]["image"], batch["unlabelled"]["image"])
@@ -220,7 +259,7 @@ def test_halving_ignores_what_is_outside_the_brain():
 
 def test_intensity_changes_are_nothing_at_strength_zero():
     image = tf.random.stateless_normal([8, 8, 8, 2], [1, 2])
-    changed, _ = change_intensities(image, image, NONE, tf.constant([0, 0]))
+    changed, _ = change_intensities([image, image], NONE, tf.constant([0, 0]))
     assert np.allclose(changed, image, atol=1e-5)
 
 

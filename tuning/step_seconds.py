@@ -42,7 +42,7 @@ def _measure(root, layout, split, config):
     validation = 0.0
     if scans.validation:
         test = tf.function(model.test_step)
-        batches = validation_stream(scans.validation, config.patch, VALIDATION_BATCH)
+        batches = validation_stream(scans.validation, config.patch, VALIDATION_BATCH, contexts=model.STAGED)
         test(next(iter(batches)))
         start = time.perf_counter()
         for batch in batches:

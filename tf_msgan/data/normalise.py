@@ -40,7 +40,7 @@ def normalise(image, preparation: Preparation):
         middle, deviation = (low + high) / 2, (high - low) / (2 * THEIR_SCORE)
     else:
         middle = _mean(values, counted)
-        deviation = tf.sqrt(_mean((values - middle) ** 2, counted))
+        deviation = tf.sqrt(_mean(tf.square(values - middle), counted))
     scores = tf.clip_by_value(tf.math.divide_no_nan(values - middle, deviation), -CLIP, CLIP)
     scores = tf.where(find_modalities(image), scores, BACKGROUND) * mask
     return tf.cast(tf.concat([scores, mask], axis=-1), tf.float32)

@@ -36,8 +36,8 @@ class WithoutOutlines(MultiStageGAN):
         image = patch["image"]
         return {"image": image[..., :1], "refined": self.refine([image, tf.ones_like(image[..., :1])])}
 
-    def segment(self, images, context, y, logits_u):
-        count = tf.shape(y)[0]
+    def segment(self, patches, y, logits_u):
+        images, count = patches["image"], tf.shape(y)[0]
         with tf.GradientTape() as tape:
             refined = self.refine([images, tf.ones_like(images[..., :1])], training=True)
             opinion = losses.prediction_loss(logits_u, refined[count:])

@@ -102,8 +102,8 @@ class MultiStageGAN(SegmentationModel):
         logits_u, game = self.play(x, y, xu)
         # The segmentation waits for the game, whose memory is free again then.
         with tf.control_dependencies(list(game.norms.values())):
-            context = tf.concat([labelled["context"], unlabelled["context"]], 0)
-            refined, segmentation = self.segment(tf.concat([x, xu], 0), context, y, logits_u)
+            patches = {name: tf.concat([labelled[name], other], 0) for name, other in unlabelled.items()}
+            refined, segmentation = self.segment(patches, y, logits_u)
         terms, norms = game.terms | segmentation.terms, game.norms | segmentation.norms
         return self.end_step(y, refined[: tf.shape(x)[0]], terms, norms)
 
@@ -162,14 +162,14 @@ class MultiStageGAN(SegmentationModel):
         }
         return logits_u, Report(terms, norms)
 
-    def segment(self, images, context, y, logits_u):
+    def segment(self, patches, y, logits_u):
         """The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. Labelled
-        images come first. Returns what stage 3 draws, and what to report."""
+        patches come first. Returns what stage 3 draws, and what to report."""
         count = tf.shape(y)[0]
         with tf.GradientTape(persistent=True) as tape:
-            outline = middle(self.coarse(context, training=True))
+            outline = middle(self.coarse(patches["context"], training=True))
             guide = tf.stop_gradient(upsample(self.perturb(outline, count), 2)[..., 1:])
-            refined = self.refine([images, guide], training=True)
+            refined = self.refine([patches["image"], guide], training=True)
 
             # Eq. 14: G1 and G3, which learn from the labels too.
             outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))

@@ -62,12 +62,12 @@ def load_training_scans(
 
 def training_patches(model: SegmentationModel, scans: TrainingScans, first_batch: int = 0, share: Share = WHOLE):
     """The `training_stream` that a model learns from, by its config; one that learns from labels alone is given no
-    unlabelled patches."""
+    unlabelled patches, and one without stages no contexts."""
     config, training = model.config, model.config.training
     unlabelled = scans.unlabelled if model.learns_unlabelled else None
     return training_stream(
         *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
-        *(config.augmentation, training.seed, first_batch, share),
+        *(config.augmentation, training.seed, first_batch, share, model.STAGED),
     )
 
 
@@ -116,7 +116,7 @@ def train_run(
         return training_patches(model, scans, first_batch, share)
 
     def validation_patches(share):
-        return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share).repeat()
+        return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share, model.STAGED).repeat()
 
     with lost_worker_named(several_workers(strategy)), damaged_shard_named():
         shown = [
