@@ -17,18 +17,14 @@ import keras
 import tensorflow as tf
 
 from benchmarks.flops import count_flops
+from benchmarks.patches import patches_of_phantoms
 from benchmarks.provenance import provenance
 from benchmarks.resident import peak_gib
 from tf_msgan.config import PRECISIONS, PRESETS
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.data.splits import read_split
 from tf_msgan.files import write_json
 from tf_msgan.models.unet import build_unet
-from tf_msgan.progress import Progress
 from tf_msgan.training import losses
 from tf_msgan.training.precision import dtype_policy
-from tf_msgan.training.run import load_training_scans, training_patches
 from tf_msgan.training.runtime import build_model, make_optimizer
 
 
@@ -41,12 +37,6 @@ def parse(argv):
     parser.add_argument("--json", help="write the figures here too")
     parser.add_argument("--measure", choices=PRECISIONS, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
-
-
-def patches_of_phantoms(model):
-    cohort, preparation = read_cohort(embedded_cohort(), "iseg"), model.config.preparation
-    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), preparation, None, Progress(False))
-    return training_patches(model, scans)
 
 
 def network_step(network, inputs, loss, config):

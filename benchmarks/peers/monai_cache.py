@@ -1,0 +1,72 @@
+"""Patches through MONAI: `python -m benchmarks.peers.monai_cache FOLDER SECONDS`.
+
+As its tutorials have it: `CacheDataset` keeps what is not random, `RandCropByPosNegLabeld` draws four crops of a
+subject, and the rest changes these. Prints a line of JSON.
+"""
+
+import json
+import sys
+import time
+
+import monai
+import torch
+from monai import transforms
+from monai.data import CacheDataset, DataLoader, list_data_collate
+
+from benchmarks.peers.cohort import read_subjects
+from benchmarks.resident import peak_gib
+from benchmarks.timing import rate
+
+PATCH, BATCH, WORKERS = 32, 4, 2
+RADIANS = 12 * 3.14159 / 180
+
+
+def pipeline():
+    both = ["image", "label"]
+    return transforms.Compose(
+        [
+            transforms.LoadImaged(both),
+            transforms.EnsureChannelFirstd(both),
+            transforms.NormalizeIntensityd("image", nonzero=True, channel_wise=True),
+            transforms.CropForegroundd(both, source_key="label", allow_smaller=True),
+            transforms.RandCropByPosNegLabeld(both, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
+            transforms.RandFlipd(both, prob=0.5, spatial_axis=0),
+            transforms.RandAffined(
+                both,
+                prob=0.4,
+                rotate_range=[RADIANS] * 3,
+                scale_range=[0.12] * 3,
+                mode=["bilinear", "nearest"],
+                padding_mode="border",
+            ),
+            transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-0.1, 0.1)),
+            transforms.RandScaleIntensityd("image", factors=0.15, prob=1),
+            transforms.RandShiftIntensityd("image", offsets=0.15, prob=1),
+            transforms.RandAdjustContrastd("image", prob=1, gamma=(0.82, 1.22)),
+            transforms.RandGaussianNoised("image", prob=1, std=0.15),
+        ]
+    )
+
+
+def main(folder, seconds):
+    monai.utils.set_determinism(0)
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    dataset = CacheDataset(read_subjects(folder), pipeline(), num_workers=2, progress=False)
+    loaded = time.perf_counter() - start
+    # Four patches of one subject are a batch.
+    loader = DataLoader(
+        dataset, batch_size=1, shuffle=True, num_workers=WORKERS, persistent_workers=True, collate_fn=list_data_collate
+    )
+
+    def endless():
+        while True:
+            yield from loader
+
+    batches = endless()
+    figures = {"patches_per_second": rate(lambda: len(next(batches)["image"]), float(seconds))}
+    print(json.dumps({**figures, "seconds_to_load": loaded, "peak_gib": peak_gib()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
