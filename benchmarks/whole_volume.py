@@ -1,28 +1,32 @@
 """What a whole volume costs: `python -m benchmarks.whole_volume RUN [--peers .venv-peers/bin/python]`.
 
 Seconds, and peak memory above that at rest, for an infant phantom in a field of 144×192×256 voxels at 1 mm, two
-modalities, tiles of 64³ that overlap by half: for multi-stage (with and without gates), for a plain U-Net of the
-refiner's size over the whole grid, in the same graph of tiles, and, in a Python that has PyTorch and MONAI, for MONAI's
-`sliding_window_inference` with a U-Net of that size. Each is a process of its own; they take turns; figures are their
-medians.
-A network's weights do not matter to its time, so both U-Nets are untrained.
+modalities: for multi-stage (with and without gates); for a plain U-Net of the refiner's size over the whole grid, in
+the same graph of tiles; for that U-Net, with the same weights, in PyTorch through MONAI's `sliding_window_inference`
+and TorchIO's `GridSampler`, over tiles of the same size; and, for scale, for a network of SynthSeg's size on one
+modality in one pass. Each is a process of its own; they take turns; figures are medians. A network's weights do not
+matter to its time: the U-Net is untrained. The share of voxels to which the tools give the label that our U-Net gives
+shows that they do the same work.
 """
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.provenance import provenance
+from benchmarks.provenance import peer_versions, provenance
 from benchmarks.resident import peak_gib, rest_gib
+from benchmarks.turns import take_turns
 from tf_msgan.files import write_json
 
 SHAPE = (144, 192, 256)
-TARGETS = {"U-Net, whole grid": 0.5, "MONAI, whole grid": 0.4}
+MULTI_STAGE, UNGATED, UNET = "multi-stage", "multi-stage, ungated", "U-Net, whole grid"
+SYNTHSEG = "SynthSeg-sized, one pass"
+PEERS = {"same U-Net, MONAI": "monai", "same U-Net, TorchIO": "torchio"}
+# Of multi-stage's seconds in those of each.
+TARGETS = {UNET: 0.5} | dict.fromkeys(PEERS, 0.4)
 MOST_MEMORY_GIB = 1.5e9 / 2**30
 
 
@@ -30,9 +34,10 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_volume", description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
     parser.add_argument("--peers", metavar="PYTHON", help="of an environment with benchmarks/requirements-peers.txt")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", help="write the figures here too")
-    parser.add_argument("--measure", nargs=2, metavar=("WHAT", "IMAGE"), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=2, metavar=("WHAT", "SCRATCH"), help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
@@ -53,16 +58,24 @@ def phantom_image():
     return image
 
 
-def make_whole_grid_unet():
+def make_unet():
+    import keras
+
+    from tf_msgan.models.unet import build_unet
+
+    keras.utils.set_random_seed(0)
+    return build_unet(2, 4)
+
+
+def over_whole_grid(unet):
     """A U-Net's labels over every tile of the grid, in the graph that multi-stage uses for its tiles."""
     import tensorflow as tf
 
     from tf_msgan.config import PRESETS
     from tf_msgan.inference.segmenter import tiles_at_once
     from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
-    from tf_msgan.models.unet import build_unet
 
-    unet, tile = build_unet(2, 4), PRESETS["best"].patch
+    tile = PRESETS["best"].patch
     at_once = tiles_at_once(tile)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
@@ -76,70 +89,98 @@ def make_whole_grid_unet():
         maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tile, at_once, finish)
         return tf.argmax(maps[: shape[0], : shape[1], : shape[2]], axis=-1)
 
-    return lambda image: segment(image).numpy()
+    return segment
 
 
-def measure(run, what, image):
-    """Seconds of one volume after one of warm-up, and memory at the peak above that before the first."""
-    import numpy as np
+def make_segment(run, what):
+    """What is timed: a function of an image `(i, j, k, modality)`, and the parameters of its networks."""
     import tensorflow as tf
 
+    from benchmarks.synthseg_sized import build_synthseg_sized
     from tf_msgan.inference.segmenter import Segmenter
     from tf_msgan.training.run import load_model
 
-    image = np.load(image)
-    if what.startswith("U-Net"):
-        segment = make_whole_grid_unet()
-    else:
-        segment = Segmenter(load_model(run), gated="ungated" not in what)
+    if what == SYNTHSEG:
+        network = build_synthseg_sized()
+        in_one_pass = tf.function(lambda image: tf.argmax(network(image[None, ..., :1], training=False)[0], axis=-1))
+        return lambda image: in_one_pass(tf.constant(image)).numpy(), network.count_params()
+    if what == UNET:
+        unet = make_unet()
+        segment = over_whole_grid(unet)
+        return lambda image: segment(image).numpy(), unet.count_params()
+    model = load_model(run)
+    segmenter = Segmenter(model, gated=what != UNGATED)
+    used = (model.coarse_average, model.refine_average)
+    return lambda image: segmenter(image).labels, sum(network.count_params() for network in used)
+
+
+def measure(run, threads, what, scratch):
+    """Seconds of one volume after one of warm-up, memory at the peak above that before the first, and parameters."""
+    import numpy as np
+    import tensorflow as tf
+
+    from tf_msgan.training.runtime import set_threads
+
+    set_threads(threads)
+    image = np.load(Path(scratch) / "image.npy")
+    segment, parameters = make_segment(run, what)
     tf.zeros(1).numpy()
     rest = rest_gib()
     segment(image)
     start = time.perf_counter()
-    segment(image)
-    return {"seconds": time.perf_counter() - start, "memory_gib": peak_gib() - rest}
+    labels = segment(image)
+    seconds = time.perf_counter() - start
+    np.save(Path(scratch) / f"{what}.npy", labels.astype(np.uint8))
+    return {"seconds": seconds, "memory_gib": peak_gib() - rest, "parameters": parameters}
 
 
 def main(argv=None):
     options = parse(argv)
     if options.measure:
-        print(json.dumps(measure(options.run, *options.measure)))
+        print(json.dumps(measure(options.run, options.threads, *options.measure)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        compare(options, Path(folder) / "image.npy")
-
-
-def compare(options, image):
-    import numpy as np
-
-    np.save(image, phantom_image())
-    this = [sys.executable, "-m", "benchmarks.whole_volume", str(options.run), "--measure"]
-    commands = {
-        what: [*this, what, str(image)] for what in ("multi-stage", "multi-stage, ungated", "U-Net, whole grid")
-    }
-    if options.peers:
-        commands["MONAI, whole grid"] = [options.peers, "-m", "benchmarks.monai_window", str(image)]
     print(provenance(), flush=True)
-    rounds = {what: [] for what in commands}
-    for _ in range(options.rounds):
-        for what, command in commands.items():
-            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            rounds[what].append(json.loads(result.stdout.splitlines()[-1]))
-    figures = {
-        what: {key: statistics.median(figures[key] for figures in each) for key in ("seconds", "memory_gib")}
-        for what, each in rounds.items()
-    }
-    print(f"\n{'':<24}{'seconds':>10}{'GiB above rest':>16}")
-    for what, values in figures.items():
-        print(f"{what:<24}{values['seconds']:>10.1f}{values['memory_gib']:>16.2f}")
-    ours = figures["multi-stage"]
+    with tempfile.TemporaryDirectory() as scratch:
+        figures, agreement = compare(options, Path(scratch))
+    print(f"\n{'':<26}{'parameters':>12}{'seconds':>10}{'GiB above rest':>16}")
+    for what, row in figures.items():
+        print(f"{what:<26}{row['parameters']:>12,}{row['seconds']:>10.1f}{row['memory_gib']:>16.2f}")
+    ours = figures[MULTI_STAGE]
     for what, target in TARGETS.items():
         if what in figures:
             ratio = ours["seconds"] / figures[what]["seconds"]
             print(f"multi-stage / {what}: {ratio:.2f} (target at most {target})")
+    for what, share in agreement.items():
+        print(f"{what}: the label of our U-Net in {share:.5f} of the voxels")
     print(f"memory of multi-stage: {ours['memory_gib']:.2f} GiB (target at most {MOST_MEMORY_GIB:.2f})")
     if options.json:
-        write_json(options.json, {"provenance": provenance(), "shape": SHAPE, "rounds": rounds, "medians": figures})
+        about = {"provenance": provenance(), "peers": options.peers and peer_versions(options.peers)}
+        write_json(
+            options.json,
+            {**about, "shape": SHAPE, "targets": TARGETS, "figures": figures, "agreement": agreement},
+        )
+
+
+def compare(options, scratch):
+    """Figures by name, and the share of voxels to which each peer gives the label that our U-Net gives."""
+    import numpy as np
+
+    from tf_msgan.config import PRESETS
+    from tf_msgan.inference.segmenter import tiles_at_once
+
+    image, weights, tile = scratch / "image.npy", scratch / "weights.npz", PRESETS["best"].patch
+    np.save(image, phantom_image())
+    np.savez(weights, *make_unet().get_weights())
+    this = [sys.executable, "-m", "benchmarks.whole_volume", options.run, "--threads", options.threads, "--measure"]
+    commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNGATED, UNET, SYNTHSEG)}
+    for what, tool in PEERS.items() if options.peers else ():
+        that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, image, weights]
+        commands[what] = [*that, tile[0], tiles_at_once(tile), scratch / f"{what}.npy"]
+    figures = take_turns(commands, options.rounds)
+    ours = np.load(scratch / f"{UNET}.npy")
+    return figures, {
+        what: float(np.mean(np.load(scratch / f"{what}.npy") == ours)) for what in PEERS if what in figures
+    }
 
 
 if __name__ == "__main__":
