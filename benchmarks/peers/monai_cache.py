@@ -21,29 +21,38 @@ PATCH, BATCH, WORKERS = 32, 4, 2
 RADIANS = 12 * 3.14159 / 180
 
 
+BOTH = ["image", "label"]
+
+
+def augmentation():
+    """As strong as this project's, and as often."""
+    return [
+        transforms.RandFlipd(BOTH, prob=0.5, spatial_axis=0),
+        transforms.RandAffined(
+            BOTH,
+            prob=0.4,
+            rotate_range=[RADIANS] * 3,
+            scale_range=[0.12] * 3,
+            mode=["bilinear", "nearest"],
+            padding_mode="border",
+        ),
+        transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-0.1, 0.1)),
+        transforms.RandScaleIntensityd("image", factors=0.15, prob=1),
+        transforms.RandShiftIntensityd("image", offsets=0.15, prob=1),
+        transforms.RandAdjustContrastd("image", prob=1, gamma=(0.82, 1.22)),
+        transforms.RandGaussianNoised("image", prob=1, std=0.15),
+    ]
+
+
 def pipeline():
-    both = ["image", "label"]
     return transforms.Compose(
         [
-            transforms.LoadImaged(both),
-            transforms.EnsureChannelFirstd(both),
+            transforms.LoadImaged(BOTH),
+            transforms.EnsureChannelFirstd(BOTH),
             transforms.NormalizeIntensityd("image", nonzero=True, channel_wise=True),
-            transforms.CropForegroundd(both, source_key="label", allow_smaller=True),
-            transforms.RandCropByPosNegLabeld(both, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
-            transforms.RandFlipd(both, prob=0.5, spatial_axis=0),
-            transforms.RandAffined(
-                both,
-                prob=0.4,
-                rotate_range=[RADIANS] * 3,
-                scale_range=[0.12] * 3,
-                mode=["bilinear", "nearest"],
-                padding_mode="border",
-            ),
-            transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-0.1, 0.1)),
-            transforms.RandScaleIntensityd("image", factors=0.15, prob=1),
-            transforms.RandShiftIntensityd("image", offsets=0.15, prob=1),
-            transforms.RandAdjustContrastd("image", prob=1, gamma=(0.82, 1.22)),
-            transforms.RandGaussianNoised("image", prob=1, std=0.15),
+            transforms.CropForegroundd(BOTH, source_key="label", allow_smaller=True),
+            transforms.RandCropByPosNegLabeld(BOTH, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
+            *augmentation(),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""How the cost of a whole volume grows: `python -m benchmarks.growth RUN`.
+"""How the cost of a whole volume grows: `python -m benchmarks.growth_volume RUN`.
 
 Seconds of the segmentation of one infant phantom at 1 mm, two modalities, in boxes of 1, 2, 4 and 8 times the volume,
 and of the phantom resampled to 0.5, 1, 2 and 4 times the voxels. In turns, after one of warm-up each; figures are
@@ -29,7 +29,7 @@ BRAINS = (0.5, 1, 2, 4)
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth_volume", description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--plot", help="draw both curves here")

@@ -1,0 +1,55 @@
+"""How the cost of a training step grows: `python -m benchmarks.growth_training`.
+
+Seconds and peak memory of the multi-stage step, over patches of 16³ to 64³ in batches of four, and over batches of 4 to
+30 patches of 32³ (labelled; with one unlabelled to four). A process each; figures are medians of its steps.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from benchmarks.provenance import provenance
+from benchmarks.turns import ask
+from tf_msgan.files import write_json
+
+PATCHES, BATCHES = (16, 32, 48, 64), (4, 8, 16, 30)
+USUAL_PATCH, USUAL_BATCH = 32, 4
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth_training", description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", help="write the figures here too")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
+    print(provenance(), flush=True)
+    print(f"{'patch':>6}{'batch':>6}{'patches':>9}{'seconds':>9}{'GiB':>7}")
+    figures = {}
+    for patch, batch in sorted({(p, USUAL_BATCH) for p in PATCHES} | {(USUAL_PATCH, b) for b in BATCHES}):
+        this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads]
+        row = ask([*this, "--measure", "multi-stage", "float32", patch, batch])
+        figures[patch, batch] = row
+        print(f"{patch:>6}{batch:>6}{row['patches']:>9}{row['seconds']:>9.3f}{row['peak_gib']:>7.2f}", flush=True)
+    along_patch = [figures[p, USUAL_BATCH]["seconds"] for p in PATCHES]
+    along_batch = [figures[USUAL_PATCH, b] for b in BATCHES]
+    slopes = {
+        "voxels of a patch": slope([p**3 for p in PATCHES], along_patch),
+        "patches of a step": slope([r["patches"] for r in along_batch], [r["seconds"] for r in along_batch]),
+    }
+    for what, value in slopes.items():
+        print(f"log-log slope of the seconds over the {what}: {value:.2f}")
+    if options.json:
+        rows = [{"patch": patch, "batch": batch, **row} for (patch, batch), row in figures.items()]
+        write_json(options.json, {"provenance": provenance(), "rows": rows, "slopes": slopes})
+
+
+def slope(sizes, seconds):
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""MONAI's `BasicUNet` for some minutes on a CPU.
+
+    python -m benchmarks.peers.basic_unet FOLDER MINUTES OUTPUT THREADS
+
+FOLDER holds nnU-Net's layout, with class 4 for what is to be ignored. The network is MONAI's default, the loss
+cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine by the clock; crops of 64³ in batches of
+two, changed as in `benchmarks.peers.monai_cache`. Predicts `imagesTs` into OUTPUT in half-overlapping windows. Prints a
+line of JSON: patch, batch, iterations, parameters.
+"""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import monai
+import nibabel as nib
+import numpy as np
+import torch
+from monai import transforms
+from monai.data import CacheDataset, DataLoader, list_data_collate
+from monai.inferers import sliding_window_inference
+from monai.losses import MaskedDiceLoss
+from monai.networks.nets import BasicUNet
+from torch.nn.functional import cross_entropy
+
+from benchmarks.peers.cohort import read_subjects
+from benchmarks.peers.monai_cache import augmentation
+from benchmarks.peers.nets import count_parameters
+
+PATCH, BATCH, WORKERS, RATE = 64, 2, 1, 1e-3
+CLASSES, IGNORE = 4, 4
+KEYS = ["image", "label"]
+
+
+def preparation(keys):
+    return [
+        transforms.LoadImaged(keys),
+        transforms.EnsureChannelFirstd(keys),
+        transforms.NormalizeIntensityd("image", nonzero=True, channel_wise=True),
+    ]
+
+
+def batches(folder):
+    crops = [
+        transforms.CropForegroundd(KEYS, source_key="image", select_fn=lambda x: x != 0, allow_smaller=True),
+        transforms.SpatialPadd(KEYS, PATCH),
+        transforms.RandCropByPosNegLabeld(KEYS, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
+    ]
+    dataset = CacheDataset(
+        read_subjects(folder), transforms.Compose([*preparation(KEYS), *crops, *augmentation()]), progress=False
+    )
+    loader = DataLoader(
+        dataset, batch_size=1, shuffle=True, num_workers=WORKERS, persistent_workers=True, collate_fn=list_data_collate
+    )
+    while True:
+        yield from loader
+
+
+def train(net, stream, minutes):
+    """Returns how many iterations were done."""
+    optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4, fused=True)
+    overlap = MaskedDiceLoss(to_onehot_y=True, softmax=True)
+    next(stream)
+    iterations, start = 0, time.perf_counter()
+    while (share := (time.perf_counter() - start) / (60 * minutes)) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min((iterations + 1) / 100, (1 + math.cos(math.pi * share)) / 2)
+        batch = next(stream)
+        image = batch["image"].as_tensor().contiguous(memory_format=torch.channels_last_3d)
+        labels = batch["label"].as_tensor().long()
+        counted = labels != IGNORE
+        optimizer.zero_grad(set_to_none=True)
+        logits = net(image)
+        loss = cross_entropy(logits, labels[:, 0], ignore_index=IGNORE)
+        loss = loss + overlap(logits, torch.where(counted, labels, 0), counted)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        iterations += 1
+    return iterations
+
+
+def predict(net, folder, output):
+    prepare = transforms.Compose(preparation(["image"]))
+    for first in sorted((Path(folder) / "imagesTs").glob("*_0000.nii.gz")):
+        files = [str(first), str(first).replace("_0000", "_0001")]
+        image = prepare({"image": files})["image"].as_tensor()[None]
+        maps = sliding_window_inference(image, (PATCH,) * 3, 2, net, overlap=0.5, mode="gaussian")
+        labels = maps[0].argmax(0).numpy().astype(np.uint8)
+        path = Path(output) / first.name.replace("_0000", "")
+        nib.save(nib.Nifti1Image(labels, nib.load(first).affine), path)
+
+
+def main(folder, minutes, output, threads):
+    monai.utils.set_determinism(0)
+    torch.set_num_threads(int(threads))
+    net = BasicUNet(spatial_dims=3, in_channels=2, out_channels=CLASSES).to(memory_format=torch.channels_last_3d)
+    iterations = train(net, batches(folder), float(minutes))
+    Path(output).mkdir(parents=True, exist_ok=True)
+    net.eval()
+    with torch.inference_mode():
+        predict(net, folder, output)
+    figures = {"patch": [PATCH] * 3, "batch": BATCH, "iterations": iterations, "parameters": count_parameters(net)}
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
