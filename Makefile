@@ -4,7 +4,12 @@ BIN := .venv/bin
 # would come last.
 PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all lint
+PEERS := .venv-peers/bin/python
+RESULTS := docs/results/benchmarks
+# Where the real neonates lie.
+NEONATES ?= ../shared/data/albert-neonates
+
+.PHONY: demo test test-all lint bench bench-accuracy
 
 demo: .venv/run.stamp
 	$(BIN)/python -m tf_msgan.train --out runs/demo --overwrite
@@ -18,6 +23,30 @@ test-all: .venv/dev.stamp
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# All but accuracy. A short training first: the coarse stage must have learnt where the brain is.
+bench: .venv/run.stamp .venv-peers/stamp
+	$(BIN)/python -m tf_msgan.train --epochs 4 --out runs/bench --overwrite --no-progress
+	$(BIN)/python -m benchmarks.throughput --peers $(PEERS) --json $(RESULTS)/throughput.json
+	$(BIN)/python -m benchmarks.pipeline --peers $(PEERS) --json $(RESULTS)/pipeline.json
+	$(BIN)/python -m benchmarks.whole_volume runs/bench --peers $(PEERS) --json $(RESULTS)/whole_volume.json
+	$(BIN)/python -m benchmarks.limit --json $(RESULTS)/limit.json
+	$(BIN)/python -m benchmarks.growth_training --json $(RESULTS)/growth_training.json
+	$(BIN)/python -m benchmarks.growth_volume runs/bench --json $(RESULTS)/growth_volume.json
+	$(BIN)/python -m benchmarks.growth_cohort --json $(RESULTS)/growth_cohort.json
+	$(BIN)/python -m benchmarks.first_minute runs/bench --json $(RESULTS)/first_minute.json
+	$(BIN)/python -m benchmarks.report $(RESULTS)
+
+# Five trainings of an hour each.
+bench-accuracy: .venv/run.stamp .venv-peers/stamp
+	$(BIN)/python -m benchmarks.accuracy --peers $(PEERS) --data $(NEONATES) --out $(RESULTS)/accuracy
+	$(BIN)/python -m benchmarks.report $(RESULTS)
+
+.venv-peers/stamp: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS) -m pip install --quiet --no-deps --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0+cpu
+	$(PEERS) -m pip install --quiet --requirement benchmarks/requirements-peers.txt
+	touch $@
 
 .venv/run.stamp: requirements.txt
 	$(PYTHON) -m venv .venv

@@ -1,6 +1,7 @@
 """Lines that say where a figure was measured."""
 
 import subprocess
+import time
 
 from tf_msgan.machine import describe_machine, describe_versions
 
@@ -13,8 +14,9 @@ print("Python", platform.python_version(), *(f"{{name}} {{version(name)}}" for n
 
 
 def provenance() -> str:
+    """Date, machine and this environment's versions."""
     versions = " ".join(f"{name} {number}" for name, number in describe_versions().items())
-    return f"{describe_machine()}; {versions}"
+    return f"{time.strftime('%Y-%m-%d')}; {describe_machine()}; {versions}"
 
 
 def peer_versions(python: str) -> str:
