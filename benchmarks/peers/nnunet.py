@@ -7,6 +7,7 @@ many GB; trains on all labelled subjects until the minutes of training are over,
 and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch, iterations, seconds of each.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -61,7 +62,8 @@ def predict(trainer, images, output):
     trainer.network.eval()
     predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
     predictor.manual_initialization(
-        *(trainer.network, trainer.plans_manager, trainer.configuration_manager, None),
+        *(trainer.network, trainer.plans_manager, trainer.configuration_manager),
+        [trainer.network.state_dict()],
         *(trainer.dataset_json, trainer.__class__.__name__, None),
     )
     predictor.predict_from_files_sequential(str(images), str(output))
@@ -79,7 +81,7 @@ def main(root, minutes, output, memory, threads):
     Path(output).mkdir(parents=True, exist_ok=True)
     predict(trainer, Path(root) / "raw" / "Dataset001_Cohort" / "imagesTs", output)
     moments.append(time.perf_counter())
-    seconds = [after - before for before, after in zip(moments, moments[1:], strict=False)]
+    seconds = [after - before for before, after in itertools.pairwise(moments)]
     configuration = trainer.configuration_manager
     figures = {"patch": list(map(int, configuration.patch_size)), "batch": int(configuration.batch_size)}
     figures |= {"iterations": iterations, "parameters": sum(p.numel() for p in trainer.network.parameters())}
