@@ -6,7 +6,8 @@ import math
 def count_flops(function) -> int:
     """Multiplications and additions of the 3-D convolutions that a concrete function computes, backward ones included.
 
-    What no output and no assignment needs is not counted: TensorFlow does not compute it. Shapes must be known.
+    What no output and no assignment needs is not counted: TensorFlow does not compute it. Shapes must be known, and
+    functions that it calls are not followed.
     """
     graph = function.graph
     waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)

@@ -1,4 +1,4 @@
-"""Renders `docs/benchmarks.md` from the figures of all benchmarks: `python -m benchmarks.report docs/results/benchmarks`.
+"""Renders `docs/benchmarks.md` from all figures: `python -m benchmarks.report docs/results/benchmarks`.
 
 Plots lie beside the figures. What was not measured yet is left out, and named.
 """

@@ -1,0 +1,78 @@
+"""What the benchmarks' figures stand on."""
+
+import json
+import sys
+
+import pytest
+import tensorflow as tf
+
+from benchmarks import report
+from benchmarks.flops import count_flops
+from benchmarks.operators import operator_shares
+from benchmarks.throughput import compared
+from benchmarks.turns import take_turns
+
+
+def test_commands_take_turns_and_medians_are_theirs(tmp_path):
+    log = tmp_path / "log"
+    code = """
+import json, sys
+log, name = sys.argv[1:]
+open(log, "a").write(name)
+turn = open(log).read().count(name)
+print("something else")
+print(json.dumps({"seconds": {"A": 10, "B": 20}[name] + turn**2, "format": f"{name}{turn}"}))
+"""
+    commands = {name: [sys.executable, "-c", code, log, name] for name in "AB"}
+    figures = take_turns(commands, 3, say=lambda text: None)
+    assert log.read_text() == "ABABAB"
+    assert figures == {"A": {"seconds": 14, "format": "A3"}, "B": {"seconds": 24, "format": "B3"}}
+
+
+def test_operations_of_a_convolution_and_its_gradients():
+    kernel = tf.Variable(tf.ones([3, 3, 3, 2, 5]))
+
+    def forward(x):
+        return tf.nn.conv3d(x, kernel, [1] * 5, "SAME")
+
+    def backward(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(forward(x) ** 2)
+        return tape.gradient(y, [x, kernel])
+
+    spec = tf.TensorSpec([4, 6, 7, 8, 2])
+    once = 2 * 4 * 6 * 7 * 8 * 27 * 2 * 5
+    assert count_flops(tf.function(forward).get_concrete_function(spec)) == once
+    # Forward, to the input, and to the kernel.
+    assert count_flops(tf.function(backward).get_concrete_function(spec)) == 3 * once
+
+
+def test_shares_of_operators_are_of_the_whole():
+    x = tf.ones([2, 16, 16, 16, 8])
+    kernel = tf.ones([3, 3, 3, 8, 8])
+    shares = operator_shares(tf.function(lambda: tf.reduce_sum(tf.nn.conv3d(x + 1, kernel, [1] * 5, "SAME"))), 2)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["convolutions"] > 0.2
+
+
+def test_u_nets_are_compared_at_equal_precision():
+    names = ["U-Net", "multi-stage", "same U-Net, PyTorch", "U-Net, bfloat16", "same U-Net, PyTorch, bfloat16"]
+    assert compared(names) == [("U-Net", names[2]), ("U-Net, bfloat16", names[4])]
+
+
+def test_page_shows_what_was_measured_and_names_what_was_not(tmp_path, monkeypatch):
+    figures = {"provenance": "some machine", "target": 1.5, "seconds": {"train --help, to its text": 0.71}}
+    (tmp_path / "first_minute.json").write_text(json.dumps(figures))
+    growth = {"slopes": {"voxels of a patch": 0.97, "patches of a step": 0.91}, "provenance": "some machine"}
+    growth["rows"] = [
+        {"patch": p, "batch": b, "patches": b + 1, "seconds": p / 100, "peak_gib": 1.0}
+        for p, b in ((16, 4), (32, 4), (32, 8))
+    ]
+    (tmp_path / "growth_training.json").write_text(json.dumps(growth))
+    monkeypatch.setattr(report, "PAGE", tmp_path / "benchmarks.md")
+    report.main([str(tmp_path)])
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "0.71 (at most 1.5: met)" in page and "0.97" in page
+    assert "Not measured yet: throughput, pipeline" in page
+    assert (tmp_path / "growth_training.png").is_file() and not (tmp_path / "throughput.png").exists()
