@@ -1,6 +1,6 @@
 """How the patch pipeline grows with the cohort: `python -m benchmarks.growth_cohort`.
 
-Patches a second, and peak memory of the process, over 5 to 40 phantoms at 1 mm: held in memory, and streamed from
+Patches a second, and peak memory of the process, over 5 to 20 phantoms at 1 mm: held in memory, and streamed from
 shards (`--cache`). Patches of 32³ with contexts, all augmentation. A process each.
 """
 
@@ -14,7 +14,7 @@ from benchmarks.provenance import provenance
 from benchmarks.turns import ask
 from tf_msgan.files import write_json
 
-SUBJECTS = (5, 10, 20, 40)
+SUBJECTS = (5, 10, 20)
 
 
 def parse(argv):

@@ -31,7 +31,7 @@ BRAINS = (0.5, 1, 2, 4)
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth_volume", description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--plot", help="draw both curves here")
     parser.add_argument("--json", help="write the figures here too")
     return parser.parse_args(argv)

@@ -2,7 +2,7 @@
 
 Patches a second of whole training steps (forward, backward, clipping, update), for patches of 32³ and 64³ and batches
 of 4 and 30: this project's U-Net and its multi-stage step; the same U-Net in PyTorch, and MONAI's `BasicUNet` and
-`UNet` of as many parameters, each in the better of PyTorch's two memory formats. U-Nets in mixed bfloat16 too, where
+`UNet` of as many parameters, each in the better of PyTorch's two memory formats for small batches. U-Nets in mixed bfloat16 too, where
 the processor multiplies it. Data lie in memory. A process each, in turns; figures are medians. The multi-stage step
 counts its unlabelled patches too.
 """
@@ -73,25 +73,28 @@ def main(argv=None):
         print(json.dumps(measure(*what, int(patch), int(batch), options.threads)))
         return
     print(provenance(), flush=True)
-    rows = []
+    rows, formats = [], {}
     for patch, batch in SIZES:
-        size = (str(patch), str(batch))
-        this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads, "--measure"]
-        that = [options.peers, "-m", "benchmarks.peers.step", options.threads]
-        commands = {name: [*this, *what, *size] for name, what in OURS.items()}
-        commands |= {name: [*that, *what, *size] for name, what in PEERS.items()}
-        wanted = {name: command for name, command in commands.items() if is_wanted(name, patch, batch)}
+        wanted = commands_of(options, patch, batch, formats)
         for name, figures in take_turns(wanted, options.rounds).items():
             rows.append({"name": name, "patch": patch, "batch": batch, **figures})
             rows[-1]["patches_per_second"] = figures.get("patches", batch) / figures["seconds"]
+            formats[name, patch] = figures.get("format")
         show(rows, patch, batch)
     if options.json:
         about = {"provenance": provenance(), "peers": peer_versions(options.peers)}
         write_json(options.json, {**about, "target": TARGET, "rows": rows})
 
 
-def is_wanted(name, patch, batch):
-    return (name, patch, batch) not in LEFT_OUT and (MIXED not in (OURS | PEERS)[name] or multiplies_bfloat16())
+def commands_of(options, patch, batch, formats):
+    """By name, what is to be timed; a peer in the memory format that `formats` has for it, or in both."""
+    size = (patch, batch)
+    this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads, "--measure"]
+    that = [options.peers, "-m", "benchmarks.peers.step", options.threads]
+    commands = {name: [*this, *what, *size] for name, what in OURS.items() if (name, *size) not in LEFT_OUT}
+    commands |= {name: [*that, formats.get((name, patch), "both"), *what, *size] for name, what in PEERS.items()}
+    slow = not multiplies_bfloat16()
+    return {name: command for name, command in commands.items() if not (slow and MIXED in command)}
 
 
 def show(rows, patch, batch):

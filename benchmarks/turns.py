@@ -19,8 +19,8 @@ def ask(command: Command) -> dict:
 
 
 def take_turns(commands: dict[str, Command], rounds: int, say: Callable = print) -> dict[str, dict]:
-    """Runs every command `rounds` times, in turns. Returns by name the medians of the figures that it printed; what is
-    no number is taken from its last round."""
+    """Runs every command `rounds` times, in turns. Returns by name the medians of the fractions that it printed; all
+    else is taken from its last round."""
     answers = {name: [] for name in commands}
     for number in range(1, rounds + 1):
         for name, command in commands.items():
@@ -31,6 +31,6 @@ def take_turns(commands: dict[str, Command], rounds: int, say: Callable = print)
 
 def _medians(answers):
     return {
-        key: statistics.median(answer[key] for answer in answers) if isinstance(value, int | float) else value
+        key: statistics.median(answer[key] for answer in answers) if isinstance(value, float) else value
         for key, value in answers[-1].items()
     }

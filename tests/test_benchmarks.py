@@ -21,12 +21,15 @@ log, name = sys.argv[1:]
 open(log, "a").write(name)
 turn = open(log).read().count(name)
 print("something else")
-print(json.dumps({"seconds": {"A": 10, "B": 20}[name] + turn**2, "format": f"{name}{turn}"}))
+print(json.dumps({"seconds": {"A": 10.0, "B": 20.0}[name] + turn**2, "count": 7, "format": f"{name}{turn}"}))
 """
     commands = {name: [sys.executable, "-c", code, log, name] for name in "AB"}
     figures = take_turns(commands, 3, say=lambda text: None)
     assert log.read_text() == "ABABAB"
-    assert figures == {"A": {"seconds": 14, "format": "A3"}, "B": {"seconds": 24, "format": "B3"}}
+    assert figures == {
+        "A": {"seconds": 14.0, "count": 7, "format": "A3"},
+        "B": {"seconds": 24.0, "count": 7, "format": "B3"},
+    }
 
 
 def test_operations_of_a_convolution_and_its_gradients():

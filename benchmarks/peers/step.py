@@ -1,8 +1,9 @@
-"""Training steps in PyTorch: `python -m benchmarks.peers.step THREADS NET PRECISION PATCH BATCH`, in an environment of
-requirements-peers.txt.
+"""Training steps in PyTorch, in an environment of requirements-peers.txt.
 
-Prints a line of JSON: seconds of a step of cross-entropy and Dice with AdamW and clipped gradients in each memory
-format, the better one as `seconds`, peak memory, parameters.
+    python -m benchmarks.peers.step THREADS FORMAT NET PRECISION PATCH BATCH
+
+Prints a line of JSON: seconds of a step of cross-entropy and Dice with AdamW and clipped gradients in the memory
+format, or in the better one of `both`; that format; peak memory; parameters.
 """
 
 import json
@@ -38,16 +39,17 @@ def make_step(net, precision, patch, batch, memory_format):
     return step
 
 
-def main(threads, name, precision, patch, batch):
+def main(threads, memory_format, name, precision, patch, batch):
     torch.manual_seed(0)
     torch.set_num_threads(int(threads))
     net = make_net(name)
+    tried = FORMATS if memory_format == "both" else [memory_format]
     seconds = {
-        text: median_seconds(make_step(net, precision, int(patch), int(batch), memory_format), least=1)
-        for text, memory_format in FORMATS.items()
+        each: median_seconds(make_step(net, precision, int(patch), int(batch), FORMATS[each]), least=1)
+        for each in tried
     }
     best = min(seconds, key=seconds.get)
-    figures = {"seconds": seconds[best], "format": best, "formats": seconds, "peak_gib": peak_gib()}
+    figures = {"seconds": seconds[best], "format": best, "peak_gib": peak_gib()}
     print(json.dumps({**figures, "parameters": count_parameters(net)}))
 
 
