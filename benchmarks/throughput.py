@@ -2,9 +2,9 @@
 
 Patches a second of whole training steps (forward, backward, clipping, update), for patches of 32³ and 64³ and batches
 of 4 and 30: this project's U-Net and its multi-stage step; the same U-Net in PyTorch, and MONAI's `BasicUNet` and
-`UNet` of as many parameters, each in the better of PyTorch's two memory formats for small batches. U-Nets in mixed bfloat16 too, where
-the processor multiplies it. Data lie in memory. A process each, in turns; figures are medians. The multi-stage step
-counts its unlabelled patches too.
+`UNet` of as many parameters, each in that of PyTorch's two memory formats that is better for small batches. U-Nets in
+mixed bfloat16 too, where the processor multiplies it. Data lie in memory. A process each, in turns; figures are
+medians. The multi-stage step counts its unlabelled patches too.
 """
 
 import argparse
