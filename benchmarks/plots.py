@@ -75,6 +75,8 @@ def draw_growth_training(figures, path):
         axis.loglog(size, [row["seconds"] for row in each], "o-", label="seconds a step")
         axis.loglog(size, [row["peak_gib"] for row in each], "s--", color=OTHERS, label="GiB at the peak")
         axis.set_xlabel(label)
+        axis.set_xticks(size, [f"{n:,}" for n in size])
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
         axis.legend()
     _save(figure, path)
