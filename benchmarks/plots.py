@@ -76,7 +76,7 @@ def draw_growth_training(figures, path):
         axis.loglog(size, [row["peak_gib"] for row in each], "s--", color=OTHERS, label="GiB at the peak")
         axis.set_xlabel(label)
         axis.set_xticks(size, [f"{n:,}" for n in size])
-        axis.minorticks_off()
+        axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
         axis.grid(alpha=0.3)
         axis.legend()
     _save(figure, path)
