@@ -127,9 +127,11 @@ def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
     result = run_command("tf_msgan.train", *options, "--out", tmp_path / "one")
     assert result.returncode == 0, result.stderr
     one, two = newest(tmp_path / "one"), newest(tmp_path / "two")
+    # AdamW steps as far for a gradient near 0 as for any, and sums of two workers' round otherwise. Four steps of other
+    # patches would lie some 1e-4 apart.
     for name in one.files:
         if name != "state" and "optimizer" not in name:
-            assert np.abs(one[name].astype(float) - two[name]).max() <= 1e-6, name
+            assert np.abs(one[name].astype(float) - two[name]).max() <= 1e-5, name
     for name, values in history(tmp_path / "one").items():
         assert history(tmp_path / "two")[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
 
