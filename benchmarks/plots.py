@@ -6,6 +6,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 
+from benchmarks import pipeline, throughput
 from tf_msgan.files import atomic_write
 
 OURS, OTHERS = "tab:blue", "tab:grey"
@@ -32,8 +33,7 @@ def draw_throughput(figures, path):
     for axis, (patch, batch) in zip(axes.flat, sizes, strict=True):
         rows = [row for row in figures["rows"] if (row["patch"], row["batch"]) == (patch, batch)]
         values = {row["name"]: row["patches_per_second"] for row in rows}
-        ours = [name for name in values if not name.endswith(("MONAI", "PyTorch", "PyTorch, bfloat16"))]
-        _bars(axis, values, ours, "patches a second")
+        _bars(axis, values, throughput.OURS, "patches a second")
         axis.set_title(f"{patch}³ voxels, batches of {batch}")
     _save(figure, path)
 
@@ -41,7 +41,7 @@ def draw_throughput(figures, path):
 def draw_pipeline(figures, path):
     figure, axis = plt.subplots(figsize=(8, 2.4), layout="constrained")
     values = {name: row["patches_per_second"] for name, row in figures["figures"].items()}
-    _bars(axis, values, [name for name in values if name.startswith("tf_msgan")], "patches a second")
+    _bars(axis, values, pipeline.OURS, "patches a second")
     _save(figure, path)
 
 

@@ -4,11 +4,11 @@ import statistics
 import time
 
 
-def median_seconds(function, least: int = 2, seconds: float = 5.0) -> float:
-    """Median over calls after one of warm-up: `least` of them, and more until `seconds` have passed."""
+def median_seconds(function, seconds: float = 5.0) -> float:
+    """Median over calls after one of warm-up, as many as `seconds` take."""
     function()
     times = []
-    while len(times) < least or sum(times) < seconds:
+    while sum(times) < seconds:
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)

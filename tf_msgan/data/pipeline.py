@@ -209,8 +209,8 @@ class _BlockReader:
 def _cut(block, labels, patch, contexts):
     """Cuts a patch, and its context if `contexts`, from the middle of a block, still masked. Returns a list of them,
     and the labels."""
-    images = [block, halve(block)] if contexts else [block]
-    return [_middle(image, patch) for image in images], None if labels is None else _middle(labels, patch)
+    images = [_middle(image, patch) for image in _resolutions(block, contexts)]
+    return images, None if labels is None else _middle(labels, patch)
 
 
 def _middle(block, patch):
@@ -231,5 +231,10 @@ def _cut_turned(block, labels, patch, contexts, matrix):
         at = points + [(size - 1) / 2 for size in volume.shape[:3]]
         return tf.reshape(take(volume, at), [*patch, *volume.shape[3:]])
 
-    images = [block, halve(block)] if contexts else [block]
-    return [sample(sample_linear, image) for image in images], sample(sample_nearest, labels)
+    images = [sample(sample_linear, image) for image in _resolutions(block, contexts)]
+    return images, sample(sample_nearest, labels)
+
+
+def _resolutions(block, contexts):
+    """What a patch is cut from, and its context if `contexts`."""
+    return [block, halve(block)] if contexts else [block]
