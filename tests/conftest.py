@@ -53,8 +53,8 @@ def repeatable_run(data, folder, epochs, batch_size):
     return (
         *("--data", data, "--split", folder / "split.json", "--deterministic", "--no-progress"),
         *("--epochs", epochs, "--steps-per-epoch", 2, "--batch-size", batch_size, "--patch", 16),
-        # So that batches divide by as many devices as `batch_size` does.
-        *("--set", "training.unlabelled_share=1"),
+        # So that batches divide by as many devices as `batch_size` does, and both phases of a training are met.
+        *("--set", "training.unlabelled_share=1", "--set", "training.labels_first=0.5"),
     )
 
 
@@ -160,7 +160,9 @@ def tiny_config():
             coarse_width=4, noise_width=4, refine_width=4, unet_width=4, discriminator_width=4, latent=4
         ),
         loss=LossConfig(prediction_ramp_steps=0),
-        training=TrainingConfig(epochs=2, steps_per_epoch=2, batch_size=2, patch=16, warmup_steps=0),
+        training=TrainingConfig(
+            epochs=2, steps_per_epoch=2, batch_size=2, labels_first=0.0, patch=16, lr=1e-3, warmup_steps=0
+        ),
     )
 
 

@@ -176,17 +176,19 @@ def test_keras_metric_counts_every_tissue():
 
 def test_means_of_terms():
     means = TermMeans(("a", "b"))
-    means.update_state([1.0, 4.0])
-    means.update_state([3.0, float("nan")])
+    means.update_state({"a": 1.0, "b": 4.0})
+    means.update_state({"a": 3.0, "b": float("nan")})
     assert float(means.result()["a"]) == 2
     assert np.isnan(means.result()["b"])
     means.reset_state()
-    means.update_state([5.0, 6.0])
+    means.update_state({"a": 5.0, "b": 6.0})
+    # What a step does not have is not counted.
+    means.update_state({"b": 6.0})
     assert {name: float(value) for name, value in means.result().items()} == {"a": 5, "b": 6}
 
 
 def test_means_of_what_is_finite():
     means = TermMeans(("a", "b"), only_finite=True)
-    means.update_state([1.0, float("inf")])
-    means.update_state([2.0, 3.0])
+    means.update_state({"a": 1.0, "b": float("inf")})
+    means.update_state({"a": 2.0, "b": 3.0})
     assert {name: float(value) for name, value in means.result().items()} == {"a": 1.5, "b": 3}

@@ -46,7 +46,8 @@ def test_segmenters_have_equal_size():
 def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
     model = build_model(2, TISSUES, configured(tiny_config, name))
     before = trainable(model)
-    logs = train(model, tiny_batch, steps=2)
+    batch = tiny_batch if model.learns_unlabelled else {"labelled": tiny_batch["labelled"]}
+    logs = train(model, batch, steps=2)
     for key, value in trainable(model).items():
         assert not np.array_equal(value, before[key]), key
         assert np.isfinite(value).all(), key
@@ -127,6 +128,21 @@ def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     right, wrong = (tf.one_hot((y + shift) % 4, 4) for shift in (0, 1))
     scores = [tf.reduce_mean(model._score_pairs(tf.concat([x, p], -1))) for p in (right, wrong)]
     assert scores[0] > scores[1] + 1
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch):
+    model = build_model(2, TISSUES, configured(tiny_config, name))
+    before = trainable(model)
+    logs = train(model, {"labelled": tiny_batch["labelled"]}, steps=2)
+    moved = {key[0] for key, value in trainable(model).items() if not np.array_equal(value, before[key])}
+    segmenters = {"multi-stage": {"coarse", "refine"}, "one-stage": {"refine"}, "standard-gan": {"discriminator"}}
+    assert moved == segmenters[name]
+    # Nothing is reported of a game that is not played.
+    learners = {learner for learner, networks in model.LEARNERS.items() if moved & set(networks)}
+    assert {key for key in logs if key.endswith("_gradient")} == {f"{learner}_gradient" for learner in learners}
+    assert not {"d_fake", *model.HEALTH} & set(logs)
+    assert all(np.isfinite(value[0]) for value in logs.values())
 
 
 @pytest.mark.parametrize(("left_out", "missing"), [("outlines", {"coarse"}), ("variants", {"noise", "encoder"})])

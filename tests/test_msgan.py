@@ -76,6 +76,14 @@ def test_prediction_term_ramps_up(tiny_config):
     assert weights == pytest.approx([0.05, 0.1, 0.1, 0.1])
 
 
+def test_prediction_term_waits_for_the_game(tiny_config):
+    loss = dataclasses.replace(tiny_config.loss, prediction=0.1, prediction_ramp_steps=4)
+    config = dataclasses.replace(tiny_config, loss=loss).with_training(epochs=4, steps_per_epoch=5, labels_first=0.5)
+    model = build_model(2, TISSUES, config)
+    model.steps.assign(2 * 5)
+    assert float(model.prediction_weight()) == pytest.approx(0.025)
+
+
 def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):
     model = build_model(2, TISSUES, tiny_config)
     brain = np.zeros((4, 16, 16, 16, 2), np.float32)

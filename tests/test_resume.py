@@ -104,7 +104,7 @@ def test_two_kills(tiny_folder, tmp_path):
         ((), ("--out", "nothing")),
         (("--out", tmp_path / "none"), ("config.json", "no such file")),
         ((*out, "--overwrite"), ("--resume", "--overwrite")),
-        ((*out, "--lr", "0.5"), ("--lr", "0.5", "0.001")),
+        ((*out, "--lr", "0.5"), ("--lr", "0.5", "0.003")),
         ((*out, "--preset", "paper"), ("--preset", "paper")),
         ((*out, "--layout", "albert"), ("--layout", "albert", "iseg")),
     ):

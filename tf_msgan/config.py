@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tf_msgan.errors import InputError
 
+OPTIMIZERS = ("muon", "adamw")
 SCHEDULES = ("cosine", "poly")
 STRATEGIES = ("one", "mirrored", "multiworker")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -152,12 +153,14 @@ class TrainingConfig:
         epochs, steps_per_epoch: lengths of the run.
         batch_size: labelled patches a step.
         unlabelled_share: unlabelled patches a step, relative to the labelled ones; there is one at least.
+        labels_first: share of the epochs, at the start, in which networks learn from labels alone, before the game.
         patch: voxels a side of cubic voxels, a multiple of 8; others get as many (`Preparation.block`).
         foreground: share of patches centred on the brain.
+        optimizer: of every network but one that makes images to fool D, one of `OPTIMIZERS`.
         lr: peak learning rate of every network.
         schedule: shape of the fall from `lr`, one of `SCHEDULES`.
         warmup_steps: of linear rise to `lr`, after which the schedule falls to `final_lr` × `lr`; 1 keeps it constant.
-        weight_decay: AdamW's.
+        weight_decay: decoupled from the gradient, relative to the learning rate.
         clip_norm: largest gradient norm of a network.
         ema_decay: share of the old average that a step keeps; 0 makes the average the weights themselves.
         patience: epochs without a better validation Dice after which training stops; 0 never stops it.
@@ -169,11 +172,13 @@ class TrainingConfig:
 
     epochs: int = 18
     steps_per_epoch: int = 100
-    batch_size: int = 4
+    batch_size: int = 2
     unlabelled_share: float = 0.25
+    labels_first: float = 0.6
     patch: int = 32
     foreground: float = 0.9
-    lr: float = 1e-3
+    optimizer: str = "muon"
+    lr: float = 3e-3
     schedule: str = "cosine"
     warmup_steps: int = 100
     final_lr: float = 0.0
@@ -192,13 +197,20 @@ class TrainingConfig:
         _check("patch", self.patch, "a multiple of 8", self.patch % 8 == 0)
         for name in ("warmup_steps", "patience"):
             _check(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
+        _check("set", f"optimizer={self.optimizer}", f"one of {', '.join(OPTIMIZERS)}", self.optimizer in OPTIMIZERS)
         _check("lr", self.lr, "above 0", self.lr > 0)
         _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
         _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
         _check("set", f"unlabelled_share={self.unlabelled_share}", "within 0..1", 0 <= self.unlabelled_share <= 1)
+        _check("set", f"labels_first={self.labels_first}", "within 0..1, below 1", 0 <= self.labels_first < 1)
         _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)
+
+    @property
+    def labelled_epochs(self) -> int:
+        """How many epochs, at the start, networks learn from labels alone; one at least is left for the game."""
+        return min(round(self.labels_first * self.epochs), self.epochs - 1)
 
     @property
     def batch_sizes(self) -> tuple[int, int]:
@@ -280,14 +292,22 @@ def _read(assignment, text, before):
 
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
-    "demo": Config(training=TrainingConfig(epochs=12, steps_per_epoch=50)),
+    "demo": Config(training=TrainingConfig(epochs=10)),
     # Within an hour on two cores, on real scans: what measured best (docs/decisions.md).
-    "best": Config(training=TrainingConfig(epochs=40)),
+    "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.
     "paper": Config(
         network=NetworkConfig(discriminator_width=16, fused=True),
         loss=LossConfig(overlap=0.0),
-        training=TrainingConfig(epochs=80, batch_size=30, unlabelled_share=1.0, lr=1e-4, final_lr=1.0),
+        training=TrainingConfig(
+            epochs=80,
+            batch_size=30,
+            unlabelled_share=1.0,
+            labels_first=0.0,
+            optimizer="adamw",
+            lr=1e-4,
+            final_lr=1.0,
+        ),
     ),
 }
 

@@ -53,10 +53,10 @@ def format_table(evaluation: dict, model: str) -> str:
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
-    """Reads `history.csv`, one row an epoch, as columns."""
+    """Reads `history.csv`, one row an epoch, as columns; NaN where an epoch had no such term."""
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}
 
 
 def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:

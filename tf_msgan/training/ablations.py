@@ -36,16 +36,18 @@ class WithoutOutlines(MultiStageGAN):
         image = patch["image"]
         return {"image": image[..., :1], "refined": self.refine([image, tf.ones_like(image[..., :1])])}
 
-    def segment(self, patches, y, logits_u):
+    def segment(self, patches, y, logits_u=None):
         images, count = patches["image"], tf.shape(y)[0]
         with tf.GradientTape() as tape:
             refined = self.refine([images, tf.ones_like(images[..., :1])], training=True)
-            opinion = losses.prediction_loss(logits_u, refined[count:])
-            labelled_term = losses.segmentation_loss(refined[:count], y)
-            g3_loss = labelled_term + self.prediction_weight() * opinion
+            g3_loss = labelled_term = losses.segmentation_loss(refined[:count], y)
+            terms = {"g3_labelled": labelled_term}
+            if logits_u is not None:
+                terms["g3_opinion"] = opinion = losses.prediction_loss(logits_u, refined[count:])
+                g3_loss += self.prediction_weight() * opinion
             objective = self.objective("refine", g3_loss)
         norms = {"refine": self.descend("refine", tape, objective)}
-        return refined, Report({"g3_loss": g3_loss, "g3_labelled": labelled_term, "g3_opinion": opinion}, norms)
+        return refined, Report(terms | {"g3_loss": g3_loss}, norms)
 
 
 @keras.saving.register_keras_serializable("tf_msgan")

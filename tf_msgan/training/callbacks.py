@@ -40,7 +40,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        for name in self.model.TERMS:
+        for name in set(self.model.TERMS) & set(logs):
             value = float(logs[name])
             if not math.isfinite(value):
                 self._stop(f"step {batch + 1}", f"{name} = {value}", "a finite loss")
@@ -124,7 +124,9 @@ class KeepRun(keras.callbacks.Callback):
 
     def _write_history(self):
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.state.history[0], lineterminator="\n")
+        # Some terms come with the game only; the last row has them, if any has.
+        columns = dict.fromkeys(name for row in reversed(self.state.history) for name in row)
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.state.history)
         write_text(self.run / "history.csv", text.getvalue())
@@ -158,14 +160,15 @@ class EpochProgress(keras.callbacks.Callback):
         self.shown = [*(name for name in self.model.TERMS if name.endswith("_loss")), "dice"]
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.name = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self.name = f"epoch {epoch + 1}/{self.model.config.training.epochs}"
         if self.bars:
             print(self.name)
             self.bar = keras.utils.Progbar(self.params["steps"], stateful_metrics=[*self.shown, "val_dice"])
 
     def on_train_batch_end(self, batch, logs=None):
         if self.bars:
-            self.bar.update(batch + 1, [(name, float(logs[name])) for name in self.shown], finalize=False)
+            shown = [(name, float(logs[name])) for name in self.shown if name in logs]
+            self.bar.update(batch + 1, shown, finalize=False)
 
     def on_epoch_end(self, epoch, logs=None):
         shown = [(name, float(logs[name])) for name in (*self.shown, "val_dice") if name in logs]

@@ -54,7 +54,7 @@ class TermMeans(keras.metrics.Metric):
     """The mean of each of several scalars over the steps since the last reset; `result` is a dict by name.
 
     Args:
-        names: of the scalars, in the order in which `update_state` takes them.
+        names: of the scalars.
         only_finite: leave out values that are not finite.
     """
 
@@ -65,9 +65,12 @@ class TermMeans(keras.metrics.Metric):
         self.totals = self.add_variable((len(self.names),), "zeros", name="totals")
         self.counts = self.add_variable((len(self.names),), "zeros", name="counts")
 
-    def update_state(self, values):
-        values = ops.stack([ops.cast(value, "float32") for value in values])
-        counted = ops.isfinite(values) if self.only_finite else ops.ones_like(values, "bool")
+    def update_state(self, scalars):
+        """Takes a dict of scalars; what it lacks is not counted."""
+        values = ops.stack([ops.cast(scalars.get(name, 0.0), "float32") for name in self.names])
+        counted = ops.convert_to_tensor([name in scalars for name in self.names])
+        if self.only_finite:
+            counted = ops.logical_and(counted, ops.isfinite(values))
         self.totals.assign_add(ops.where(counted, values, 0.0))
         self.counts.assign_add(ops.cast(counted, "float32"))
 

@@ -95,9 +95,12 @@ class MultiStageGAN(SegmentationModel):
     def _own_outline(self, patch):
         return upsample(middle(self.coarse(patch["context"], training=False)), 2)[..., 1:]
 
-    def train_step(self, data):
-        self.begin_step()
-        labelled, unlabelled = data["labelled"], data["unlabelled"]
+    def label_step(self, labelled):
+        y = labelled["labels"]
+        refined, segmentation = self.segment(labelled, y)
+        return self.end_step(y, refined, *segmentation)
+
+    def game_step(self, labelled, unlabelled):
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         logits_u, game = self.play(x, y, xu)
         # The segmentation waits for the game, whose memory is free again then.
@@ -162,33 +165,32 @@ class MultiStageGAN(SegmentationModel):
         }
         return logits_u, Report(terms, norms)
 
-    def segment(self, patches, y, logits_u):
+    def segment(self, patches, y, logits_u=None):
         """The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. Labelled
-        patches come first. Returns what stage 3 draws, and what to report."""
+        patches come first; of others that follow D's logits are given. Returns what stage 3 draws, and what to
+        report."""
         count = tf.shape(y)[0]
         with tf.GradientTape(persistent=True) as tape:
             outline = middle(self.coarse(patches["context"], training=True))
             guide = tf.stop_gradient(upsample(self.perturb(outline, count), 2)[..., 1:])
             refined = self.refine([patches["image"], guide], training=True)
 
-            # Eq. 14: G1 and G3, which learn from the labels too.
-            outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
-            outline_term = losses.outline_loss(outline[:count], y)
-            g1_loss = outline_term + self.prediction_weight() * outline_opinion
-
-            refined_opinion = losses.prediction_loss(logits_u, refined[count:])
-            labelled_term = losses.segmentation_loss(refined[:count], y)
-            g3_loss = labelled_term + self.prediction_weight() * refined_opinion
+            g1_loss = outline_term = losses.outline_loss(outline[:count], y)
+            g3_loss = labelled_term = losses.segmentation_loss(refined[:count], y)
+            terms = {"g1_outline": outline_term, "g3_labelled": labelled_term}
+            if logits_u is not None:
+                # Eq. 14: G1 and G3.
+                outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
+                refined_opinion = losses.prediction_loss(logits_u, refined[count:])
+                g1_loss += self.prediction_weight() * outline_opinion
+                g3_loss += self.prediction_weight() * refined_opinion
+                terms |= {"g1_opinion": outline_opinion, "g3_opinion": refined_opinion}
             g1_objective, g3_objective = self.objective("coarse", g1_loss), self.objective("refine", g3_loss)
         norms = {
             "coarse": self.descend("coarse", tape, g1_objective),
             "refine": self.descend("refine", tape, g3_objective),
         }
-        terms = {
-            **{"g1_loss": g1_loss, "g1_outline": outline_term, "g1_opinion": outline_opinion},
-            **{"g3_loss": g3_loss, "g3_labelled": labelled_term, "g3_opinion": refined_opinion},
-        }
-        return refined, Report(terms, norms)
+        return refined, Report(terms | {"g1_loss": g1_loss, "g3_loss": g3_loss}, norms)
 
     def perturb(self, outline, labelled):
         """Blurs the certainty of coarse outlines `(batch, i, j, k, 2)`, of which the first are of `labelled` patches,

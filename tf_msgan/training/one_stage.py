@@ -46,11 +46,19 @@ class OneStageGAN(SegmentationModel):
     def samples(self, patch):
         return {"image": patch["image"][..., :1], "drawn": self.refine(patch["image"], training=False)}
 
-    def train_step(self, data):
-        self.begin_step()
+    def label_step(self, labelled):
+        x, y = labelled["image"], labelled["labels"]
+        with tf.GradientTape() as tape:
+            drawn = self.refine(x, training=True)
+            segmentation = losses.segmentation_loss(drawn, y)
+            objective = self.objective("refine", segmentation)
+        norms = {"refine": self.descend("refine", tape, objective)}
+        return self.end_step(y, drawn, {"g_labelled": segmentation}, norms)
+
+    def game_step(self, labelled, unlabelled):
         weight = self.config.loss
         gan = GAN_LOSSES[weight.gan]
-        x, y, xu = data["labelled"]["image"], data["labelled"]["labels"], data["unlabelled"]["image"]
+        x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count = tf.shape(x)[0]
         (share_seed,) = self.seeds(1)
         # Of an ignored voxel any tissue will do.

@@ -1,5 +1,6 @@
 """A training run: from scans to a run folder (README, "A run folder holds")."""
 
+import functools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +61,22 @@ def load_training_scans(
     )
 
 
-def training_patches(model: SegmentationModel, scans: TrainingScans, first_batch: int = 0, share: Share = WHOLE):
-    """The `training_stream` that a model learns from, by its config; one that learns from labels alone is given no
-    unlabelled patches, and one without stages no contexts."""
+def phases(model: SegmentationModel) -> list[tuple[int, bool]]:
+    """The parts of a training: up to which epoch each goes, and whether it is the game, with unlabelled patches."""
+    training = model.config.training
+    if not model.learns_unlabelled:
+        return [(training.epochs, False)]
+    return [(training.labelled_epochs, False), (training.epochs, True)]
+
+
+def training_patches(
+    model: SegmentationModel, scans: TrainingScans, game: bool, first_batch: int = 0, share: Share = WHOLE
+):
+    """The `training_stream` that a model learns from in a phase, by its config; one without stages is given no
+    contexts."""
     config, training = model.config, model.config.training
-    unlabelled = scans.unlabelled if model.learns_unlabelled else None
     return training_stream(
-        *(scans.labelled, unlabelled, config.patch, training.batch_sizes, training.foreground),
+        *(scans.labelled, scans.unlabelled if game else None, config.patch, training.batch_sizes, training.foreground),
         *(config.augmentation, training.seed, first_batch, share, model.STAGED),
     )
 
@@ -110,11 +120,6 @@ def train_run(
     if reason_to_stop(keep.state, training, max_minutes):
         return model
 
-    first_batch = keep.state.epoch * training.steps_per_epoch
-
-    def patches(share):
-        return training_patches(model, scans, first_batch, share)
-
     def validation_patches(share):
         return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share, model.STAGED).repeat()
 
@@ -131,22 +136,27 @@ def train_run(
             validation["validation_steps"] = count_validation_batches(
                 scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
             )
-        model.fit(
-            distribute(strategy, patches),
-            initial_epoch=keep.state.epoch,
-            epochs=training.epochs,
-            steps_per_epoch=training.steps_per_epoch,
-            **validation,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                StopAtNonFinite(run),
-                EpochFacts(),
-                *(shown if is_chief(strategy) else []),
-                keep,
-                StopEarly(keep.state, max_minutes),
-            ],
-        )
+        for end, game in phases(model):
+            first = keep.state.epoch
+            if first >= end or reason_to_stop(keep.state, training, max_minutes):
+                continue
+            patches = functools.partial(training_patches, model, scans, game, first * training.steps_per_epoch)
+            model.fit(
+                distribute(strategy, patches),
+                initial_epoch=first,
+                epochs=end,
+                steps_per_epoch=training.steps_per_epoch,
+                **validation,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    StopAtNonFinite(run),
+                    EpochFacts(),
+                    *(shown if is_chief(strategy) else []),
+                    keep,
+                    StopEarly(keep.state, max_minutes),
+                ],
+            )
     return model
 
 

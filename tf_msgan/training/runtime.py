@@ -6,6 +6,7 @@ from keras import optimizers
 
 from tf_msgan.config import Config, TrainingConfig
 from tf_msgan.training.models import make_model
+from tf_msgan.training.muon import KernelMuon
 from tf_msgan.training.schedule import make_schedule
 from tf_msgan.training.segmentation_model import SegmentationModel
 
@@ -16,13 +17,18 @@ def set_threads(count: int):
     tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def make_optimizer(training: TrainingConfig, beta_1: float = 0.9) -> optimizers.Optimizer:
-    """AdamW; loss-scaled under mixed_float16. The model clips the gradients and sets the learning rate.
+def make_optimizer(training: TrainingConfig, against: bool = False) -> optimizers.Optimizer:
+    """The optimiser of a network; loss-scaled under mixed_float16. The model clips gradients and sets the rate.
 
-    Without normalisation the networks need warm-up, decay and clipping (docs/decisions.md).
+    Without normalisation the networks need warm-up, decay and clipping (docs/decisions.md). One that makes images
+    `against` D has AdamW in any case, with less momentum (Radford et al. 2016).
     """
-    adam = optimizers.AdamW(training.lr, weight_decay=training.weight_decay, beta_1=beta_1)
-    return optimizers.LossScaleOptimizer(adam) if training.precision == "mixed_float16" else adam
+    decay = training.weight_decay
+    if training.optimizer == "muon" and not against:
+        optimizer = KernelMuon(training.lr, weight_decay=decay, adam_weight_decay=decay)
+    else:
+        optimizer = optimizers.AdamW(training.lr, weight_decay=decay, beta_1=0.5 if against else 0.9)
+    return optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
 
 
 def build_model(modalities: int, tissues, config: Config) -> SegmentationModel:
@@ -32,8 +38,8 @@ def build_model(modalities: int, tissues, config: Config) -> SegmentationModel:
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     model = make_model(modalities, tissues, config)
-    # What plays against D gets less momentum (Radford et al. 2016).
-    betas = {name: 0.5 if name == model.IMAGE_GENERATOR else 0.9 for name in model.LEARNERS}
-    optimizers = {f"{name}_optimizer": make_optimizer(training, beta_1=beta) for name, beta in betas.items()}
+    optimizers = {
+        f"{name}_optimizer": make_optimizer(training, against=name == model.IMAGE_GENERATOR) for name in model.LEARNERS
+    }
     model.compile(schedule=make_schedule(training), **optimizers)
     return model

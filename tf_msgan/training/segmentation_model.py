@@ -20,8 +20,8 @@ class SegmentationModel(keras.Model):
     """A model that learns from labelled and unlabelled patches, and draws tissues with moving averages of its networks.
 
     `call` takes `{"image", "context"}` as in `tf_msgan.data.pipeline` and gives probabilities `(batch, i, j, k, K)`,
-    float32. A subclass builds its networks, has a `train_step` that starts with `begin_step` and returns `end_step`,
-    and says what its networks draw.
+    float32. A subclass builds its networks, says what they draw, and how they learn: in `label_step` from labelled
+    patches alone, in `game_step` from unlabelled ones too. Both return `end_step`.
 
     Args:
         modalities: channels of an image.
@@ -166,7 +166,18 @@ class SegmentationModel(keras.Model):
             for name, networks in self.LEARNERS.items()
         }
 
-    def begin_step(self):
+    def train_step(self, data):
+        """Takes `{"labelled"}`, or `{"labelled", "unlabelled"}` once the game has begun."""
+        self._set_rates()
+        return self.game_step(**data) if "unlabelled" in data else self.label_step(**data)
+
+    def label_step(self, labelled):
+        raise NotImplementedError
+
+    def game_step(self, labelled, unlabelled):
+        raise NotImplementedError
+
+    def _set_rates(self):
         if self.schedule is not None:
             rate = self.schedule(self.steps)
             for optimizer, _ in self._updates().values():
@@ -217,13 +228,16 @@ class SegmentationModel(keras.Model):
 
     def end_step(self, labels, probabilities, terms, norms):
         """Moves the averages, counts the step and reports it. `terms` are scalars by the names of `TERMS` and `HEALTH`,
-        `norms` those of the gradients by the names of `LEARNERS`."""
+        `norms` those of the gradients by the names of `LEARNERS`; what the step does not have is not reported."""
         self._follow()
         self.steps.assign_add(1)
-        self.terms.update_state([terms[name] for name in self.terms.names])
-        self.norms.update_state([norms[name] for name in self.LEARNERS])
+        norms = {f"{name}_gradient": norm for name, norm in norms.items()}
+        self.terms.update_state(terms)
+        self.norms.update_state(norms)
         self.dice.update_state(labels, probabilities)
-        return self._reported(self.terms, self.norms, self.dice)
+        reported = self._reported(self.terms, self.norms, self.dice)
+        missing = {*self.terms.names, *self.norms.names} - {*terms, *norms}
+        return {name: value for name, value in reported.items() if name not in missing}
 
     def test_step(self, data):
         self.dice.update_state(data["labels"], self(data))
@@ -258,10 +272,11 @@ class SegmentationModel(keras.Model):
         return draw[first : first + count]
 
     def prediction_weight(self):
-        """The weight of eq. 14 for whoever draws: it rises from step to step, and then stays."""
-        weight = self.config.loss
-        done = (tf.cast(self.steps, tf.float32) + 1) / max(weight.prediction_ramp_steps, 1)
-        return weight.prediction * tf.minimum(1.0, done)
+        """The weight of eq. 14 for whoever draws: it rises from the game's first step on, and then stays."""
+        weight, training = self.config.loss, self.config.training
+        played = self.steps - training.labelled_epochs * training.steps_per_epoch
+        done = (tf.cast(played, tf.float32) + 1) / max(weight.prediction_ramp_steps, 1)
+        return weight.prediction * tf.clip_by_value(done, 0.0, 1.0)
 
     def _reported(self, *metrics):
         results = {name: value for metric in metrics for name, value in metric.result().items()}

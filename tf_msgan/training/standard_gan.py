@@ -53,11 +53,19 @@ class StandardGAN(SegmentationModel):
         generated = self.generator([z, wanted][: len(self.generator.inputs)], training=False)
         return {"image": patch["image"][..., :1], "generated": generated[..., :1], "drawn": drawn}
 
-    def train_step(self, data):
-        self.begin_step()
+    def label_step(self, labelled):
+        x, y = labelled["image"], labelled["labels"]
+        with tf.GradientTape() as tape:
+            logits, _ = self.discriminator(x, training=True)
+            labelled_term = self.naming_loss(logits, y)
+            objective = self.objective("discriminator", labelled_term)
+        norms = {"discriminator": self.descend("discriminator", tape, objective)}
+        return self.end_step(y, tf.nn.softmax(logits), {"d_labelled": labelled_term}, norms)
+
+    def game_step(self, labelled, unlabelled):
         weight = self.config.loss
         gan = GAN_LOSSES[weight.gan]
-        x, y, xu = data["labelled"]["image"], data["labelled"]["labels"], data["unlabelled"]["image"]
+        x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
         count, count_u = tf.shape(x)[0], tf.shape(xu)[0]
         z_seed, share_seed = self.seeds(2)
         z = self.normal(count_u, (self.config.network.latent,), z_seed)

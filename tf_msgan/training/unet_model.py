@@ -30,9 +30,8 @@ class UNetModel(SegmentationModel):
     def samples(self, patch):
         return {"image": patch["image"][..., :1], "drawn": self.unet(patch["image"], training=False)}
 
-    def train_step(self, data):
-        self.begin_step()
-        x, y = data["labelled"]["image"], data["labelled"]["labels"]
+    def label_step(self, labelled):
+        x, y = labelled["image"], labelled["labels"]
         with tf.GradientTape() as tape:
             drawn = self.unet(x, training=True)
             loss = losses.segmentation_loss(drawn, y)
