@@ -59,7 +59,7 @@ np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in model.model_v
 
 
 def history(run):
-    """The columns of numbers that do not hang on the clock."""
+    """The columns of numbers that do not hang on the clock; NaN before the game for what it reports."""
     table = np.genfromtxt(run / "history.csv", delimiter=",", names=True)
     return {name: table[name] for name in table.dtype.names if name != "seconds"}
 
@@ -79,7 +79,7 @@ def test_two_logical_devices_equal_one(tiny_cohort, tmp_path, precision, toleran
         assert np.abs(one[name].astype(float) - two[name]).max() <= tolerance, name
     first, second = history(tmp_path / "one"), history(tmp_path / "mirrored")
     for name, values in first.items():
-        assert second[name] == pytest.approx(values, rel=100 * tolerance, abs=10 * tolerance), name
+        assert second[name] == pytest.approx(values, rel=100 * tolerance, abs=10 * tolerance, nan_ok=True), name
 
 
 class Workers:
@@ -127,13 +127,13 @@ def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
     result = run_command("tf_msgan.train", *options, "--out", tmp_path / "one")
     assert result.returncode == 0, result.stderr
     one, two = newest(tmp_path / "one"), newest(tmp_path / "two")
-    # AdamW steps as far for a gradient near 0 as for any, and sums of two workers' round otherwise. Four steps of other
-    # patches would lie some 1e-4 apart.
+    # The optimisers step as far for a gradient near 0 as for any, and sums of two workers' round otherwise. Four steps
+    # of other patches would lie some 1e-4 apart.
     for name in one.files:
         if name != "state" and "optimizer" not in name:
             assert np.abs(one[name].astype(float) - two[name]).max() <= 1e-5, name
     for name, values in history(tmp_path / "one").items():
-        assert history(tmp_path / "two")[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
+        assert history(tmp_path / "two")[name] == pytest.approx(values, rel=1e-3, abs=1e-5, nan_ok=True), name
 
 
 @pytest.mark.slow

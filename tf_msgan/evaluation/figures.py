@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.volumes import Volume
@@ -202,8 +203,11 @@ def canonical(volume, affine):
 
 
 def _save_curves(figure, axes, path):
+    # The game's curves begin later than the others.
+    last = max(line.get_xdata()[-1] for axis in axes for line in axis.lines)
     for axis in axes:
-        axis.set_xlabel("epoch")
+        axis.set(xlabel="epoch", xlim=(0.5, last + 0.5))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(fontsize="small")

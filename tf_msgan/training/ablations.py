@@ -65,8 +65,7 @@ class WithoutVariants(MultiStageGAN):
     def samples(self, patch):
         outline, image = self._own_outline(patch), patch["image"]
         refined = self.refine([image, outline], training=False)
-        drawn = self.fuse(outline, refined)
-        return {"image": image[..., :1], "coarse": outline, "refined": refined, "drawn": drawn}
+        return {"image": image[..., :1], **self._maps(outline, refined)}
 
     def play(self, x, y, xu):
         count = tf.shape(x)[0]

@@ -87,10 +87,12 @@ class MultiStageGAN(SegmentationModel):
             "image": image[..., :1],
             "variant": variants[:1],
             "other_variant": variants[1:],
-            "coarse": coarse,
-            "refined": refined,
-            "drawn": self.fuse(coarse, refined),
+            **self._maps(coarse, refined),
         }
+
+    def _maps(self, coarse, refined):
+        maps = {"coarse": coarse, "refined": refined}
+        return {**maps, "drawn": self.fuse(coarse, refined)} if self.config.network.fused else maps
 
     def _own_outline(self, patch):
         return upsample(middle(self.coarse(patch["context"], training=False)), 2)[..., 1:]
