@@ -54,9 +54,9 @@ def measure(name, precision, patch, batch, threads):
     from tf_msgan.training.runtime import build_model, set_threads
 
     set_threads(threads)
-    config = dataclasses.replace(
-        PRESETS["best"].with_training(patch=patch, batch_size=batch, precision=precision), model=name
-    )
+    # AdamW as in the others' steps.
+    training = {"patch": patch, "batch_size": batch, "precision": precision, "optimizer": "adamw"}
+    config = dataclasses.replace(PRESETS["best"].with_training(**training), model=name)
     model = build_model(2, ("CSF", "GM", "WM"), config)
     first = next(iter(patches_of_phantoms(model)))
     step = tf.function(lambda: model.train_step(first))
