@@ -292,7 +292,7 @@ def _read(assignment, text, before):
 
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
-    "demo": Config(training=TrainingConfig(epochs=8)),
+    "demo": Config(training=TrainingConfig(epochs=8, steps_per_epoch=75)),
     # Within an hour on two cores, on real scans: what measured best (docs/decisions.md).
     "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.
