@@ -45,11 +45,7 @@ def _measure(root, layout, split, config):
             times.append(time.perf_counter() - start)
         return min(times[WARM_UP:])
 
-    epochs, begun, seconds = config.training.epochs, 0, 0.0
-    for end, game in phases(model):
-        if end > begun:
-            seconds += (end - begun) / epochs * fastest(game)
-        begun = end
+    seconds = sum(len(epochs) * fastest(game) for epochs, game in phases(model) if epochs) / config.training.epochs
     validation = 0.0
     if scans.validation:
         test = tf.function(model.test_step)

@@ -47,13 +47,8 @@ class OneStageGAN(SegmentationModel):
         return {"image": patch["image"][..., :1], "drawn": self.refine(patch["image"], training=False)}
 
     def label_step(self, labelled):
-        x, y = labelled["image"], labelled["labels"]
-        with tf.GradientTape() as tape:
-            drawn = self.refine(x, training=True)
-            segmentation = losses.segmentation_loss(drawn, y)
-            objective = self.objective("refine", segmentation)
-        norms = {"refine": self.descend("refine", tape, objective)}
-        return self.end_step(y, drawn, {"g_labelled": segmentation}, norms)
+        drawn, loss, norm = self.learn_labels("refine", labelled)
+        return self.end_step(labelled["labels"], drawn, {"g_labelled": loss}, {"refine": norm})
 
     def game_step(self, labelled, unlabelled):
         weight = self.config.loss

@@ -39,9 +39,9 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     labelled, unlabelled = training.batch_sizes
     patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled
     lines.append(f"patches     {'×'.join(map(str, config.patch))} voxels, {patches} a step")
-    alone = f", the first {training.labelled_epochs} epochs from labels alone"
-    alone *= model.learns_unlabelled and training.labelled_epochs > 0
-    lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}{alone}")
+    lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
+    if model.learns_unlabelled and training.labelled_epochs:
+        lines[-1] += f", the first {training.labelled_epochs} epochs from labels alone"
     lines.append("")
     lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")
     for name, network in model.networks().items():

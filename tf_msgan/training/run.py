@@ -61,12 +61,11 @@ def load_training_scans(
     )
 
 
-def phases(model: SegmentationModel) -> list[tuple[int, bool]]:
-    """The parts of a training: up to which epoch each goes, and whether it is the game, with unlabelled patches."""
+def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
+    """The parts of a training: the epochs of each, maybe none, and whether it is the game, with unlabelled patches."""
     training = model.config.training
-    if not model.learns_unlabelled:
-        return [(training.epochs, False)]
-    return [(training.labelled_epochs, False), (training.epochs, True)]
+    alone = training.labelled_epochs if model.learns_unlabelled else training.epochs
+    return [(range(alone), False), (range(alone, training.epochs), True)]
 
 
 def training_patches(
@@ -136,15 +135,15 @@ def train_run(
             validation["validation_steps"] = count_validation_batches(
                 scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
             )
-        for end, game in phases(model):
+        for epochs, game in phases(model):
             first = keep.state.epoch
-            if first >= end or reason_to_stop(keep.state, training, max_minutes):
+            if first >= epochs.stop or reason_to_stop(keep.state, training, max_minutes):
                 continue
             patches = functools.partial(training_patches, model, scans, game, first * training.steps_per_epoch)
             model.fit(
                 distribute(strategy, patches),
                 initial_epoch=first,
-                epochs=end,
+                epochs=epochs.stop,
                 steps_per_epoch=training.steps_per_epoch,
                 **validation,
                 shuffle=False,

@@ -199,6 +199,15 @@ class SegmentationModel(keras.Model):
         optimizer.apply_gradients(zip(shares, variables, strict=True))
         return norm / scale
 
+    def learn_labels(self, name, labelled):
+        """One update of the network `name`, which draws tissues of images alone, from labelled patches. Returns what it
+        drew, the loss, and the gradient's norm."""
+        with tf.GradientTape() as tape:
+            drawn = getattr(self, name)(labelled["image"], training=True)
+            loss = losses.segmentation_loss(drawn, labelled["labels"])
+            objective = self.objective(name, loss)
+        return drawn, loss, self.descend(name, tape, objective)
+
     def naming_loss(self, logits, labels):
         """How badly D names the tissues of labelled patches: eq. 10, and the weighted `overlap_loss`."""
         overlap = losses.overlap_loss(tf.nn.softmax(logits), labels)

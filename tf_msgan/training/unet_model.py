@@ -4,10 +4,8 @@ import functools
 from typing import ClassVar
 
 import keras
-import tensorflow as tf
 
 from tf_msgan.models.unet import build_unet
-from tf_msgan.training import losses
 from tf_msgan.training.segmentation_model import SegmentationModel
 
 
@@ -31,10 +29,5 @@ class UNetModel(SegmentationModel):
         return {"image": patch["image"][..., :1], "drawn": self.unet(patch["image"], training=False)}
 
     def label_step(self, labelled):
-        x, y = labelled["image"], labelled["labels"]
-        with tf.GradientTape() as tape:
-            drawn = self.unet(x, training=True)
-            loss = losses.segmentation_loss(drawn, y)
-            objective = self.objective("unet", loss)
-        norm = self.descend("unet", tape, objective)
-        return self.end_step(y, drawn, {"unet_loss": loss}, {"unet": norm})
+        drawn, loss, norm = self.learn_labels("unet", labelled)
+        return self.end_step(labelled["labels"], drawn, {"unet_loss": loss}, {"unet": norm})
