@@ -84,8 +84,14 @@ def test_gap_by_hand():
 
 
 def test_equal_minutes():
-    assert epochs_within(10, 100, {"step": 0.5, "validation": 10.0}) == 10
-    assert epochs_within(0.1, 100, {"step": 0.5, "validation": 10.0}) == 1
+    config = Config().with_training(steps_per_epoch=100, labels_first=0.8)
+    plain, game = ({"labels": 0.5, "game": game, "validation": 10.0} for game in (0.0, 2.0))
+    assert epochs_within(10, config, plain) == 10
+    assert epochs_within(0.1, config, plain) == 1
+    # Five epochs, the last of them the game's: 4 × 60 + 210 s; a sixth would be one of labels more.
+    assert epochs_within(450 / 60, config, game) == 5
+    assert epochs_within(449 / 60, config, game) == 4
+    assert epochs_within(510 / 60, config, game) == 6
 
 
 def test_tables_tell_the_best_the_gap_and_the_ablation():
@@ -95,14 +101,14 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
         ("unet", 9, ""): [outcome(0.92, 0.94)],
         ("multi-stage", 2, "EMA"): [outcome(0.85, 0.87)],
     }
-    text = format_tables(groups, ("GM", "WM"), 2, {"unet": {"step": 0.25, "validation": 1.0}})
+    text = format_tables(groups, ("GM", "WM"), 2, {"unet": {"labels": 0.25, "game": 0.0, "validation": 1.0}})
     assert "| multi-stage | **0.910 ± 0.014** | **0.810 ± 0.014** |" in text
     assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
     small = format_tables({**groups, ("unet", 9, ""): [outcome(0.8, 0.82)]}, ("GM", "WM"), 2, {})
     assert "| 2 | GM | 0.8100 | 0.8100 | 0.9100 | +0.0000 | – |" in small
     assert "| without EMA | 0.8600 ± 0.0141 |" in text
     assert "multi-stage − unet | +0.1000" in text
-    assert "| unet | 10 | 0.25 | 3.0 | 2.0 |" in text and "| multi-stage | 10 | – | 3.0 | 2.0 |" in text
+    assert "| unet | 10 | 0.25 | – | 3.0 | 2.0 |" in text and "| multi-stage | 10 | – | – | 3.0 | 2.0 |" in text
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):

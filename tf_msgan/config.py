@@ -174,7 +174,7 @@ class TrainingConfig:
     steps_per_epoch: int = 100
     batch_size: int = 2
     unlabelled_share: float = 0.25
-    labels_first: float = 0.6
+    labels_first: float = 0.9
     patch: int = 32
     foreground: float = 0.9
     optimizer: str = "muon"
@@ -292,7 +292,7 @@ def _read(assignment, text, before):
 
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
-    "demo": Config(training=TrainingConfig(epochs=8, steps_per_epoch=75)),
+    "demo": Config(training=TrainingConfig(epochs=8)),
     # Within an hour on two cores, on real scans: what measured best (docs/decisions.md).
     "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.

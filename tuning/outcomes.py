@@ -96,12 +96,12 @@ def _epochs(comparison, cell, split):
     training = comparison.config.training
     if comparison.budget == "steps":
         return max(round(comparison.amount / training.steps_per_epoch), 1)
+    config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
     known, kind = read_step_seconds(comparison), " without ".join(filter(None, (cell.model, cell.without)))
     if kind not in known:
-        config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
         known[kind] = measure(comparison.cohort.root, comparison.cohort.layout, split, config)
         write_json(comparison.folder / STEP_SECONDS, known)
-    return epochs_within(comparison.amount, training.steps_per_epoch, known[kind])
+    return epochs_within(comparison.amount, config, known[kind])
 
 
 def _outcome(cell, run, epochs):

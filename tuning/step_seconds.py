@@ -1,5 +1,6 @@
 """How long a model's training takes on this machine, so that models can be given equal minutes."""
 
+import itertools
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -12,14 +13,21 @@ from tf_msgan.progress import Progress
 WARM_UP, TIMED = 3, 24
 
 
-def epochs_within(minutes: float, steps_per_epoch: int, seconds: dict) -> int:
-    """How many epochs, with their validation, end within `minutes`; at least one."""
-    return max(int(minutes * 60 / (steps_per_epoch * seconds["step"] + seconds["validation"])), 1)
+def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
+    """How many epochs, with their validations, end within `minutes`; at least one. `seconds` as of `measure`."""
+
+    def end(epochs):
+        training = config.with_training(epochs=epochs).training
+        alone = training.labelled_epochs if seconds["game"] else epochs
+        steps = alone * seconds["labels"] + (epochs - alone) * seconds["game"]
+        return training.steps_per_epoch * steps + epochs * seconds["validation"]
+
+    return next(epochs for epochs in itertools.count(1) if end(epochs + 1) > 60 * minutes)
 
 
 def measure(root, layout: str, split: Split, config: Config) -> dict[str, float]:
-    """Seconds of a `step`, a mean over the phases of a training, and of the `validation` after an epoch, measured in a
-    process of its own."""
+    """Seconds of a step on `labels` alone and of one in the `game`, 0 if the model makes none, and of the `validation`
+    after an epoch, measured in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measure, str(root), layout, split, config).result()
 
@@ -45,7 +53,7 @@ def _measure(root, layout, split, config):
             times.append(time.perf_counter() - start)
         return min(times[WARM_UP:])
 
-    seconds = sum(len(epochs) * fastest(game) for epochs, game in phases(model) if epochs) / config.training.epochs
+    labels, game = (fastest(game) if epochs else 0.0 for epochs, game in phases(model))
     validation = 0.0
     if scans.validation:
         test = tf.function(model.test_step)
@@ -55,4 +63,4 @@ def _measure(root, layout, split, config):
         for batch in batches:
             test(batch)["dice"].numpy()
         validation = time.perf_counter() - start
-    return {"step": seconds, "validation": validation}
+    return {"labels": labels, "game": game, "validation": validation}

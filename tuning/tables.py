@@ -20,7 +20,7 @@ def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> st
         groups: outcomes by (model, labelled, without), one a seed.
         tissues: names.
         labeled: how many labelled subjects the main comparison has.
-        step_seconds: of each model's step on a machine that does nothing else, as far as it was measured.
+        step_seconds: by model, what `step_seconds.measure` found, as far as it was asked.
     """
     main = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
     parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items()]
@@ -63,9 +63,14 @@ def _time_table(main, step_seconds):
         minutes = [outcome["training_minutes"] for outcome in outcomes if "training_minutes" in outcome]
         trained = f"{sum(minutes) / len(minutes):.1f}" if minutes else "–"
         volume = sum(outcome["volume_seconds"] for outcome in outcomes) / len(outcomes)
-        step = f"{step_seconds[model]['step']:.2f}" if model in step_seconds else "–"
-        rows.append([model, outcomes[0].get("steps", "–"), step, trained, f"{volume:.1f}"])
-    header = ["model", "steps", "seconds a step", "training as it went, minutes", "whole volume, seconds"]
+        steps = (step_seconds.get(model, {}).get(phase) for phase in ("labels", "game"))
+        rows.append(
+            [model, outcomes[0].get("steps", "–"), *(f"{s:.2f}" if s else "–" for s in steps), trained, f"{volume:.1f}"]
+        )
+    header = [
+        *("model", "steps", "a step on labels alone, seconds", "a step of the game, seconds"),
+        *("training as it went, minutes", "whole volume, seconds"),
+    ]
     return "### Time\n\n" + table(header, rows)
 
 
