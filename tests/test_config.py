@@ -58,6 +58,8 @@ def test_fields_by_name():
     [
         "loss.none=1",
         "training.unlabelled_share=1.5",
+        "training.labels_first=1",
+        "training.optimizer=sgd",
         "prediction=1",
         "loss.prediction",
         "loss.prediction=much",

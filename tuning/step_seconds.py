@@ -9,6 +9,7 @@ from tf_msgan.config import Config
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
 
 WARM_UP, TIMED = 3, 24
 
@@ -33,7 +34,8 @@ def measure(root, layout: str, split: Split, config: Config) -> dict[str, float]
 
 
 def _measure(root, layout, split, config):
-    import tensorflow as tf
+    with quiet_import():
+        import tensorflow as tf
 
     from tf_msgan.data.pipeline import validation_stream
     from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, phases, training_patches
