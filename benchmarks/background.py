@@ -38,7 +38,7 @@ def represent(image, choice):
 
 def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
     keras.utils.set_random_seed(seed)
-    training = TrainingConfig(epochs=1, steps_per_epoch=steps, warmup_steps=50, seed=seed)
+    training = TrainingConfig(epochs=1, steps_per_epoch=steps, lr=1e-3, warmup_steps=50, seed=seed)
     patch = (training.patch,) * 3
     classes = len(cohort.labels.tissues) + 1
     channels = len(cohort.modalities) + (choice == "mask")

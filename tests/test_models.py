@@ -42,6 +42,13 @@ def test_segmenters_have_equal_size():
     assert all(abs(size / sizes["multi-stage"] - 1) < 0.05 for size in sizes.values()), sizes
 
 
+def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config, tiny_batch):
+    loss = dataclasses.replace(tiny_config.loss, gan="wgan", clip_weights=0.05)
+    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, model="standard-gan", loss=loss))
+    train(model, {"labelled": tiny_batch["labelled"]})
+    assert max(np.abs(weight).max() for weight in model.discriminator.get_weights()) <= np.float32(0.05)
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "multi-stage"])
 def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
     model = build_model(2, TISSUES, configured(tiny_config, name))

@@ -1,6 +1,7 @@
 """The model that trains: steps, gradients, saving."""
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -82,6 +83,35 @@ def test_prediction_term_waits_for_the_game(tiny_config):
     model = build_model(2, TISSUES, config)
     model.steps.assign(2 * 5)
     assert float(model.prediction_weight()) == pytest.approx(0.025)
+
+
+def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tiny_config):
+    config = tiny_config.with_training(epochs=4, steps_per_epoch=5, labels_first=0.5, lr=0.1)
+    model = build_model(2, TISSUES, config)
+
+    def rates(step):
+        model.steps.assign(step)
+        model._set_rates()
+        return {name: float(getattr(model, f"{name}_optimizer").learning_rate.numpy()) for name in model.LEARNERS}
+
+    # A cosine over 20 steps, and over the game's 10.
+    for step, early, late in ((0, 0.1, 0.1), (10, 0.05, 0.1), (15, 0.1 * (1 + math.cos(0.75 * math.pi)) / 2, 0.05)):
+        expected = {"coarse": early, "refine": early, "noise": late, "discriminator": late}
+        assert rates(step) == pytest.approx(expected, abs=1e-7)
+
+    # The game's first step: what was random before it is nine tenths gone, of what learnt from labels half is kept.
+    for name in ("refine", "discriminator"):
+        for variable in getattr(model, name).variables:
+            variable.assign(tf.ones_like(variable))
+        for variable in getattr(model, f"{name}_average").variables:
+            variable.assign(tf.zeros_like(variable))
+    model.steps.assign(10)
+    model._follow()
+    assert model.discriminator_average.variables[0].numpy().mean() == pytest.approx(1 - 1 / 10)
+    assert model.refine_average.variables[0].numpy().mean() == pytest.approx(1 - 11 / 20)
+    assert not model.judged
+    model.steps.assign(11)
+    assert model.judged
 
 
 def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):

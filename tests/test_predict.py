@@ -258,3 +258,12 @@ def test_a_missing_modality(untrained_run, tiny_cohort, tiny_split, tiny_config,
     with pytest.raises(SystemExit) as ended:
         command.main([str(run), "--input", "none", "none", "--output", str(tmp_path / "refused")])
     assert ended.value.code == 2 and "found none alone" in capfd.readouterr().err
+
+
+def test_realness_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, tiny_config, tmp_path, capsys):
+    run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, tiny_config.with_training(labels_first=0.5))
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    with pytest.raises(SystemExit) as ended:
+        command.main([str(run), "--input", *map(str, files), "--output", str(tmp_path / "out"), "--realness"])
+    assert ended.value.code == 2 and not (tmp_path / "out").exists()
+    assert "best epoch lies before the game; expected a D that has learnt" in capsys.readouterr().err

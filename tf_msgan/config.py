@@ -87,7 +87,7 @@ class LossConfig:
         unlabelled, fake: of eqs. 11 and 12 in eq. 9 (Mondal et al. 2018: ½ and ½).
         overlap: of 1 − Dice, beside eq. 10, for D.
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
-            at the start).
+            at the start), and half of the game at most.
         perturbation: how far stage 3's outlines are made worse in training; 0 leaves them as they are.
         feature_matching, latent_recovery, diversity: beside G2's adversarial loss.
         variants_differ: how far two variants of an image must lie apart, in standard deviations of the brain.
@@ -159,7 +159,8 @@ class TrainingConfig:
         optimizer: of every network but one that makes images to fool D, one of `OPTIMIZERS`.
         lr: peak learning rate of every network.
         schedule: shape of the fall from `lr`, one of `SCHEDULES`.
-        warmup_steps: of linear rise to `lr`, after which the schedule falls to `final_lr` × `lr`; 1 keeps it constant.
+        warmup_steps: of linear rise to `lr`.
+        final_lr: the schedule falls to `final_lr` × `lr`; 1 keeps it constant.
         weight_decay: decoupled from the gradient, relative to the learning rate.
         clip_norm: largest gradient norm of a network.
         ema_decay: share of the old average that a step keeps; 0 makes the average the weights themselves.

@@ -70,6 +70,8 @@ def load(options):
     model = load_model(options.run)
     if options.realness and not model.JUDGES:
         raise InputError("--realness", f"{options.run}, of a {model.config.model}", "a model with a discriminator")
+    if options.realness and not model.judged:
+        raise InputError("--realness", f"{options.run}, whose best epoch lies before the game", "a D that has learnt")
     return Segmenter(model, mirrored=options.tta, with_realness=options.realness)
 
 

@@ -48,7 +48,7 @@ def parse(argv):
 
 
 def check_options(options):
-    for name, least in (("seeds", 1), ("max_cells", 0)):
+    for name, least in (("seeds", 1), ("labeled", 1), ("max_cells", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{least} or more")

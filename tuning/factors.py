@@ -63,9 +63,9 @@ def _values(factor, texts, config):
 
 
 def scale_settings(config: Config, scale: float) -> tuple[str, ...]:
-    """What makes a study `scale` times as long: so many times fewer steps, those of warm-up and ramp included, and
-    patches of so many times fewer voxels, as far as `LEAST_PATCH` lets them. Epochs, learning rates and batch sizes
-    stay what they are.
+    """What scales a study: `scale` times the steps, those of warm-up and ramp included, and patches of `scale` times
+    the voxels, as far as `LEAST_PATCH` lets them; a training takes some `scale`² of its time. Epochs, learning rates
+    and batch sizes stay what they are.
 
     Raises:
         InputError: `scale` is not within 0..1.

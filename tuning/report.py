@@ -31,7 +31,7 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) ->
     tables = format_tables(groups, tissues, labeled, read_step_seconds(comparison))
     pictures = _draw(comparison, cells, groups, tissues, labeled)
     lines = [
-        f"# {len({model for model, *_ in groups})} models on the {comparison.cohort.layout} layout",
+        f"# {len({cell.model for cell in cells})} models on the {comparison.cohort.layout} layout",
         f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
         tables.rstrip(),
         *(f"![{title}]({name})" for name, title in pictures.items()),

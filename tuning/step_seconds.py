@@ -44,7 +44,8 @@ def _measure(root, layout, split, config):
 
     cohort = read_cohort(root, layout)
     scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
-    model = build_model(len(cohort.modalities), cohort.labels.tissues, config)
+    # So many epochs that both phases have some.
+    model = build_model(len(cohort.modalities), cohort.labels.tissues, config.with_training(epochs=100))
     step = tf.function(model.train_step, reduce_retracing=True)
 
     def fastest_step(game):

@@ -34,6 +34,7 @@ class MultiStageGAN(SegmentationModel):
         "refine": ("refine",),
         "discriminator": ("discriminator",),
     }
+    PLAYERS = ("noise", "discriminator")
     AVERAGED = ("coarse", "refine", "discriminator")
     IMAGE_GENERATOR = "noise"
     # In the order of a step: D's terms, then those of G1, G2 and G3; …

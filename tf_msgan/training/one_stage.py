@@ -24,6 +24,7 @@ class OneStageGAN(SegmentationModel):
     """
 
     LEARNERS: ClassVar = {"discriminator": ("discriminator",), "refine": ("refine",)}
+    PLAYERS = ("discriminator",)
     AVERAGED = ("refine", "discriminator")
     TERMS = ("d_loss", "d_labelled", "d_real", "d_fake", "d_penalty", "g_loss", "g_labelled", "g_adversarial")
     HEALTH = ("real_labelled", "real_unlabelled")

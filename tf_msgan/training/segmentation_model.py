@@ -31,6 +31,8 @@ class SegmentationModel(keras.Model):
 
     # Each optimiser, by name, with the networks that it moves.
     LEARNERS: ClassVar[dict[str, tuple[str, ...]]]
+    # Those that move nothing before the game.
+    PLAYERS: ClassVar[tuple[str, ...]] = ()
     # The networks of which moving averages are kept, NAME_average; whoever segments uses those.
     AVERAGED: tuple[str, ...]
     # The optimiser of the network that makes images to fool D, if any.
@@ -115,6 +117,12 @@ class SegmentationModel(keras.Model):
         """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
         return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
 
+    @property
+    def judged(self) -> bool:
+        """Whether D has begun to learn, if the labels went first."""
+        first = self._first_step("discriminator")
+        return first == 0 or int(self.steps) > first
+
     def call(self, inputs):
         return self.draw(inputs["image"], None)
 
@@ -128,8 +136,8 @@ class SegmentationModel(keras.Model):
     def compile(self, schedule=None, **optimizers):
         """Takes one optimiser NAME_optimizer for each of `LEARNERS`, and builds each.
 
-        `schedule`, a function of the number of steps done, gives the learning rate of all of them. An optimiser that
-        has it itself would work it out anew for every variable.
+        `schedule`, a function of the number of steps done, gives the learning rate of all of them; `PLAYERS` go through
+        the whole of it in the game. An optimiser that has it itself would work it out anew for every variable.
 
         Under mixed_float16 each must be a `LossScaleOptimizer`: Keras wraps none but `optimizer` by itself, and a
         gradient that was not scaled would be divided by the scale all the same.
@@ -179,9 +187,20 @@ class SegmentationModel(keras.Model):
 
     def _set_rates(self):
         if self.schedule is not None:
-            rate = self.schedule(self.steps)
-            for optimizer, _ in self._updates().values():
-                optimizer.learning_rate.assign(rate)
+            training = self.config.training
+            total = training.epochs * training.steps_per_epoch
+            for name, (optimizer, _) in self._updates().items():
+                done, first = self._steps_of(name), self._first_step(name)
+                optimizer.learning_rate.assign(self.schedule(done * (total / (total - first))))
+
+    def _first_step(self, name) -> int:
+        """The number of the first step that moves what is called `name`, an optimiser or its network."""
+        training = self.config.training
+        return training.labelled_epochs * training.steps_per_epoch if name in self.PLAYERS else 0
+
+    def _steps_of(self, name):
+        """How many steps have moved it."""
+        return tf.cast(tf.maximum(tf.cast(self.steps, tf.int64) - self._first_step(name), 0), tf.float32)
 
     def objective(self, name, loss):
         """What a replica differentiates for the optimiser `name`: the replicas' gradients add up to that of `loss`."""
@@ -255,17 +274,17 @@ class SegmentationModel(keras.Model):
     def _follow(self):
         """Moves the averages after the weights. A young average forgets faster, so that the first, random weights are
         soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
-        step = tf.cast(self.steps, tf.float32)
-        decay = tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step))
+        steps = [self._steps_of(name) for name in self.AVERAGED]
+        decays = [tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step)) for step in steps]
 
-        def update(strategy, decay):
-            for network, average in self._averages():
+        def update(strategy, decays):
+            for (network, average), decay in zip(self._averages(), decays, strict=True):
                 for new, old in zip(network.variables, average.variables, strict=True):
                     strategy.extended.update(
                         old.value, lambda o, n, d: o.assign(d * o + (1 - d) * n), args=(new.value, decay), group=False
                     )
 
-        tf.distribute.get_replica_context().merge_call(update, args=(decay,))
+        tf.distribute.get_replica_context().merge_call(update, args=(decays,))
 
     def seeds(self, count):
         """Stateless seeds of this step: a resumed run goes on where it stood (Keras saves no SeedGenerator)."""
@@ -281,10 +300,12 @@ class SegmentationModel(keras.Model):
         return draw[first : first + count]
 
     def prediction_weight(self):
-        """The weight of eq. 14 for whoever draws: it rises from the game's first step on, and then stays."""
+        """The weight of eq. 14 for whoever draws: it rises from the game's first step on, for half of the game at most,
+        and then stays."""
         weight, training = self.config.loss, self.config.training
-        played = self.steps - training.labelled_epochs * training.steps_per_epoch
-        done = (tf.cast(played, tf.float32) + 1) / max(weight.prediction_ramp_steps, 1)
+        half = (training.epochs - training.labelled_epochs) * training.steps_per_epoch // 2
+        ramp = max(min(weight.prediction_ramp_steps, half), 1)
+        done = (self._steps_of(self.PLAYERS[0]) + 1) / ramp
         return weight.prediction * tf.clip_by_value(done, 0.0, 1.0)
 
     def _reported(self, *metrics):

@@ -21,6 +21,7 @@ class StandardGAN(SegmentationModel):
     """
 
     LEARNERS: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    PLAYERS = ("generator",)
     AVERAGED = ("discriminator",)
     IMAGE_GENERATOR = "generator"
     TERMS = ("d_loss", "d_labelled", "d_unlabelled", "d_fake", "d_penalty", "d_named")
@@ -60,6 +61,7 @@ class StandardGAN(SegmentationModel):
             labelled_term = self.naming_loss(logits, y)
             objective = self.objective("discriminator", labelled_term)
         norms = {"discriminator": self.descend("discriminator", tape, objective)}
+        self.clip("discriminator")
         return self.end_step(y, tf.nn.softmax(logits), {"d_labelled": labelled_term}, norms)
 
     def game_step(self, labelled, unlabelled):
