@@ -13,6 +13,7 @@ from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
+from tuning.launch import complaint
 from tuning.outcomes import Comparison, begin
 from tuning.statistics import METRICS, gap_closed, paired, summary, values
 from tuning.step_seconds import epochs_within
@@ -81,6 +82,14 @@ def test_differences_are_paired():
 def test_gap_by_hand():
     assert gap_closed(0.8, 0.9, 0.88) == pytest.approx(0.8)
     assert gap_closed(0.8, 0.9, 0.7) == pytest.approx(-1)
+
+
+def test_what_a_failed_training_complained_of():
+    assert complaint("epoch 1\nerror: run: found nan\nE0000 epoll_wait error: Bad file descriptor\n\n") == (
+        "error: run: found nan"
+    )
+    assert complaint("epoch 1\nKilled\n\n") == "Killed"
+    assert complaint("\n") == ""
 
 
 def test_equal_minutes():
@@ -170,6 +179,7 @@ def test_wrong_options(tiny_folder, tmp_path):
         assert_one_line_error(result, *words)
 
     refused("--seeds", 0, words=["--seeds", "found 0"])
+    refused("--labeled", 0, words=["--labeled", "found 0"])
     refused("--amount", -1, words=["--amount", "above 0"])
     refused("--models", "unet", "unet", words=["--models", "each once"])
     refused("--models", "unet", "--ablate", words=["--ablate", "multi-stage among --models"])

@@ -37,7 +37,7 @@ class Training:
         """Trains and evaluates, or goes on with what a kill left.
 
         Raises:
-            InputError: it failed; the text has the last line of its log.
+            InputError: it failed; the text has its log's `complaint`.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         split_path, log_path = (self.folder.with_name(f"{self.folder.name}.{suffix}") for suffix in ("json", "log"))
@@ -50,12 +50,13 @@ class Training:
             *(part for setting in self.settings for part in ("--set", setting)),
         ]
         with open(log_path, "a", encoding="utf-8") as log:
+            # An earlier attempt may have written there.
+            start = log.tell()
             output = {"stdout": log, "stderr": subprocess.STDOUT}
             status = subprocess.run([*map(str, command)], **output, preexec_fn=die_with_parent).returncode
         if status:
-            raise InputError(
-                log_path, f"exit status {status} after {last_line(log_path)!r}", "a training that ends well"
-            )
+            said = complaint(log_path.read_bytes()[start:].decode("utf-8", errors="replace"))
+            raise InputError(log_path, f"exit status {status} after {said!r}", "a training that ends well")
 
 
 def die_with_parent():
@@ -66,7 +67,8 @@ def die_with_parent():
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def last_line(path: Path) -> str:
-    """The last line of a text file that is not empty."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next(filter(None, reversed(lines)), "")
+def complaint(log: str) -> str:
+    """The last line of a log that a command ended with for a user's sake, or the last that is not empty. Libraries may
+    write more as a process ends."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
