@@ -214,6 +214,16 @@ class TrainingConfig:
         return min(round(self.labels_first * self.epochs), self.epochs - 1)
 
     @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def labelled_steps(self) -> int:
+        """Those of `labelled_epochs`."""
+        return self.labelled_epochs * self.steps_per_epoch
+
+    @property
     def batch_sizes(self) -> tuple[int, int]:
         """Labelled and unlabelled patches a step."""
         return self.batch_size, max(round(self.unlabelled_share * self.batch_size), 1)

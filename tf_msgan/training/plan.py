@@ -35,7 +35,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
     grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"
     lines.append(f"scans       {grid}; {preparation.crop}, {preparation.normalise}{bias}")
-    steps = training.epochs * training.steps_per_epoch
+    steps = training.steps
     labelled, unlabelled = training.batch_sizes
     patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled
     lines.append(f"patches     {'×'.join(map(str, config.patch))} voxels, {patches} a step")

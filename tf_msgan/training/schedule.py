@@ -12,7 +12,7 @@ POLY_POWER = 0.9
 def make_schedule(training: TrainingConfig):
     """Returns the learning rate as a function of the number of steps done: it rises linearly from 0 over
     `warmup_steps`, then falls from `lr` to `final_lr` × `lr` at the last step."""
-    steps = max(training.epochs * training.steps_per_epoch - training.warmup_steps, 1)
+    steps = max(training.steps - training.warmup_steps, 1)
     if training.schedule == "cosine":
         fall = CosineDecay(training.lr, steps, alpha=training.final_lr)
     else:

@@ -187,20 +187,18 @@ class SegmentationModel(keras.Model):
 
     def _set_rates(self):
         if self.schedule is not None:
-            training = self.config.training
-            total = training.epochs * training.steps_per_epoch
+            total = self.config.training.steps
             for name, (optimizer, _) in self._updates().items():
-                done, first = self._steps_of(name), self._first_step(name)
-                optimizer.learning_rate.assign(self.schedule(done * (total / (total - first))))
+                first = self._first_step(name)
+                optimizer.learning_rate.assign(self.schedule(self._steps_since(first) * (total / (total - first))))
 
     def _first_step(self, name) -> int:
         """The number of the first step that moves what is called `name`, an optimiser or its network."""
-        training = self.config.training
-        return training.labelled_epochs * training.steps_per_epoch if name in self.PLAYERS else 0
+        return self.config.training.labelled_steps if name in self.PLAYERS else 0
 
-    def _steps_of(self, name):
-        """How many steps have moved it."""
-        return tf.cast(tf.maximum(tf.cast(self.steps, tf.int64) - self._first_step(name), 0), tf.float32)
+    def _steps_since(self, first):
+        """How many steps are done, from the step of number `first` on."""
+        return tf.cast(tf.maximum(tf.cast(self.steps, tf.int64) - first, 0), tf.float32)
 
     def objective(self, name, loss):
         """What a replica differentiates for the optimiser `name`: the replicas' gradients add up to that of `loss`."""
@@ -274,7 +272,7 @@ class SegmentationModel(keras.Model):
     def _follow(self):
         """Moves the averages after the weights. A young average forgets faster, so that the first, random weights are
         soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
-        steps = [self._steps_of(name) for name in self.AVERAGED]
+        steps = [self._steps_since(self._first_step(name)) for name in self.AVERAGED]
         decays = [tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step)) for step in steps]
 
         def update(strategy, decays):
@@ -303,9 +301,9 @@ class SegmentationModel(keras.Model):
         """The weight of eq. 14 for whoever draws: it rises from the game's first step on, for half of the game at most,
         and then stays."""
         weight, training = self.config.loss, self.config.training
-        half = (training.epochs - training.labelled_epochs) * training.steps_per_epoch // 2
+        half = (training.steps - training.labelled_steps) // 2
         ramp = max(min(weight.prediction_ramp_steps, half), 1)
-        done = (self._steps_of(self.PLAYERS[0]) + 1) / ramp
+        done = (self._steps_since(training.labelled_steps) + 1) / ramp
         return weight.prediction * tf.clip_by_value(done, 0.0, 1.0)
 
     def _reported(self, *metrics):
