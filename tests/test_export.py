@@ -69,7 +69,7 @@ def test_patch_and_coarse(signatures, untrained_run, tiny_cohort):
     model = load_model(untrained_run)
     rng = np.random.default_rng(0)
     image = rng.normal(size=(3, 17, 24, 20, 2)).astype(np.float32)
-    coarse = rng.random((3, 17, 24, 20, 1), np.float32)
+    coarse = rng.random((3, 17, 24, 20, model.guides), np.float32)
     expected = model.refine_average([image, coarse], training=False)
     assert np.allclose(signatures["patch"](image=image, coarse_map=coarse)["probabilities"], expected, atol=1e-5)
     expected = model.coarse_average(image, training=False)

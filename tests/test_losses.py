@@ -150,19 +150,8 @@ def test_segmentation_loss_skips_ignored_voxels():
     assert float(losses.segmentation_loss(prediction, labels(1, IGNORE))) == pytest.approx(0, abs=1e-5)
 
 
-def test_outline_loss_by_hand():
-    truth = tf.constant(np.array([0, 0, 2, 3, 1, 0, 0, 1]).reshape(1, 2, 2, 2))
-    coarse = tf.constant([0.25, 0.75], shape=(1, 1, 1, 1, 2))
-    # Half of the eight voxels are brain.
-    expected = -(0.5 * LOG(0.75) + 0.5 * LOG(0.25))
-    assert float(losses.outline_loss(coarse, truth)) == pytest.approx(expected, rel=1e-4)
-
-
-def test_outline_loss_weighs_by_voxels_not_ignored():
-    truth = np.full((1, 2, 2, 4), IGNORE)
-    truth[..., :2] = 1
-    coarse = tf.constant([[0.2, 0.8], [0.9, 0.1]], shape=(1, 1, 1, 2, 2))
-    assert float(losses.outline_loss(coarse, tf.constant(truth))) == pytest.approx(-LOG(0.8), rel=1e-4)
+def test_brain_labels_keep_what_is_ignored():
+    assert losses.brain_labels(labels(0, 1, 3, IGNORE)).numpy().ravel().tolist() == [0, 1, 1, IGNORE]
 
 
 def test_fusion_is_the_renormalised_product():

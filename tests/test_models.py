@@ -167,6 +167,23 @@ def test_multi_stage_without_a_stage(left_out, missing, tiny_config, tiny_batch,
     assert (Segmenter(model, tile=32, with_outline=True)(image).outline is None) == (left_out == "outlines")
 
 
+def test_a_coarse_stage_that_outlines_the_brain_alone(tiny_config, tiny_batch):
+    """As the paper has it: its outline is multiplied into the tissues, and D's opinion of it is one of brain."""
+    network = dataclasses.replace(tiny_config.network, coarse_tissues=False, fused=True)
+    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
+    assert model.coarse.output_shape[-1] == 2
+    before = trainable(model)
+    logs = train(model, tiny_batch, steps=2)
+    assert all(not np.array_equal(value, before[key]) for key, value in trainable(model).items())
+    assert all(np.isfinite(logs[term][0]) for term in model.TERMS)
+    patch = {key: tiny_batch["unlabelled"][key][:1] for key in ("image", "context")}
+    maps = model.samples(patch)
+    assert maps["coarse"].shape[-1] == 1 and maps["drawn"].shape[-1] == 4
+    # Where G1 is sure that there is no brain, nothing else may be drawn.
+    drawn = model.fuse(tf.zeros_like(maps["coarse"]), maps["refined"])
+    assert np.all(np.argmax(drawn, axis=-1) == 0)
+
+
 def test_a_multi_stage_model_has_a_stage():
     with pytest.raises(InputError, match="one of them at least"):
         Config().with_fields(["network.outlines=false", "network.variants=false"])

@@ -114,17 +114,17 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
     assert model.judged
 
 
-def test_perturbed_outlines_are_worse_but_still_outlines(tiny_config):
+def test_perturbed_maps_are_worse_but_still_maps(tiny_config):
     model = build_model(2, TISSUES, tiny_config)
-    brain = np.zeros((4, 16, 16, 16, 2), np.float32)
-    brain[..., 0] = 1
-    brain[:, :, :8] = [0, 1]
-    perturbed = model.perturb(tf.constant(brain), 3).numpy()
+    coarse = np.zeros((4, 16, 16, 16, 4), np.float32)
+    coarse[..., 0] = 1
+    coarse[:, :, :8] = [0, 0, 1, 0]
+    perturbed = model.perturb(tf.constant(coarse), 3).numpy()
     model.steps.assign(1)
-    other = model.perturb(tf.constant(brain), 3).numpy()
+    other = model.perturb(tf.constant(coarse), 3).numpy()
     assert np.allclose(perturbed.sum(axis=-1), 1, atol=1e-5)
-    assert np.abs(perturbed - brain).max() > 0.05
-    assert np.mean(perturbed.argmax(axis=-1) == brain.argmax(axis=-1)) > 0.95
+    assert np.abs(perturbed - coarse).max() > 0.05
+    assert np.mean(perturbed.argmax(axis=-1) == coarse.argmax(axis=-1)) > 0.95
     assert not np.array_equal(perturbed, other)
 
 

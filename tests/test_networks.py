@@ -19,7 +19,7 @@ def image(shape, channels=MODALITIES, seed=0):
 
 
 NETWORKS = {
-    "coarse": (lambda: build_coarse_generator(MODALITIES, 4), lambda shape: image(shape)),
+    "coarse": (lambda: build_coarse_generator(MODALITIES, CLASSES, 4), lambda shape: image(shape)),
     "refine": (
         lambda: build_refine_generator(MODALITIES, CLASSES, 4),
         lambda shape: [image(shape), tf.sigmoid(image(shape, 1))],
@@ -76,7 +76,7 @@ def test_saved_networks_give_equal_outputs(network_and_input, tmp_path):
 def test_maps_are_probabilities(name):
     build, make_input = NETWORKS[name]
     out = build()(make_input((16, 16, 16))).numpy()
-    assert out.shape[-1] == (2 if name == "coarse" else CLASSES)
+    assert out.shape[-1] == CLASSES
     assert out.min() >= 0
     assert np.allclose(out.sum(axis=-1), 1, atol=1e-5)
 
@@ -108,9 +108,10 @@ def test_refiner_takes_every_encoder_level_at_every_decoder_level():
     assert sum(isinstance(layer, keras.layers.Conv3DTranspose) for layer in network.layers) == 4
 
 
-def test_refiner_uses_the_coarse_map():
+@pytest.mark.parametrize("guides", [1, 3])
+def test_refiner_uses_the_coarse_map(guides):
     keras.utils.set_random_seed(0)
-    network = build_refine_generator(MODALITIES, CLASSES, 4)
+    network = build_refine_generator(MODALITIES, CLASSES, 4, guides=guides)
     x = image((16, 16, 16))
-    none, full = (network([x, tf.fill((2, 16, 16, 16, 1), value)]).numpy() for value in (0.0, 1.0))
+    none, full = (network([x, tf.fill((2, 16, 16, 16, guides), value)]).numpy() for value in (0.0, 1.0))
     assert np.abs(none - full).max() > 1e-4

@@ -27,7 +27,7 @@ class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
     tissues, modalities, config = TISSUES, 2, Config()
-    STAGED, JUDGES = True, False
+    STAGED, JUDGES, guides = True, False, 1
     refined_tiles = 0
 
     def fuse(self, outline, drawn):
@@ -42,7 +42,7 @@ class PointwiseModel:
         with tf.control_dependencies([tf.numpy_function(count, [tf.shape(image)[0]], tf.int32)]):
             return tf.nn.softmax(tf.concat([-image[..., :1], image, coarse], axis=-1))
 
-    def outline(self, half):
+    def coarse_map(self, half):
         # Brain is whatever is not filled in.
         return tf.sigmoid(8 * (half[..., :1] - BACKGROUND - 0.5))
 
@@ -157,7 +157,7 @@ def test_only_tiles_with_brain_are_refined():
     """Two bright lumps in opposite corners of a field that is nowhere 0."""
 
     class Bright(PointwiseModel):
-        def outline(self, half):
+        def coarse_map(self, half):
             return tf.sigmoid(8 * (half[..., :1] - 2))
 
     image = noise_image([(0, 120)] * 3, (120, 120, 120))
@@ -177,7 +177,7 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
     """A bright brain in a wide field that is nowhere 0: as few tiles as it needs with its margin, and the same maps."""
 
     class Bright(PointwiseModel):
-        def outline(self, half):
+        def coarse_map(self, half):
             return tf.sigmoid(8 * (half[..., :1] - 2))
 
     shape = (96, 80, 90)
@@ -196,7 +196,7 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
 
 def test_a_coarse_stage_that_fails_is_noticed():
     class Blind(PointwiseModel):
-        def outline(self, half):
+        def coarse_map(self, half):
             return tf.zeros_like(half[..., :1])
 
     image = noise_image([(2, 50), (3, 40), (0, 33)], (52, 44, 37))
@@ -206,6 +206,36 @@ def test_a_coarse_stage_that_fails_is_noticed():
     assert blind.refined_tiles == 2 * 2 * 2
     sighted = Segmenter(PointwiseModel(), tile=32)(image)
     assert np.array_equal(result.labels[4:48, 4:38, 2:32], sighted.labels[4:48, 4:38, 2:32])
+
+
+def test_a_coarse_map_of_tissues_guides_stage_3():
+    """Its tissues together are the outline; where it fails, all are as likely."""
+
+    class Guided(PointwiseModel):
+        guides = 3
+        split = (0.2, 0.3, 0.5)
+
+        def coarse_map(self, half):
+            return super().coarse_map(half) * tf.constant(self.split)
+
+        def draw(self, image, coarse):
+            return tf.concat([1 - tf.reduce_sum(coarse, -1, keepdims=True), coarse], -1)
+
+        def fuse(self, coarse, drawn):
+            return drawn
+
+    class Blind(Guided):
+        split = (0.0, 0.0, 0.0)
+
+    image = noise_image([(2, 50), (3, 40), (0, 33)], (52, 44, 37))
+    inside = slice(8, 40), slice(8, 30), slice(8, 24)
+    plain = Segmenter(PointwiseModel(), tile=32, with_outline=True)(image)
+    result = Segmenter(Guided(), tile=32, with_outline=True)(image)
+    assert np.allclose(result.outline, plain.outline, atol=1e-6)
+    expected = result.outline[inside][..., None] * [0.2, 0.3, 0.5]
+    assert np.allclose(result.probabilities[inside][..., 1:], expected, atol=1e-5)
+    blind = Segmenter(Blind(), tile=32)(image)
+    assert blind.outline_failed and np.allclose(blind.probabilities[inside][..., 1:], 1 / 3, atol=1e-5)
 
 
 def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
@@ -271,15 +301,15 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
     masked = np.random.default_rng(0).normal(size=(320, 16, 24, 3)).astype(np.float32)
     masked[..., -1] = 1
     segmenter = Segmenter(model)
-    slabs = tf.function(segmenter.outline, autograph=False)(masked).numpy()
+    slabs = tf.function(segmenter.coarse_map, autograph=False)(masked).numpy()
     half = masked[..., :2].reshape(160, 2, 8, 2, 12, 2, 2).mean(axis=(1, 3, 5))
     around = np.pad(half, [*[(COARSE_PADDING,) * 2] * 3, (0, 0)], constant_values=BACKGROUND)
     inner = (slice(COARSE_PADDING, -COARSE_PADDING),) * 3
-    whole = model.outline(around[None])[0].numpy()[inner]
-    assert slabs.shape == (160, 8, 12, 1)
+    whole = model.coarse_map(around[None])[0].numpy()[inner]
+    assert slabs.shape == (160, 8, 12, 3)
     assert np.allclose(slabs, whole, atol=1e-5)
 
-    network = build_coarse_generator(2, 4)
+    network = build_coarse_generator(2, 4, 4)
     x = tf.Variable(tf.random.stateless_normal((1, 160, 4, 4, 2), (0, 0)))
     with tf.GradientTape() as tape:
         voxel = network(x)[0, 83, 2, 2, 1]

@@ -63,8 +63,8 @@ class NetworkConfig:
     """Widths of the networks, in channels at their finest level, and the latent vector's length.
 
     `unet_width` is that of the U-Net and of the standard GAN's segmenter. `outlines` and `variants` say whether the
-    multi-stage model has its stages 1 and 2; `fused`, whether stage 1's outline is multiplied into its tissues, beside
-    guiding stage 3.
+    multi-stage model has its stages 1 and 2; `coarse_tissues`, whether stage 1 draws the tissues, or outlines the brain
+    alone; `fused`, whether its outline of the brain is multiplied into stage 3's tissues, beside guiding stage 3.
     """
 
     coarse_width: int = 8
@@ -75,6 +75,7 @@ class NetworkConfig:
     latent: int = 16
     outlines: bool = True
     variants: bool = True
+    coarse_tissues: bool = True
     fused: bool = False
 
 
@@ -308,7 +309,7 @@ PRESETS = {
     "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.
     "paper": Config(
-        network=NetworkConfig(discriminator_width=16, fused=True),
+        network=NetworkConfig(discriminator_width=16, coarse_tissues=False, fused=True),
         loss=LossConfig(overlap=0.0),
         training=TrainingConfig(
             epochs=80,

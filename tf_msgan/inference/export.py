@@ -44,7 +44,6 @@ def _write_saved_model(model, modalities, folder):
     segmenter = Segmenter(model)
     image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "image")
     half_image = tf.TensorSpec((None, None, None, None, model.modalities), tf.float32, "half_image")
-    coarse_map = tf.TensorSpec((None, None, None, None, 1), tf.float32, "coarse_map")
 
     def serve(image):
         image = tf.debugging.assert_all_finite(image, "image: voxels that are NaN or infinite")
@@ -67,8 +66,9 @@ def _write_saved_model(model, modalities, folder):
         return {"probabilities": model.fuse(coarse_map, model.draw(image, coarse_map))}
 
     def coarse(half_image):
-        brain = model.outline(half_image)
-        return {"probabilities": tf.concat([1 - brain, brain], axis=-1)}
+        guides = model.coarse_map(half_image)
+        background = 1 - tf.reduce_sum(guides, axis=-1, keepdims=True)
+        return {"probabilities": tf.concat([background, guides], axis=-1)}
 
     def describe():
         facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
@@ -78,12 +78,12 @@ def _write_saved_model(model, modalities, folder):
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    stages = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
-    for name, function, specs in (
-        ("serving_default", serve, [image]),
-        *(stages if model.STAGED else [("patch", patch, [image])]),
-        ("describe", describe, []),
-    ):
+    if model.STAGED:
+        coarse_map = tf.TensorSpec((None, None, None, None, model.guides), tf.float32, "coarse_map")
+        networks = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
+    else:
+        networks = [("patch", patch, [image])]
+    for name, function, specs in (("serving_default", serve, [image]), *networks, ("describe", describe, [])):
         archive.add_endpoint(name, tf.function(function, input_signature=specs, autograph=False))
     archive.write_out(str(folder), verbose=False)
 

@@ -140,20 +140,20 @@ class Segmenter:
         masked, _ = pad_to_tiles(masked, self.tile)
 
         known = halve(masked[..., -1:])
-        outline = self.outline(masked) if self.model.STAGED else known
-        found = tf.reduce_sum(tf.cast(outline > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
+        half = self.coarse_map(masked) if self.model.STAGED else known
+        found = tf.reduce_sum(tf.cast(_brain(half) > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
         # Without an outline the voxels that are not 0 are the best guess; a tile of zeros holds nothing to refine.
-        outline = tf.where(found, outline, known)
-        sought = tf.minimum(outline, known) if self.gated else known
+        half = tf.where(found, half, known / half.shape[-1])
+        sought = tf.minimum(_brain(half), known) if self.gated else known
         first, size = self._lay_tiles(sought)
-        masked, outline, sought = (
+        masked, half, sought = (
             _cut(masked, 2 * first, 2 * size),
-            _cut(outline, first, size),
+            _cut(half, first, size),
             _cut(sought, first, size),
         )
         gates = self.gates(sought)
 
-        coarse = tf.squeeze(upsample(outline[None], 2), 0)
+        coarse = tf.squeeze(upsample(half[None], 2), 0)
         volume = tf.concat([unmask(masked), coarse], axis=-1)
 
         def finish(average, covered, number):
@@ -161,7 +161,7 @@ class Segmenter:
             slab = coarse[number * stride : (number + 1) * stride]
             refined, rest = average[..., : self.classes], average[..., self.classes :]
             nothing = tf.one_hot(0, self.classes)
-            kept = [slab] if self.with_outline else []
+            kept = [_brain(slab)] if self.with_outline else []
             return tf.concat([tf.where(covered, self.model.fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
         channels = self.classes + self.with_realness
@@ -169,9 +169,10 @@ class Segmenter:
         within = tf.minimum(shape - 2 * first, 2 * size)
         return BoxMaps(start + 2 * first, _cut(maps, [0, 0, 0], within), tf.logical_not(found))
 
-    def outline(self, masked):
-        """P(brain) at half resolution `(i/2, j/2, k/2, 1)` of `(i, j, k, modality + 1)`, image × mask and mask, whose
-        sides are multiples of 8. Slabs of it are made one after another, each shown `COARSE_HALO` voxels more."""
+    def coarse_map(self, masked):
+        """The coarse map at half resolution `(i/2, j/2, k/2, guides)` of `(i, j, k, modality + 1)`, image × mask and
+        mask, whose sides are multiples of 8. Slabs of it are made one after another, each shown `COARSE_HALO` voxels
+        more."""
         half = unmask(halve(masked))
         # In training background lies beyond a scan; a convolution's own padding, 0, would be the mean brain.
         around = [[COARSE_PADDING, COARSE_PADDING]] * 3
@@ -182,10 +183,10 @@ class Segmenter:
             first, last = n * COARSE_SLAB, tf.minimum((n + 1) * COARSE_SLAB, size)
             low, high = tf.maximum(first - COARSE_HALO, 0), tf.minimum(last + COARSE_HALO, size)
             seen = half[low:high][None]
-            brain = self._both_ways(self.model.outline, seen)[0]
-            return brain[first - low : last - low]
+            coarse = self._both_ways(self.model.coarse_map, seen)[0]
+            return coarse[first - low : last - low]
 
-        padded = loop(-(-size // COARSE_SLAB), slab, (None, None, None, 1))
+        padded = loop(-(-size // COARSE_SLAB), slab, (None, None, None, self.model.guides))
         inner = slice(COARSE_PADDING, -COARSE_PADDING)
         return padded[inner, inner, inner]
 
@@ -206,7 +207,7 @@ class Segmenter:
 
     def _refine(self, tiles):
         def maps(x):
-            image, coarse = x[..., :-1], x[..., -1:]
+            image, coarse = x[..., : self.model.modalities], x[..., self.model.modalities :]
             refined = self.model.draw(image, coarse)
             if not self.with_realness:
                 return refined
@@ -243,6 +244,11 @@ def find_box(mask):
         firsts.append(at[0])
         ends.append(at[-1] + 1)
     return tf.stack(firsts), tf.stack(ends)
+
+
+def _brain(coarse):
+    """P(brain) `(…, 1)` of a coarse map."""
+    return tf.reduce_sum(coarse, axis=-1, keepdims=True)
 
 
 def _cut(volume, first, size):

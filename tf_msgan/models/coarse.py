@@ -1,4 +1,4 @@
-"""Stage 1, G1: outlines the brain at half resolution."""
+"""Stage 1, G1: draws the tissues, or outlines the brain, at half resolution."""
 
 import keras
 from keras import layers
@@ -6,11 +6,12 @@ from keras import layers
 from tf_msgan.models.blocks import CropLike, PadToMultiple, average, convolution, deconvolution, voxel_head
 
 
-def build_coarse_generator(modalities: int, width: int = 8) -> keras.Model:
+def build_coarse_generator(modalities: int, classes: int, width: int = 8) -> keras.Model:
     """A small U-Net of three levels.
 
     Takes images at half resolution, `(batch, i, j, k, modalities)` float32, z-scored.
-    Gives `(batch, i, j, k, 2)` float32: P(background), P(brain), summing to 1.
+    Gives `(batch, i, j, k, classes)` float32 probabilities that sum to 1, the background first; what follows it is the
+    brain, or each tissue.
     """
     image = keras.Input((None, None, None, modalities), name="half_image")
     x = PadToMultiple(4)(image)
@@ -24,4 +25,4 @@ def build_coarse_generator(modalities: int, width: int = 8) -> keras.Model:
         x = layers.Concatenate()([deconvolution(x, width << level), skips[level]])
         x = convolution(x, width << level)
     x = CropLike()(x, image)
-    return keras.Model(image, voxel_head(x, 2, "softmax", "brain"), name="coarse_generator")
+    return keras.Model(image, voxel_head(x, classes, "softmax", "coarse"), name="coarse_generator")

@@ -9,20 +9,21 @@ LEVELS = 4
 
 
 def build_refine_generator(
-    modalities: int, classes: int, width: int = 16, skip_width: int = 4, guided: bool = True
+    modalities: int, classes: int, width: int = 16, skip_width: int = 4, guides: int = 1
 ) -> keras.Model:
     """Four encoder blocks, of two convolutions each, and four decoder blocks of one, with dense skip connections.
 
     A decoder level takes the features of its own encoder level whole, and those of every other encoder level squeezed
     to `skip_width` channels and resampled.
 
-    Takes images `(batch, i, j, k, modalities)` float32, z-scored, and, if `guided`, coarse maps `(batch, i, j, k, 1)`
-    float32, P(brain) in 0..1. Gives `(batch, i, j, k, classes)` float32 probabilities.
+    Takes images `(batch, i, j, k, modalities)` float32, z-scored, and, unless `guides` is 0, coarse maps `(batch, i, j,
+    k, guides)` float32, P(brain) or that of each tissue, in 0..1. Gives `(batch, i, j, k, classes)` float32
+    probabilities.
     """
     image = keras.Input((None, None, None, modalities), name="image")
     inputs, x = image, PadToMultiple(2**LEVELS)(image)
-    if guided:
-        coarse = keras.Input((None, None, None, 1), name="coarse_map")
+    if guides:
+        coarse = keras.Input((None, None, None, guides), name="coarse_map")
         inputs = [image, coarse]
         x = layers.Concatenate()([x, PadToMultiple(2**LEVELS, value=0.0)(coarse)])
     filters = [width << min(level, 2) for level in range(LEVELS + 1)]

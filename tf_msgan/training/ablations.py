@@ -19,6 +19,8 @@ def _without(names, *left_out):
 class WithoutOutlines(MultiStageGAN):
     """Without stage 1: G3 is told that all is brain."""
 
+    guides = 1
+
     LEARNERS: ClassVar = {name: networks for name, networks in MultiStageGAN.LEARNERS.items() if name != "coarse"}
     AVERAGED = ("refine", "discriminator")
     TERMS = _without(MultiStageGAN.TERMS, "g1_")
@@ -29,7 +31,7 @@ class WithoutOutlines(MultiStageGAN):
     def builders(self):
         return {name: build for name, build in super().builders().items() if name != "coarse"}
 
-    def draw(self, image, outline):
+    def draw(self, image, coarse):
         return super().draw(image, tf.ones_like(image[..., :1]))
 
     def samples(self, patch):
@@ -63,9 +65,7 @@ class WithoutVariants(MultiStageGAN):
         return {name: build for name, build in super().builders().items() if name not in ("noise", "encoder")}
 
     def samples(self, patch):
-        outline, image = self._own_outline(patch), patch["image"]
-        refined = self.refine([image, outline], training=False)
-        return {"image": image[..., :1], **self._maps(outline, refined)}
+        return {"image": patch["image"][..., :1], **self.sample_maps(patch)}
 
     def play(self, x, y, xu):
         count = tf.shape(x)[0]

@@ -72,6 +72,11 @@ def prediction_loss(logits, prediction):
     return -tf.reduce_mean(log_opinion(tf.stop_gradient(logits), tf.math.log(prediction + TINY)))
 
 
+def brain_labels(labels):
+    """Labels whose classes are background and brain."""
+    return tf.where(labels == IGNORE, labels, tf.cast(labels != 0, labels.dtype))
+
+
 def brain_logits(logits):
     """D's logits of (background, brain), `(batch, i, j, k, 2)`, from those of its classes."""
     return tf.stack([logits[..., 0], tf.reduce_logsumexp(logits[..., 1:], axis=-1)], axis=-1)
@@ -117,16 +122,3 @@ def overlap_loss(prediction, labels):
     dice = (2 * overlap + 1) / (sizes + 1)
     present = tf.cast(truth > 0, tf.float32)
     return 1 - tf.math.divide_no_nan(tf.reduce_sum(dice * present), tf.reduce_sum(present))
-
-
-def outline_loss(coarse, labels):
-    """Cross-entropy of coarse maps `(batch, i, j, k, 2)` at half resolution with the share of brain in the labels.
-
-    `labels` are `(batch, 2i, 2j, 2k)`; a coarse voxel weighs as much as it has voxels that are not ignored.
-    """
-    valid = tf.cast(labels != IGNORE, tf.float32)[..., None]
-    brain = tf.cast(labels != 0, tf.float32)[..., None] * valid
-    valid, brain = (tf.nn.avg_pool3d(v, 2, 2, "VALID")[..., 0] for v in (valid, brain))
-    log = tf.math.log(coarse + TINY)
-    cross_entropy = -(brain * log[..., 1] + (valid - brain) * log[..., 0])
-    return tf.math.divide_no_nan(total(cross_entropy), total(valid))

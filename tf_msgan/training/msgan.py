@@ -26,7 +26,7 @@ class Report(NamedTuple):
 
 @keras.saving.register_keras_serializable("tf_msgan")
 class MultiStageGAN(SegmentationModel):
-    """G1 outlines the brain, G2 makes variants of images, G3 draws the tissues, D names voxels or calls them fake."""
+    """G1 draws a coarse map, G2 makes variants of images, G3 draws the tissues, D names voxels or calls them fake."""
 
     LEARNERS: ClassVar = {
         "coarse": ("coarse",),
@@ -40,7 +40,7 @@ class MultiStageGAN(SegmentationModel):
     # In the order of a step: D's terms, then those of G1, G2 and G3; …
     TERMS = (
         *("d_loss", "d_labelled", "d_unlabelled", "d_fake", "d_penalty", "d_named"),
-        *("g1_loss", "g1_outline", "g1_opinion"),
+        *("g1_loss", "g1_labelled", "g1_opinion"),
         *("g2_loss", "g2_adversarial", "g2_matching", "g2_recovery", "g2_diversity"),
         *("g3_loss", "g3_labelled", "g3_opinion"),
     )
@@ -55,48 +55,53 @@ class MultiStageGAN(SegmentationModel):
     }
     STAGED = True
 
+    @property
+    def guides(self) -> int:
+        """Channels of the coarse map: P(brain), or that of each tissue."""
+        return len(self.tissues) if self.config.network.coarse_tissues else 1
+
     def builders(self):
         modalities, classes, net = self.modalities, self.classes, self.config.network
         return {
-            "coarse": functools.partial(build_coarse_generator, modalities, net.coarse_width),
+            "coarse": functools.partial(build_coarse_generator, modalities, self.guides + 1, net.coarse_width),
             "noise": functools.partial(build_noise_generator, modalities, net.latent, net.noise_width),
             "encoder": functools.partial(build_latent_encoder, modalities, net.latent, net.noise_width),
-            "refine": functools.partial(build_refine_generator, modalities, classes, net.refine_width),
+            "refine": functools.partial(
+                build_refine_generator, modalities, classes, net.refine_width, guides=self.guides
+            ),
             "discriminator": functools.partial(build_discriminator, modalities, classes, net.discriminator_width),
         }
 
-    def outline(self, half_image):
+    def coarse_map(self, half_image):
         return self.coarse_average(half_image, training=False)[..., 1:]
 
-    def draw(self, image, outline):
-        return self.refine_average([image, outline], training=False)
+    def draw(self, image, coarse):
+        return self.refine_average([image, coarse], training=False)
 
-    def fuse(self, outline, drawn):
-        return fuse(outline, drawn) if self.config.network.fused else drawn
+    def fuse(self, coarse, drawn):
+        return fuse(tf.reduce_sum(coarse, -1, keepdims=True), drawn) if self.config.network.fused else drawn
 
     def call(self, inputs):
-        outline = upsample(middle(self.outline(inputs["context"])), 2)
-        return self.fuse(outline, self.draw(inputs["image"], outline))
+        coarse = upsample(middle(self.coarse_map(inputs["context"])), 2)
+        return self.fuse(coarse, self.draw(inputs["image"], coarse))
 
     def samples(self, patch):
         image = patch["image"]
         z = tf.random.stateless_normal((2, self.config.network.latent), [0, 0])
         variants = self.noise([tf.repeat(image, 2, axis=0), z], training=False)[..., :1]
-        coarse = self._own_outline(patch)
-        refined = self.refine([image, coarse], training=False)
         return {
             "image": image[..., :1],
             "variant": variants[:1],
             "other_variant": variants[1:],
-            **self._maps(coarse, refined),
+            **self.sample_maps(patch),
         }
 
-    def _maps(self, coarse, refined):
-        maps = {"coarse": coarse, "refined": refined}
-        return {**maps, "drawn": self.fuse(coarse, refined)} if self.config.network.fused else maps
-
-    def _own_outline(self, patch):
-        return upsample(middle(self.coarse(patch["context"], training=False)), 2)[..., 1:]
+    def sample_maps(self, patch):
+        coarse = upsample(middle(self.coarse(patch["context"], training=False)), 2)
+        guide = coarse[..., 1:]
+        refined = self.refine([patch["image"], guide], training=False)
+        maps = {"coarse": coarse if self.config.network.coarse_tissues else guide, "refined": refined}
+        return {**maps, "drawn": self.fuse(guide, refined)} if self.config.network.fused else maps
 
     def label_step(self, labelled):
         y = labelled["labels"]
@@ -169,25 +174,25 @@ class MultiStageGAN(SegmentationModel):
         return logits_u, Report(terms, norms)
 
     def segment(self, patches, y, logits_u=None):
-        """The segmentation: stage 1 outlines the brain, stage 3 draws the tissues inside outlines made worse. Labelled
-        patches come first; of others that follow D's logits are given. Returns what stage 3 draws, and what to
-        report."""
+        """The segmentation: stage 1 draws coarse maps, stage 3 the tissues, guided by maps made worse. Labelled patches
+        come first; of others that follow D's logits are given. Returns what stage 3 draws, and what to report."""
         count = tf.shape(y)[0]
         with tf.GradientTape(persistent=True) as tape:
-            outline = middle(self.coarse(patches["context"], training=True))
-            guide = tf.stop_gradient(upsample(self.perturb(outline, count), 2)[..., 1:])
+            half = middle(self.coarse(patches["context"], training=True))
+            guide = tf.stop_gradient(upsample(self.perturb(half, count), 2)[..., 1:])
             refined = self.refine([patches["image"], guide], training=True)
 
-            g1_loss = outline_term = losses.outline_loss(outline[:count], y)
+            coarse = upsample(half, 2)
+            g1_loss = coarse_term = losses.segmentation_loss(coarse[:count], self._coarse_labels(y))
             g3_loss = labelled_term = losses.segmentation_loss(refined[:count], y)
-            terms = {"g1_outline": outline_term, "g3_labelled": labelled_term}
+            terms = {"g1_labelled": coarse_term, "g3_labelled": labelled_term}
             if logits_u is not None:
                 # Eq. 14: G1 and G3.
-                outline_opinion = losses.prediction_loss(losses.brain_logits(logits_u), upsample(outline[count:], 2))
+                coarse_opinion = losses.prediction_loss(self._coarse_logits(logits_u), coarse[count:])
                 refined_opinion = losses.prediction_loss(logits_u, refined[count:])
-                g1_loss += self.prediction_weight() * outline_opinion
+                g1_loss += self.prediction_weight() * coarse_opinion
                 g3_loss += self.prediction_weight() * refined_opinion
-                terms |= {"g1_opinion": outline_opinion, "g3_opinion": refined_opinion}
+                terms |= {"g1_opinion": coarse_opinion, "g3_opinion": refined_opinion}
             g1_objective, g3_objective = self.objective("coarse", g1_loss), self.objective("refine", g3_loss)
         norms = {
             "coarse": self.descend("coarse", tape, g1_objective),
@@ -195,21 +200,25 @@ class MultiStageGAN(SegmentationModel):
         }
         return refined, Report(terms | {"g1_loss": g1_loss, "g3_loss": g3_loss}, norms)
 
-    def perturb(self, outline, labelled):
-        """Blurs the certainty of coarse outlines `(batch, i, j, k, 2)`, of which the first are of `labelled` patches,
-        as unseen scans do.
+    def perturb(self, coarse, labelled):
+        """Blurs the certainty of coarse maps `(batch, i, j, k, C)`, of which the first are of `labelled` patches, as
+        unseen scans do.
 
         G1 knows the training scans too well: G3 would trust it blindly if it never met a map that is wrong.
         """
         strength = self.config.loss.perturbation
-        blobs = (*(n // 4 for n in outline.shape[1:4]), 1)
-        # Labelled and unlabelled outlines each are a batch of their own.
-        counts = labelled, tf.shape(outline)[0] - labelled
+        blobs = (*(n // 4 for n in coarse.shape[1:4]), coarse.shape[-1])
+        # Labelled and unlabelled maps each are a batch of their own.
+        counts = labelled, tf.shape(coarse)[0] - labelled
         noise = [self.normal(count, blobs, seed) for count, seed in zip(counts, self.seeds(6)[4:], strict=True)]
-        log = tf.math.log(outline + losses.TINY)
-        log_odds = tf.clip_by_value(log[..., 1:] - log[..., :1], -6.0, 6.0)
-        brain = tf.sigmoid((1 - 0.3 * strength) * log_odds + 1.5 * strength * upsample(tf.concat(noise, 0), 4))
-        return tf.concat([1 - brain, brain], axis=-1)
+        certainty = (1 - 0.3 * strength) * tf.math.log(coarse + 1e-3)
+        return tf.nn.softmax(certainty + 0.7 * strength * upsample(tf.concat(noise, 0), 4))
+
+    def _coarse_labels(self, labels):
+        return labels if self.config.network.coarse_tissues else losses.brain_labels(labels)
+
+    def _coarse_logits(self, logits):
+        return logits if self.config.network.coarse_tissues else losses.brain_logits(logits)
 
     def _named(self, x, y, seed):
         """How badly D names the tissues of variants of labelled images."""
@@ -218,7 +227,7 @@ class MultiStageGAN(SegmentationModel):
         return losses.labelled_loss(logits, y)
 
 
-def middle(outline):
-    """The middle `(batch, i/2, j/2, k/2, 2)` of a context's outline `(batch, i, j, k, 2)`: there the patch lies."""
-    i, j, k = (slice(size // 4, -(size // 4)) for size in outline.shape[1:4])
-    return outline[:, i, j, k]
+def middle(coarse):
+    """The middle `(batch, i/2, j/2, k/2, C)` of a context's map `(batch, i, j, k, C)`: there the patch lies."""
+    i, j, k = (slice(size // 4, -(size // 4)) for size in coarse.shape[1:4])
+    return coarse[:, i, j, k]

@@ -34,14 +34,14 @@ class OneStageGAN(SegmentationModel):
         net = self.config.network
         return {
             "refine": functools.partial(
-                build_refine_generator, self.modalities, self.classes, net.refine_width, guided=False
+                build_refine_generator, self.modalities, self.classes, net.refine_width, guides=0
             ),
             "discriminator": functools.partial(
                 build_discriminator, self.modalities, self.classes, net.discriminator_width
             ),
         }
 
-    def draw(self, image, outline):
+    def draw(self, image, coarse):
         return self.refine_average(image, training=False)
 
     def samples(self, patch):

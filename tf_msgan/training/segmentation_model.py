@@ -43,7 +43,7 @@ class SegmentationModel(keras.Model):
     HEALTH: tuple[str, ...] = ()
     # How many labelled and how many unlabelled batches, or others as large, run through each network in a step.
     PASSES: ClassVar[dict[str, tuple[int, int]]]
-    # Whether stage 1 outlines the brain for what follows.
+    # Whether stage 1 draws a coarse map for what follows.
     STAGED = False
     # Whether there is a D.
     JUDGES = True
@@ -100,17 +100,18 @@ class SegmentationModel(keras.Model):
 
     # What the networks draw, by their moving averages.
 
-    def outline(self, half_image):
-        """P(brain) `(batch, i, j, k, 1)` of images at half resolution, if `STAGED`."""
+    def coarse_map(self, half_image):
+        """The coarse map of images at half resolution, if `STAGED`: P(brain), or that of each tissue, `(batch, i, j, k,
+        guides)`."""
         raise NotImplementedError
 
-    def draw(self, image, outline):
-        """Tissue probabilities `(batch, i, j, k, K)`, of the last stage alone; only a staged model heeds `outline`,
-        `(batch, i, j, k, 1)`."""
+    def draw(self, image, coarse):
+        """Tissue probabilities `(batch, i, j, k, K)`, of the last stage alone; only a staged model heeds `coarse`,
+        `(batch, i, j, k, guides)`."""
         raise NotImplementedError
 
-    def fuse(self, outline, drawn):
-        """What the outline `(…, 1)` leaves of the tissue probabilities `(…, K)`."""
+    def fuse(self, coarse, drawn):
+        """What the coarse map `(…, guides)` leaves of the tissue probabilities `(…, K)`."""
         return drawn
 
     def judge(self, image):

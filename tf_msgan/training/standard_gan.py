@@ -42,7 +42,7 @@ class StandardGAN(SegmentationModel):
             ),
         }
 
-    def draw(self, image, outline):
+    def draw(self, image, coarse):
         return tf.nn.softmax(self.discriminator_average(image, training=False)[0])
 
     def samples(self, patch):

@@ -22,7 +22,7 @@ class UNetModel(SegmentationModel):
     def builders(self):
         return {"unet": functools.partial(build_unet, self.modalities, self.classes, self.config.network.unet_width)}
 
-    def draw(self, image, outline):
+    def draw(self, image, coarse):
         return self.unet_average(image, training=False)
 
     def samples(self, patch):
