@@ -246,8 +246,12 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict) -> "Config":
-        """Raises `TypeError` on a field that no config has."""
+        """Raises `TypeError` on a field that no config has, and on one that is missing: an older version had none, and
+        its networks may be others."""
         parts = {f.name: f.default_factory for f in dataclasses.fields(cls) if f.name != "model"}
+        for name, part in parts.items():
+            if missing := {f.name for f in dataclasses.fields(part)} - set(values[name]):
+                raise TypeError(f"{name} without {', '.join(sorted(missing))}")
         return cls(values["model"], **{name: part(**values[name]) for name, part in parts.items()})
 
     def __post_init__(self):
