@@ -107,11 +107,14 @@ def measure(config, repeats):
     count = sum(training.batch_sizes)
     labels = tf.concat([batch["labelled"]["labels"]] * 2, 0)[:count]
 
+    def guide(image):
+        return tf.repeat(image[..., :1], model.guides, axis=-1)
+
     inputs = {
         "coarse": context,
         "noise": [x, tf.zeros((count, config.network.latent))],
         "encoder": x,
-        "refine": [x, x[..., :1]],
+        "refine": [x, guide(x)],
         "discriminator": x,
     }
     with dtype_policy(training.precision):
@@ -123,7 +126,7 @@ def measure(config, repeats):
     tiles = tf.random.normal((tiles_at_once(config.patch), *config.patch, 2))
     drawn = {
         "coarse": forward_pass(networks["coarse"], tiles),
-        "refine": forward_pass(networks["refine"], tiles, tiles[..., :1]),
+        "refine": forward_pass(networks["refine"], tiles, guide(tiles)),
         UNET: forward_pass(unet, tiles),
     }
     functions = {("training", name): step for name, step in trained.items()}
