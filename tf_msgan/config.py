@@ -89,7 +89,7 @@ class LossConfig:
         overlap: of 1 − Dice, beside eq. 10, for D.
         prediction: of eq. 14 for G1 and G3, reached after `prediction_ramp_steps` (D has no opinion worth hearing
             at the start), and half of the game at most.
-        perturbation: how far stage 3's outlines are made worse in training; 0 leaves them as they are.
+        perturbation: how far the coarse maps that guide stage 3 are made worse in training; 0 leaves them as they are.
         feature_matching, latent_recovery, diversity: beside G2's adversarial loss.
         variants_differ: how far two variants of an image must lie apart, in standard deviations of the brain.
         gradient_penalty: of D under "wgan-gp" (Gulrajani et al. 2017: 10).

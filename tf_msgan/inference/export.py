@@ -13,6 +13,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from tf_msgan.files import temporary_path
 from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.models.fusion import brain
 from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Where TF Serving looks for requests to replay before it serves a model.
@@ -67,8 +68,7 @@ def _write_saved_model(model, modalities, folder):
 
     def coarse(half_image):
         guides = model.coarse_map(half_image)
-        background = 1 - tf.reduce_sum(guides, axis=-1, keepdims=True)
-        return {"probabilities": tf.concat([background, guides], axis=-1)}
+        return {"probabilities": tf.concat([1 - brain(guides), guides], axis=-1)}
 
     def describe():
         facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}

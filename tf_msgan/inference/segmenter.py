@@ -12,6 +12,7 @@ from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.normalise import find_mask, normalise
 from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
 from tf_msgan.models.blocks import upsample
+from tf_msgan.models.fusion import brain
 from tf_msgan.training.segmentation_model import SegmentationModel
 
 # Voxels of the tiles in a batch, at most, unless one tile has more.
@@ -141,10 +142,10 @@ class Segmenter:
 
         known = halve(masked[..., -1:])
         half = self.coarse_map(masked) if self.model.STAGED else known
-        found = tf.reduce_sum(tf.cast(_brain(half) > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
+        found = tf.reduce_sum(tf.cast(brain(half) > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
         # Without an outline the voxels that are not 0 are the best guess; a tile of zeros holds nothing to refine.
         half = tf.where(found, half, known / half.shape[-1])
-        sought = tf.minimum(_brain(half), known) if self.gated else known
+        sought = tf.minimum(brain(half), known) if self.gated else known
         first, size = self._lay_tiles(sought)
         masked, half, sought = (
             _cut(masked, 2 * first, 2 * size),
@@ -161,7 +162,7 @@ class Segmenter:
             slab = coarse[number * stride : (number + 1) * stride]
             refined, rest = average[..., : self.classes], average[..., self.classes :]
             nothing = tf.one_hot(0, self.classes)
-            kept = [_brain(slab)] if self.with_outline else []
+            kept = [brain(slab)] if self.with_outline else []
             return tf.concat([tf.where(covered, self.model.fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
         channels = self.classes + self.with_realness
@@ -244,11 +245,6 @@ def find_box(mask):
         firsts.append(at[0])
         ends.append(at[-1] + 1)
     return tf.stack(firsts), tf.stack(ends)
-
-
-def _brain(coarse):
-    """P(brain) `(…, 1)` of a coarse map."""
-    return tf.reduce_sum(coarse, axis=-1, keepdims=True)
 
 
 def _cut(volume, first, size):

@@ -1,6 +1,11 @@
-"""The product of coarse and refined maps."""
+"""What a coarse map says of the brain, and its product with a refined one."""
 
 from keras import ops
+
+
+def brain(coarse):
+    """P(brain) `(…, 1)` of a coarse map `(…, guides)`, which has it, or that of each tissue, in 0..1."""
+    return ops.sum(coarse, axis=-1, keepdims=True)
 
 
 def fuse(coarse, refined):
@@ -9,12 +14,13 @@ def fuse(coarse, refined):
     P(tissue k) ∝ P₁(brain) · P₃(k) and P(background) ∝ P₁(background) · P₃(background).
 
     Args:
-        coarse: `(…, 1)` P₁(brain), 0..1, at the refined map's resolution.
+        coarse: `(…, guides)` P₁(brain), or that of each tissue, at the refined map's resolution.
         refined: `(…, K)` P₃, class 0 the background.
 
     Returns:
         `(…, K)` probabilities that sum to 1.
     """
-    gate = ops.concatenate([1 - coarse] + [coarse] * (refined.shape[-1] - 1), axis=-1)
+    inside = brain(coarse)
+    gate = ops.concatenate([1 - inside] + [inside] * (refined.shape[-1] - 1), axis=-1)
     product = (gate + 1e-6) * refined
     return product / ops.sum(product, axis=-1, keepdims=True)

@@ -79,7 +79,7 @@ class MultiStageGAN(SegmentationModel):
         return self.refine_average([image, coarse], training=False)
 
     def fuse(self, coarse, drawn):
-        return fuse(tf.reduce_sum(coarse, -1, keepdims=True), drawn) if self.config.network.fused else drawn
+        return fuse(coarse, drawn) if self.config.network.fused else drawn
 
     def call(self, inputs):
         coarse = upsample(middle(self.coarse_map(inputs["context"])), 2)
@@ -211,6 +211,7 @@ class MultiStageGAN(SegmentationModel):
         # Labelled and unlabelled maps each are a batch of their own.
         counts = labelled, tf.shape(coarse)[0] - labelled
         noise = [self.normal(count, blobs, seed) for count, seed in zip(counts, self.seeds(6)[4:], strict=True)]
+        # Of a class that is out of the question something is left for the noise to raise.
         certainty = (1 - 0.3 * strength) * tf.math.log(coarse + 1e-3)
         return tf.nn.softmax(certainty + 0.7 * strength * upsample(tf.concat(noise, 0), 4))
 
