@@ -6,7 +6,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from benchmarks import report
+from benchmarks import limit, report
 from benchmarks.flops import count_flops
 from benchmarks.operators import operator_shares
 from benchmarks.throughput import compared
@@ -79,3 +79,12 @@ def test_page_shows_what_was_measured_and_names_what_was_not(tmp_path, monkeypat
     assert "0.71 (at most 1.5: met)" in page and "0.97" in page
     assert "Not measured yet: throughput, pipeline" in page
     assert (tmp_path / "growth_training.png").is_file() and not (tmp_path / "throughput.png").exists()
+
+
+@pytest.mark.slow
+def test_the_limit_is_measured_of_every_network(tmp_path):
+    figures = tmp_path / "limit.json"
+    limit.main(["--precisions", "float32", "--patch", "16", "--repeats", "1", "--json", str(figures)])
+    rows = json.loads(figures.read_text())["precisions"]["float32"]["rows"]
+    measured = {row["name"] for row in rows if row["what"] == "training" and row["gflop"] > 0}
+    assert {"coarse", "noise", "encoder", "refine", "discriminator"} <= measured
