@@ -206,6 +206,9 @@ def _save_curves(figure, axes, path):
     # The game's curves begin later than the others.
     last = max(line.get_xdata()[-1] for axis in axes for line in axis.lines)
     for axis in axes:
+        for line in axis.lines:
+            # A game of one epoch has no line to draw.
+            line.set_marker(".")
         axis.set(xlabel="epoch", xlim=(0.5, last + 0.5))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)

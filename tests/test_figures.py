@@ -1,0 +1,16 @@
+"""The report's pictures show what there is."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tf_msgan.evaluation.figures import draw_health
+
+
+def test_a_game_of_one_epoch_is_seen(tmp_path):
+    def picture(real_fake):
+        history = {"epoch": [0, 1, 2], "lr": [3.0, 2.0, 1.0], "real_fake": [float("nan")] * 2 + [real_fake]}
+        draw_health(tmp_path / "health.png", {**history, "refine_gradient": [3.0, 2.0, 1.0]})
+        return plt.imread(tmp_path / "health.png")
+
+    assert np.array_equal(picture(0.4), picture(0.4))
+    assert not np.array_equal(picture(0.4), picture(0.6))
