@@ -67,7 +67,7 @@ class NetworkConfig:
     alone; `fused`, whether its outline of the brain is multiplied into stage 3's tissues, beside guiding stage 3.
     """
 
-    coarse_width: int = 8
+    coarse_width: int = 16
     noise_width: int = 8
     refine_width: int = 16
     unet_width: int = 16
@@ -313,7 +313,7 @@ PRESETS = {
     "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.
     "paper": Config(
-        network=NetworkConfig(discriminator_width=16, coarse_tissues=False, fused=True),
+        network=NetworkConfig(coarse_width=8, discriminator_width=16, coarse_tissues=False, fused=True),
         loss=LossConfig(overlap=0.0),
         training=TrainingConfig(
             epochs=80,
