@@ -11,4 +11,4 @@ def patches_of_phantoms(model):
     """The stream that a model would learn from."""
     cohort, preparation = read_cohort(embedded_cohort(), "iseg"), model.config.preparation
     scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), preparation, None, Progress(False))
-    return training_patches(model, scans, model.learns_unlabelled)
+    return training_patches(model, scans, model.learns_unlabelled())

@@ -53,7 +53,7 @@ def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config
 def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
     model = build_model(2, TISSUES, configured(tiny_config, name))
     before = trainable(model)
-    batch = tiny_batch if model.learns_unlabelled else {"labelled": tiny_batch["labelled"]}
+    batch = tiny_batch if model.learns_unlabelled() else {"labelled": tiny_batch["labelled"]}
     logs = train(model, batch, steps=2)
     for key, value in trainable(model).items():
         assert not np.array_equal(value, before[key]), key

@@ -41,7 +41,7 @@ config = Config(
         precision=precision,
     ),
 )
-strategy = make_strategy(strategy, int(devices), config.training)
+strategy = make_strategy(strategy, int(devices), config)
 cohort = read_cohort(data, "iseg")
 def make_optimizer(training, **options):
     sgd = keras.optimizers.SGD(training.lr)
@@ -178,6 +178,15 @@ def test_wrong_options(tmp_path, tiny_cohort):
     mirrored = ("--strategy", "mirrored", "--devices")
     refused(*mirrored, 3, words=["--batch-size", "4", "3 devices"])
     refused(*mirrored, 2, "--jit-compile", words=["--jit-compile", "mirrored", "one device"])
+
+
+def test_unlabelled_patches_must_divide_only_where_some_are_looked_at(tmp_path, tiny_cohort):
+    plan = ("tf_msgan.train", *repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run")
+    plan += ("--set", "training.unlabelled_share=0.25", "--strategy", "mirrored", "--devices", 2, "--dry-run")
+    assert_one_line_error(run_command(*plan), "--batch-size", "4 labelled patches and 1 unlabelled", "2 devices")
+    result = run_command(*plan, "--model", "unet")
+    assert result.returncode == 0, result.stderr
+    assert "4 labelled a step" in result.stdout
 
 
 def tf_config(type, index):

@@ -188,7 +188,7 @@ def main(argv=None):
         from tf_msgan.training.plan import describe_plan
         from tf_msgan.training.run import load_training_scans, train_run
         from tf_msgan.training.strategy import is_chief, make_strategy
-    strategy = make_strategy(options.strategy, options.devices, config.training)
+    strategy = make_strategy(options.strategy, options.devices, config)
     print(describe_plan(cohort, split, config, in_memory=options.cache is None))
     if options.dry_run:
         return

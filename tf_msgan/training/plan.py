@@ -37,10 +37,10 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     lines.append(f"scans       {grid}; {preparation.crop}, {preparation.normalise}{bias}")
     steps = training.steps
     labelled, unlabelled = training.batch_sizes
-    patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled
+    patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled()
     lines.append(f"patches     {'×'.join(map(str, config.patch))} voxels, {patches} a step")
     lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
-    if model.learns_unlabelled and training.labelled_epochs:
+    if model.learns_unlabelled() and training.labelled_epochs:
         lines[-1] += f", the first {training.labelled_epochs} epochs from labels alone"
     lines.append("")
     lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")

@@ -64,7 +64,7 @@ def load_training_scans(
 def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
     """The parts of a training: the epochs of each, maybe none, and whether it is the game, with unlabelled patches."""
     training = model.config.training
-    alone = training.labelled_epochs if model.learns_unlabelled else training.epochs
+    alone = training.labelled_epochs if model.learns_unlabelled() else training.epochs
     return [(range(alone), False), (range(alone, training.epochs), True)]
 
 

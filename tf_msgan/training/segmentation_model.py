@@ -90,10 +90,10 @@ class SegmentationModel(keras.Model):
         sizes = self.config.training.batch_sizes
         return sum(passes * size for passes, size in zip(self.PASSES[name], sizes, strict=True))
 
-    @property
-    def learns_unlabelled(self) -> bool:
+    @classmethod
+    def learns_unlabelled(cls) -> bool:
         """Whether a step looks at unlabelled patches at all."""
-        return any(unlabelled for _, unlabelled in self.PASSES.values())
+        return any(unlabelled for _, unlabelled in cls.PASSES.values())
 
     def _averages(self):
         return [(getattr(self, name), getattr(self, f"{name}_average")) for name in self.AVERAGED]

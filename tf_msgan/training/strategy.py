@@ -6,19 +6,20 @@ import os
 
 import tensorflow as tf
 
-from tf_msgan.config import TrainingConfig
+from tf_msgan.config import Config
 from tf_msgan.data.pipeline import WHOLE, Share
 from tf_msgan.errors import InputError
+from tf_msgan.training.models import MODELS
 
 
-def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> tf.distribute.Strategy:
+def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribute.Strategy:
     """Call it before anything else of TensorFlow. With several workers it waits for all of them.
 
     Args:
         name: `one` device; `mirrored`, over the devices of this machine; `multiworker`, over the processes that the
             environment variable TF_CONFIG names, each a worker.
         devices: for `mirrored`, how many. By default all GPUs; without a GPU it splits the CPU into so many.
-        training: what is to be trained over it.
+        config: what is to be trained over it.
 
     Raises:
         InputError: there are not so many devices, TF_CONFIG does not say what it must, a worker does not come, or the
@@ -26,7 +27,7 @@ def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> t
     """
     if name == "one":
         return tf.distribute.get_strategy()
-    if training.jit_compile:
+    if config.training.jit_compile:
         raise InputError("--jit-compile", f"--strategy {name}", "one device: XLA compiles no sums over several")
     if name == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_devices(devices))
@@ -35,11 +36,13 @@ def make_strategy(name: str, devices: int | None, training: TrainingConfig) -> t
         with lost_worker_named():
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     devices = strategy.num_replicas_in_sync
-    if any(size % devices for size in training.batch_sizes):
-        labelled, unlabelled = training.batch_sizes
-        found = f"{labelled} labelled and {unlabelled} unlabelled patches"
-        remedy = "or --set training.unlabelled_share=1"
-        raise InputError("--batch-size", found, f"multiples of the {devices} devices, {remedy}")
+    labelled, unlabelled = config.training.batch_sizes
+    found, remedy = f"{labelled} labelled patches", ""
+    if learns_unlabelled := MODELS[config.model].learns_unlabelled():
+        found += f" and {unlabelled} unlabelled ones"
+        remedy = ", or --set training.unlabelled_share=1"
+    if labelled % devices or (learns_unlabelled and unlabelled % devices):
+        raise InputError("--batch-size", found, f"multiples of the {devices} devices{remedy}")
     return strategy
 
 
