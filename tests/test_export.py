@@ -10,6 +10,7 @@ from conftest import assert_one_line_error, run_command
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_msgan.config import STRIPPED, Preparation
+from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.scan import load_scan, network_grid, take_image
 from tf_msgan.inference.export import WARM_UP, export_model
@@ -72,7 +73,9 @@ def test_patch_and_coarse(signatures, untrained_run, tiny_cohort):
     coarse = rng.random((3, 17, 24, 20, model.guides), np.float32)
     expected = model.refine_average([image, coarse], training=False)
     assert np.allclose(signatures["patch"](image=image, coarse_map=coarse)["probabilities"], expected, atol=1e-5)
-    expected = model.coarse_average(image, training=False)
+    # Background lies beyond an image.
+    around = np.pad(image, [(0, 0), *[(n, n) for n in model.margin], (0, 0)], constant_values=BACKGROUND)
+    expected = model.coarse_average(around, training=False)
     assert np.allclose(signatures["coarse"](half_image=image)["probabilities"], expected, atol=1e-5)
 
 

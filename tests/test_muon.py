@@ -53,6 +53,19 @@ def test_a_kernel_moves_along_the_orthogonal_factor_of_its_gradient(gradients, p
     assert np.sqrt(np.mean(step**2)) == pytest.approx(0.2 * RATE, rel=0.25)
 
 
+@pytest.mark.parametrize("shape", [(54, 16), (1728, 64), (16, 64), (8, 8)])
+@pytest.mark.parametrize("digits", [0, 3, 8])
+def test_the_orthogonal_factor_is_what_keras_makes(shape, digits):
+    """However far singular values lie apart: by so many digits."""
+    random = np.random.default_rng(0)
+    left, values, right = np.linalg.svd(random.normal(size=shape), full_matrices=False)
+    matrix = keras.ops.convert_to_tensor((left * np.logspace(0, -digits, len(values))) @ right, "float32")
+    optimizer = KernelMuon(RATE)
+    ours = optimizer.zeropower_via_newtonschulz5(matrix, 5).numpy()
+    theirs = keras.optimizers.Muon.zeropower_via_newtonschulz5(optimizer, matrix, 5).numpy()
+    assert np.abs(ours - theirs).max() < 0.02 * np.sqrt(np.mean(theirs**2))
+
+
 def test_biases_and_heads_move_as_by_adamw(gradients):
     ours = steps(KernelMuon(RATE, weight_decay=0.1, adam_weight_decay=0.1), gradients, count=3)
     theirs = steps(keras.optimizers.AdamW(RATE, weight_decay=0.1), gradients, count=3)

@@ -12,6 +12,7 @@ from tf_msgan.models.noise import MAX_CHANGE, build_latent_encoder, build_noise_
 from tf_msgan.models.refine import build_refine_generator
 
 MODALITIES, CLASSES, LATENT = 2, 4, 5
+MARGIN = (8, 3, 4)
 
 
 def image(shape, channels=MODALITIES, seed=0):
@@ -19,7 +20,10 @@ def image(shape, channels=MODALITIES, seed=0):
 
 
 NETWORKS = {
-    "coarse": (lambda: build_coarse_generator(MODALITIES, CLASSES, 4), lambda shape: image(shape)),
+    "coarse": (
+        lambda: build_coarse_generator(MODALITIES, CLASSES, 4, MARGIN),
+        lambda shape: image([n + 2 * m for n, m in zip(shape, MARGIN, strict=True)]),
+    ),
     "refine": (
         lambda: build_refine_generator(MODALITIES, CLASSES, 4),
         lambda shape: [image(shape), tf.sigmoid(image(shape, 1))],
@@ -61,6 +65,17 @@ def test_any_size(network_and_input, shape):
         assert np.isfinite(out.numpy()).all()
         if out.shape.rank == 5:
             assert tuple(out.shape[1:4]) == shape
+
+
+@pytest.mark.parametrize("margin", [(8, 8, 8), (1, 2, 3), (4, 5, 6), (7, 12, 16)])
+def test_the_coarse_generator_draws_the_middle_of_what_it_is_shown(margin):
+    """As if it had drawn all, and its margin been cut off."""
+    keras.utils.set_random_seed(0)
+    whole, middle = (build_coarse_generator(MODALITIES, CLASSES, 4, ends) for ends in ((0, 0, 0), margin))
+    middle.set_weights(whole.get_weights())
+    x = image((40, 42, 47))
+    i, j, k = (slice(n, size - n) for n, size in zip(margin, x.shape[1:4], strict=True))
+    assert np.allclose(middle(x), whole(x)[:, i, j, k], atol=1e-5)
 
 
 def test_saved_networks_give_equal_outputs(network_and_input, tmp_path):

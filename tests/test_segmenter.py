@@ -14,7 +14,7 @@ from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.normalise import normalise
 from tf_msgan.data.scan import load_scan, network_grid, take_image
-from tf_msgan.inference.segmenter import COARSE_HALO, COARSE_PADDING, Segmenter, crop
+from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
 from tf_msgan.inference.tiles import count_tiles, gaussian_weights, map_tiles
 from tf_msgan.models.coarse import build_coarse_generator
 from tf_msgan.models.fusion import fuse
@@ -27,7 +27,7 @@ class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
     tissues, modalities, config = TISSUES, 2, Config()
-    STAGED, JUDGES, guides = True, False, 1
+    STAGED, JUDGES, guides, margin = True, False, 1, (2, 3, 4)
     refined_tiles = 0
 
     def fuse(self, outline, drawn):
@@ -43,8 +43,11 @@ class PointwiseModel:
             return tf.nn.softmax(tf.concat([-image[..., :1], image, coarse], axis=-1))
 
     def coarse_map(self, half):
+        return self.outline(half[:, 2:-2, 3:-3, 4:-4, :1])
+
+    def outline(self, first):
         # Brain is whatever is not filled in.
-        return tf.sigmoid(8 * (half[..., :1] - BACKGROUND - 0.5))
+        return tf.sigmoid(8 * (first - BACKGROUND - 0.5))
 
 
 def raw_image(cohort, id):
@@ -157,8 +160,8 @@ def test_only_tiles_with_brain_are_refined():
     """Two bright lumps in opposite corners of a field that is nowhere 0."""
 
     class Bright(PointwiseModel):
-        def coarse_map(self, half):
-            return tf.sigmoid(8 * (half[..., :1] - 2))
+        def outline(self, first):
+            return tf.sigmoid(8 * (first - 2))
 
     image = noise_image([(0, 120)] * 3, (120, 120, 120))
     image[:24, :24, :24] += 2000
@@ -177,8 +180,8 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
     """A bright brain in a wide field that is nowhere 0: as few tiles as it needs with its margin, and the same maps."""
 
     class Bright(PointwiseModel):
-        def coarse_map(self, half):
-            return tf.sigmoid(8 * (half[..., :1] - 2))
+        def outline(self, first):
+            return tf.sigmoid(8 * (first - 2))
 
     shape = (96, 80, 90)
     image = noise_image([(0, n) for n in shape], shape)
@@ -196,8 +199,8 @@ def test_tiles_are_laid_over_the_brain_wherever_it_lies(corner):
 
 def test_a_coarse_stage_that_fails_is_noticed():
     class Blind(PointwiseModel):
-        def coarse_map(self, half):
-            return tf.zeros_like(half[..., :1])
+        def outline(self, first):
+            return tf.zeros_like(first)
 
     image = noise_image([(2, 50), (3, 40), (0, 33)], (52, 44, 37))
     blind = Blind()
@@ -215,8 +218,8 @@ def test_a_coarse_map_of_tissues_guides_stage_3():
         guides = 3
         split = (0.2, 0.3, 0.5)
 
-        def coarse_map(self, half):
-            return super().coarse_map(half) * tf.constant(self.split)
+        def outline(self, first):
+            return super().outline(first) * tf.constant(self.split)
 
         def draw(self, image, coarse):
             return tf.concat([1 - tf.reduce_sum(coarse, -1, keepdims=True), coarse], -1)
@@ -303,9 +306,8 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
     segmenter = Segmenter(model)
     slabs = tf.function(segmenter.coarse_map, autograph=False)(masked).numpy()
     half = masked[..., :2].reshape(160, 2, 8, 2, 12, 2, 2).mean(axis=(1, 3, 5))
-    around = np.pad(half, [*[(COARSE_PADDING,) * 2] * 3, (0, 0)], constant_values=BACKGROUND)
-    inner = (slice(COARSE_PADDING, -COARSE_PADDING),) * 3
-    whole = model.coarse_map(around[None])[0].numpy()[inner]
+    around = np.pad(half, [*[(n, n) for n in model.margin], (0, 0)], constant_values=BACKGROUND)
+    whole = model.coarse_map(around[None])[0].numpy()
     assert slabs.shape == (160, 8, 12, 3)
     assert np.allclose(slabs, whole, atol=1e-5)
 

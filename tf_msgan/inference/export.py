@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from tf_msgan.files import temporary_path
-from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.inference.segmenter import Segmenter, pad_with_background
 from tf_msgan.models.fusion import brain
 from tf_msgan.training.segmentation_model import SegmentationModel
 
@@ -67,7 +67,7 @@ def _write_saved_model(model, modalities, folder):
         return {"probabilities": model.fuse(coarse_map, model.draw(image, coarse_map))}
 
     def coarse(half_image):
-        guides = model.coarse_map(half_image)
+        guides = model.coarse_map(pad_with_background(half_image, model.margin))
         return {"probabilities": tf.concat([1 - brain(guides), guides], axis=-1)}
 
     def describe():

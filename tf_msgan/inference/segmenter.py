@@ -28,8 +28,6 @@ LEAST_BRAIN = 0.01
 # Voxels at half resolution: of a slab that the coarse stage sees at once, and of what it is shown beyond, which is more
 # than its networks see (tests/test_segmenter.py).
 COARSE_SLAB, COARSE_HALO = 64, 24
-# Voxels at half resolution of background around a scan; a context of training shows a patch with at most as many.
-COARSE_PADDING = 8
 
 
 @dataclass(frozen=True)
@@ -175,21 +173,18 @@ class Segmenter:
         mask, whose sides are multiples of 8. Slabs of it are made one after another, each shown `COARSE_HALO` voxels
         more."""
         half = unmask(halve(masked))
-        # In training background lies beyond a scan; a convolution's own padding, 0, would be the mean brain.
-        around = [[COARSE_PADDING, COARSE_PADDING]] * 3
-        half = tf.pad(half, [*around, [0, 0]], constant_values=BACKGROUND)
         size = tf.shape(half)[0]
+        # In training background lies beyond a scan; a convolution's own padding, 0, would be the mean brain.
+        half = pad_with_background(half, self.model.margin)
 
         def slab(n):
             first, last = n * COARSE_SLAB, tf.minimum((n + 1) * COARSE_SLAB, size)
             low, high = tf.maximum(first - COARSE_HALO, 0), tf.minimum(last + COARSE_HALO, size)
-            seen = half[low:high][None]
+            seen = half[low : high + 2 * self.model.margin[0]][None]
             coarse = self._both_ways(self.model.coarse_map, seen)[0]
             return coarse[first - low : last - low]
 
-        padded = loop(-(-size // COARSE_SLAB), slab, (None, None, None, self.model.guides))
-        inner = slice(COARSE_PADDING, -COARSE_PADDING)
-        return padded[inner, inner, inner]
+        return loop(-(-size // COARSE_SLAB), slab, (None, None, None, self.model.guides))
 
     def _lay_tiles(self, sought):
         """Where in a map at half resolution, whose sides are whole tiles, the tiles lie that hold all that reaches
@@ -220,6 +215,12 @@ class Segmenter:
         if not self.mirrored:
             return network(x)
         return (network(x) + tf.reverse(network(tf.reverse(x, [1])), [1])) / 2
+
+
+def pad_with_background(image, margin):
+    """An image `(…, i, j, k, modality)` with so much background around i, j and k."""
+    ends = [[n, n] for n in margin]
+    return tf.pad(image, [*[[0, 0]] * (image.shape.rank - 4), *ends, [0, 0]], constant_values=BACKGROUND)
 
 
 def tiles_at_once(tile: tuple[int, int, int]) -> int:

@@ -60,10 +60,17 @@ class MultiStageGAN(SegmentationModel):
         """Channels of the coarse map: P(brain), or that of each tissue."""
         return len(self.tissues) if self.config.network.coarse_tissues else 1
 
+    @property
+    def margin(self) -> tuple[int, int, int]:
+        """Voxels at half resolution that G1 is shown beyond what it draws: a context is twice as wide as its patch."""
+        return tuple(n // 4 for n in self.config.patch)
+
     def builders(self):
         modalities, classes, net = self.modalities, self.classes, self.config.network
         return {
-            "coarse": functools.partial(build_coarse_generator, modalities, self.guides + 1, net.coarse_width),
+            "coarse": functools.partial(
+                build_coarse_generator, modalities, self.guides + 1, net.coarse_width, self.margin
+            ),
             "noise": functools.partial(build_noise_generator, modalities, net.latent, net.noise_width),
             "encoder": functools.partial(build_latent_encoder, modalities, net.latent, net.noise_width),
             "refine": functools.partial(
@@ -82,7 +89,7 @@ class MultiStageGAN(SegmentationModel):
         return fuse(coarse, drawn) if self.config.network.fused else drawn
 
     def call(self, inputs):
-        coarse = upsample(middle(self.coarse_map(inputs["context"])), 2)
+        coarse = upsample(self.coarse_map(inputs["context"]), 2)
         return self.fuse(coarse, self.draw(inputs["image"], coarse))
 
     def samples(self, patch):
@@ -97,7 +104,10 @@ class MultiStageGAN(SegmentationModel):
         }
 
     def sample_maps(self, patch):
-        coarse = upsample(middle(self.coarse(patch["context"], training=False)), 2)
+        # The patch may be larger than those of training, and its context shows more than G1's margin then.
+        beyond = [n // 4 - m for n, m in zip(patch["image"].shape[1:4], self.margin, strict=True)]
+        context = keras.layers.Cropping3D([(n, n) for n in beyond])(patch["context"])
+        coarse = upsample(self.coarse(context, training=False), 2)
         guide = coarse[..., 1:]
         refined = self.refine([patch["image"], guide], training=False)
         maps = {"coarse": coarse if self.config.network.coarse_tissues else guide, "refined": refined}
@@ -178,7 +188,7 @@ class MultiStageGAN(SegmentationModel):
         come first; of others that follow D's logits are given. Returns what stage 3 draws, and what to report."""
         count = tf.shape(y)[0]
         with tf.GradientTape(persistent=True) as tape:
-            half = middle(self.coarse(patches["context"], training=True))
+            half = self.coarse(patches["context"], training=True)
             guide = tf.stop_gradient(upsample(self.perturb(half, count), 2)[..., 1:])
             refined = self.refine([patches["image"], guide], training=True)
 
@@ -226,9 +236,3 @@ class MultiStageGAN(SegmentationModel):
         z = self.normal(tf.shape(x)[0], (self.config.network.latent,), seed)
         logits, _ = self.discriminator(self.noise([x, z], training=True), training=True)
         return losses.labelled_loss(logits, y)
-
-
-def middle(coarse):
-    """The middle `(batch, i/2, j/2, k/2, C)` of a context's map `(batch, i, j, k, C)`: there the patch lies."""
-    i, j, k = (slice(size // 4, -(size // 4)) for size in coarse.shape[1:4])
-    return coarse[:, i, j, k]

@@ -23,3 +23,20 @@ class KernelMuon(optimizers.Muon):
         matrix = ops.reshape(ahead, (-1, ahead.shape[-1]))
         update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
         self.assign_sub(variable, lr * ops.reshape(update, variable.shape))
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        """The orthogonal factor of a matrix, roughly: what Keras's own gives, in a fraction of its operations.
+
+        Each step of Newton and Schulz multiplies x by a polynomial of its Gram matrix, which is small where a kernel is
+        long; so the polynomials are multiplied with one another, and x by their product.
+        """
+        if x.shape[0] < x.shape[1]:
+            return ops.transpose(self.zeropower_via_newtonschulz5(ops.transpose(x), steps))
+        x = x / (ops.norm(x) + 1e-7)
+        gram = ops.matmul(ops.transpose(x), x)
+        product = identity = ops.eye(x.shape[1], dtype=x.dtype)
+        for _ in range(steps):
+            factor = self.muon_a * identity + self.muon_b * gram + self.muon_c * ops.matmul(gram, gram)
+            product = ops.matmul(product, factor)
+            gram = ops.matmul(ops.matmul(factor, gram), factor)
+        return ops.matmul(x, product)

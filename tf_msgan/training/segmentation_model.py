@@ -101,8 +101,8 @@ class SegmentationModel(keras.Model):
     # What the networks draw, by their moving averages.
 
     def coarse_map(self, half_image):
-        """The coarse map of images at half resolution, if `STAGED`: P(brain), or that of each tissue, `(batch, i, j, k,
-        guides)`."""
+        """The coarse map of images at half resolution, `margin` voxels larger at both ends of every axis, if `STAGED`:
+        P(brain), or that of each tissue, `(batch, i, j, k, guides)`."""
         raise NotImplementedError
 
     def draw(self, image, coarse):
