@@ -67,7 +67,7 @@ class NetworkConfig:
     alone; `fused`, whether its outline of the brain is multiplied into stage 3's tissues, beside guiding stage 3.
     """
 
-    coarse_width: int = 16
+    coarse_width: int = 24
     noise_width: int = 8
     refine_width: int = 16
     unet_width: int = 16
