@@ -173,6 +173,17 @@ def test_compare_from_the_command_line(tmp_path):
     assert_one_line_error(compare(tmp_path / "data", out, "--set", "loss.prediction=0"), "plan.json", "config")
 
 
+@pytest.mark.slow
+def test_all_steps_are_measured_before_the_first_training(tmp_path):
+    write_tiny_cohort(tmp_path / "data")
+    minutes = ("--budget", "minutes", "--amount", 0.001, "--models", "unet", "multi-stage", "--max-cells", 1)
+    result = compare(tmp_path / "data", tmp_path / "out", *minutes)
+    assert result.returncode == 0, result.stdout + result.stderr
+    seconds = json.loads((tmp_path / "out" / "step-seconds.json").read_text())
+    assert seconds.keys() == {"unet", "multi-stage"} and seconds["multi-stage"]["game"] > 0
+    assert len(list((tmp_path / "out" / "cells").glob("*-seed-*.json"))) == 1
+
+
 def test_wrong_options(tiny_folder, tmp_path):
     def refused(*options, words):
         result = run_command("tuning.compare", "--data", tiny_folder, "--out", tmp_path / "out", *options)

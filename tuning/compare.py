@@ -18,7 +18,7 @@ from tf_msgan.data.splits import FORMS, SPLITS, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tuning.cells import plan_cells, split_of
-from tuning.outcomes import Comparison, begin, do_cell, read_outcome
+from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 
 # What each model's training gets, unless asked otherwise: for scans, and for the embedded phantoms.
 AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
@@ -86,6 +86,8 @@ def main(argv=None):
 
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
+    if options.max_cells != 0:
+        measure_steps(comparison, todo)
     failed = []
     for cell in todo[: options.max_cells]:
         print(f"training {cell.name}", flush=True)

@@ -77,12 +77,25 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     """
     run = comparison.runs / cell.name
     split = split_of(cell, comparison.cohort, comparison.split)
-    epochs = _epochs(comparison, cell, split)
+    epochs = _epochs(comparison, cell)
     settings = (*comparison.settings, *cell.settings, f"training.epochs={epochs}")
     Training(run, comparison.cohort, split, cell.model, comparison.preset, cell.seed, settings).run()
     outcome = _outcome(cell, run, epochs)
     write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
     return outcome
+
+
+def measure_steps(comparison: Comparison, cells):
+    """Measures, for equal minutes, what steps take of each model and variation that has not been measured: all before
+    the first training, since another machine may go on with the later ones."""
+    if comparison.budget == "steps":
+        return
+    known = read_step_seconds(comparison)
+    for cell in cells:
+        if _kind(cell) not in known:
+            cohort, config = comparison.cohort, _config(comparison, cell)
+            known[_kind(cell)] = measure(cohort.root, cohort.layout, split_of(cell, cohort, comparison.split), config)
+            write_json(comparison.folder / STEP_SECONDS, known)
 
 
 def read_step_seconds(comparison: Comparison) -> dict:
@@ -91,17 +104,21 @@ def read_step_seconds(comparison: Comparison) -> dict:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _epochs(comparison, cell, split):
+def _kind(cell):
+    return " without ".join(filter(None, (cell.model, cell.without)))
+
+
+def _config(comparison, cell):
+    return Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
+
+
+def _epochs(comparison, cell):
     """As many as the budget has room for: the same for all seeds and numbers of labelled subjects."""
     training = comparison.config.training
     if comparison.budget == "steps":
         return max(round(comparison.amount / training.steps_per_epoch), 1)
-    config = Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
-    known, kind = read_step_seconds(comparison), " without ".join(filter(None, (cell.model, cell.without)))
-    if kind not in known:
-        known[kind] = measure(comparison.cohort.root, comparison.cohort.layout, split, config)
-        write_json(comparison.folder / STEP_SECONDS, known)
-    return epochs_within(comparison.amount, config, known[kind])
+    seconds = read_step_seconds(comparison)[_kind(cell)]
+    return epochs_within(comparison.amount, _config(comparison, cell), seconds)
 
 
 def _outcome(cell, run, epochs):
