@@ -17,6 +17,7 @@ from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.splits import FORMS, SPLITS, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
+from tf_msgan.quiet import quiet_import
 from tuning.cells import plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 
@@ -87,7 +88,7 @@ def main(argv=None):
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
     if options.max_cells != 0:
-        measure_steps(comparison, todo)
+        measure_steps(comparison, todo, progress.task("measuring the steps of each model, in turns"))
     failed = []
     for cell in todo[: options.max_cells]:
         print(f"training {cell.name}", flush=True)
@@ -99,7 +100,8 @@ def main(argv=None):
             continue
         dice = "  ".join(f"{tissue} {scores['dice']:.4f}" for tissue, scores in outcome["mean"].items())
         print(f"{cell.name}: {dice}, {outcome['training_minutes']:.1f} minutes", flush=True)
-    from tuning.report import write_report
+    with quiet_import():
+        from tuning.report import write_report
 
     print(write_report(comparison, cells, labeled, are_phantoms(cohort.root)))
     for error in failed:

@@ -5,6 +5,7 @@ A training is a run of `tf_msgan.train` in `runs/NAME`; after a kill it is resum
 
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.plan import check_same, describe
-from tuning.step_seconds import epochs_within, measure
+from tuning.step_seconds import epochs_within, measure_in_turns
 
 PLAN, STEP_SECONDS = "plan.json", "step-seconds.json"
 
@@ -85,21 +86,23 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     return outcome
 
 
-def measure_steps(comparison: Comparison, cells):
+def measure_steps(comparison: Comparison, cells, show: Callable):
     """Measures, for equal minutes, what steps take of each model and variation that has not been measured: all before
-    the first training, since another machine may go on with the later ones."""
+    the first training, since another machine may go on with the later ones. `show` is told (done, total)."""
     if comparison.budget == "steps":
         return
-    known = read_step_seconds(comparison)
+    known, cohort = read_step_seconds(comparison), comparison.cohort
+    jobs = {}
     for cell in cells:
         if _kind(cell) not in known:
-            cohort, config = comparison.cohort, _config(comparison, cell)
-            known[_kind(cell)] = measure(cohort.root, cohort.layout, split_of(cell, cohort, comparison.split), config)
-            write_json(comparison.folder / STEP_SECONDS, known)
+            split = split_of(cell, cohort, comparison.split)
+            jobs.setdefault(_kind(cell), (cohort.root, cohort.layout, split, _config(comparison, cell)))
+    if jobs:
+        write_json(comparison.folder / STEP_SECONDS, {**known, **measure_in_turns(jobs, show)})
 
 
 def read_step_seconds(comparison: Comparison) -> dict:
-    """What `measure` found, by model."""
+    """What `measure_in_turns` found, by model."""
     path = comparison.folder / STEP_SECONDS
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 

@@ -3,20 +3,21 @@
 import itertools
 import multiprocessing
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 from tf_msgan.config import Config
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.splits import Split
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 
-# Steps, and validations after a first one.
-WARM_UP, TIMED, VALIDATIONS = 3, 24, 3
+# Steps, validations after a first one, and turns of each model: a shared machine drifts by a tenth within minutes.
+WARM_UP, TIMED, VALIDATIONS, ROUNDS = 3, 24, 3, 3
 
 
 def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
-    """How many epochs, with their validations, end within `minutes`; at least one. `seconds` as of `measure`."""
+    """How many epochs, with their validations, end within `minutes`; at least one. `seconds` as of `measure_in_turns`
+    for one job."""
 
     def end(epochs):
         training = config.with_training(epochs=epochs).training
@@ -27,9 +28,21 @@ def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
     return next(epochs for epochs in itertools.count(1) if end(epochs + 1) > 60 * minutes)
 
 
-def measure(root, layout: str, split: Split, config: Config) -> dict[str, float]:
-    """Seconds of a step on `labels` alone and of one in the `game`, 0 if the model makes none, and of the `validation`
-    after an epoch, measured in a process of its own."""
+def measure_in_turns(jobs: dict[str, tuple], show: Callable) -> dict[str, dict[str, float]]:
+    """By name of a job, a (root, layout, split, config): seconds of a step on `labels` alone and of one in the `game`,
+    0 if the model makes none, and of the `validation` after an epoch. Each the fastest of all rounds, since whatever
+    else the machine does only slows it; jobs take turns, A B A B …, each in a process of its own. `show` is told
+    (done, total)."""
+    turns = list(jobs) * ROUNDS
+    rounds = {name: [] for name in jobs}
+    for done, name in enumerate(turns):
+        show(done, len(turns))
+        rounds[name].append(_in_own_process(*jobs[name]))
+    show(len(turns), len(turns))
+    return {name: {part: min(each[part] for each in found) for part in found[0]} for name, found in rounds.items()}
+
+
+def _in_own_process(root, layout, split, config):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measure, str(root), layout, split, config).result()
 
@@ -49,7 +62,6 @@ def _measure(root, layout, split, config):
     step = tf.function(model.train_step, reduce_retracing=True)
 
     def fastest_step(game):
-        """Whatever else the machine does only slows a step."""
         times = []
         for batch in training_patches(model, scans, game).take(WARM_UP + TIMED):
             start = time.perf_counter()

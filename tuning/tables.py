@@ -20,7 +20,7 @@ def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> st
         groups: outcomes by (model, labelled, without), one a seed.
         tissues: names.
         labeled: how many labelled subjects the main comparison has.
-        step_seconds: by model, what `step_seconds.measure` found, as far as it was asked.
+        step_seconds: by model, what `step_seconds.measure_in_turns` found, as far as it was asked.
     """
     main = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
     parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items()]
