@@ -64,6 +64,14 @@ def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config
     assert int(model.steps) == 2
 
 
+@pytest.mark.parametrize(("name", "outlines"), [*((name, "true") for name in MODELS), ("multi-stage", "false")])
+def test_the_rate_in_the_history_is_of_who_learns_from_labels(name, outlines, tiny_config):
+    config = configured(tiny_config, name, epochs=4, labels_first=0.5, lr=0.1)
+    model = build_model(2, TISSUES, config.with_fields([f"network.outlines={outlines}"]))
+    model._set_rates()
+    assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_segments_a_scan(name, tiny_config, tiny_cohort):
     """Untrained maps are of the scan's shape, and probabilities; what a model lacks is None."""

@@ -15,6 +15,7 @@ from conftest import ROOT, assert_one_line_error, free_ports, run_command, write
 
 from tf_msgan.config import MODELS, PRESETS
 from tf_msgan.errors import InputError
+from tf_msgan.run_folder import read_run_config
 from tuning.factors import FACTORS, PAPERS_BEST, plan_rows, scale_settings
 from tuning.oracles import TableOracle, make_search
 from tuning.roles import read_address
@@ -129,12 +130,15 @@ def test_addresses():
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "data"
     write_tiny_cohort(folder)
+    # Other tissues than the layout's own.
+    (folder / "labels.tsv").write_text("index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n")
     return folder
 
 
 def command(data, out, *more):
     small = [part for setting in SMALL for part in ("--set", setting)]
-    return ("--model", "unet", "--data", data, "--scale", 0.05, "--out", out, *small, "--no-progress", *more)
+    scans = ("--data", data, "--labels", data / "labels.tsv", "--normalise", "percentile")
+    return ("--model", "unet", *scans, "--scale", 0.05, "--out", out, *small, "--no-progress", *more)
 
 
 def results(out):
@@ -164,6 +168,12 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
     for words in ("Scaled by", "Table V", "finite loss", "1 of 2 trials ended well", "data:image/png"):
         assert words in page, words
     assert list((out / "tensorboard" / "lr-0.001-seed-0").glob("events*"))
+
+
+def test_trials_see_the_scans_as_the_study_was_told(whole):
+    run = read_run_config(whole[0] / "runs" / "lr-0.001-seed-0")
+    assert run["data"]["labels"]["tissues"] == ["CSF", "brain"]
+    assert run["config"]["preparation"]["normalise"] == "percentile"
 
 
 def test_a_study_in_the_way(whole, data):

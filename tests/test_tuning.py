@@ -12,6 +12,7 @@ from tf_msgan.config import MODELS, Config
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
+from tf_msgan.run_folder import read_run_config
 from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, begin
@@ -124,7 +125,8 @@ def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_pat
     def comparison(amount=2, config=None):
         cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("6",), ("5",))
         return Comparison(
-            tmp_path / "out", tmp_path / "runs", cohort, split, "best", (), config or Config(), "steps", amount
+            *(tmp_path / "out", tmp_path / "runs", cohort, None, split),
+            *("best", (), config or Config(), "steps", amount),
         )
 
     begin(comparison())
@@ -176,12 +178,16 @@ def test_compare_from_the_command_line(tmp_path):
 @pytest.mark.slow
 def test_all_steps_are_measured_before_the_first_training(tmp_path):
     write_tiny_cohort(tmp_path / "data")
+    (tmp_path / "labels.tsv").write_text("index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n")
+    scans = ("--labels", tmp_path / "labels.tsv", "--resample", 2.5)
     minutes = ("--budget", "minutes", "--amount", 0.001, "--models", "unet", "multi-stage", "--max-cells", 1)
-    result = compare(tmp_path / "data", tmp_path / "out", *minutes)
+    result = compare(tmp_path / "data", tmp_path / "out", *scans, *minutes)
     assert result.returncode == 0, result.stdout + result.stderr
     seconds = json.loads((tmp_path / "out" / "step-seconds.json").read_text())
     assert seconds.keys() == {"unet", "multi-stage"} and seconds["multi-stage"]["game"] > 0
     assert len(list((tmp_path / "out" / "cells").glob("*-seed-*.json"))) == 1
+    run = read_run_config(tmp_path / "out" / "runs" / "unet-2-labelled-seed-0")
+    assert run["data"]["labels"]["tissues"] == ["CSF", "brain"] and run["config"]["preparation"]["resample"] == 2.5
 
 
 def test_wrong_options(tiny_folder, tmp_path):

@@ -10,10 +10,8 @@ import time
 from pathlib import Path
 
 from tf_msgan.config import (
-    CROPS,
     GANS,
     MODELS,
-    NORMALISATIONS,
     PRECISIONS,
     PRESETS,
     SCHEDULES,
@@ -21,14 +19,13 @@ from tf_msgan.config import (
     Config,
     choose_preset,
 )
-from tf_msgan.data.bias import can_correct_bias
 from tf_msgan.data.check import check_modalities, check_scans
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.label_tables import NAMED, read_label_table
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.label_tables import read_label_table
+from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.splits import FORMS, SPLITS, Split, read_split
+from tf_msgan.data.splits import Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
@@ -42,10 +39,9 @@ from tf_msgan.run_folder import (
     recorded_config,
     recorded_split,
 )
+from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation, given
 
-# Options that are fields of a `Preparation`, …
-SCANS = ("crop", "normalise", "n4", "resample")
-# … and of a `TrainingConfig`.
+# Options that are fields of a `TrainingConfig`.
 FIELDS = (
     *("epochs", "steps_per_epoch", "batch_size", "patch", "lr", "schedule", "warmup_steps", "patience"),
     *("precision", "jit_compile", "deterministic", "seed"),
@@ -54,20 +50,12 @@ FIELDS = (
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.train", description=__doc__)
-    data = parser.add_argument_group("data")
-    data.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
-    data.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: whichever fits)")
-    data.add_argument("--labels", metavar="NAME|FILE.tsv", help=f"{', '.join(NAMED)}, or a table of index and name")
-    data.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS} (default: the layout's own, or few-shot)")
+    data = add_data_options(parser)
     data.add_argument("--labeled", type=int, metavar="N", help="how many labelled subjects train")
     data.add_argument(
         "--cache", metavar="DIR", type=Path, help="stream the scans from TFRecord shards made here, not from memory"
     )
-    scans = parser.add_argument_group("scans")
-    scans.add_argument("--crop", choices=CROPS, help="brain: skull-stripped; nonzero: heads (default: as they look)")
-    scans.add_argument("--normalise", choices=NORMALISATIONS, help="of intensities (default: zscore)")
-    scans.add_argument("--n4", action="store_true", default=None, help="correct the bias field (needs SimpleITK)")
-    scans.add_argument("--resample", type=float, metavar="MM", help="to cubic voxels (default: each scan's own)")
+    scans = add_preparation_options(parser)
     scans.add_argument("--drop-modality", type=float, metavar="P", help="train for scans that lack one (default: 0)")
     run = parser.add_argument_group("run")
     run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/ and the time)")
@@ -111,15 +99,11 @@ def parse(argv):
 
 def read_config(options) -> Config:
     preset = PRESETS[choose_preset(options.preset, options.data)]
-    augmentation = dataclasses.replace(preset.augmentation, **_given(options, ("drop_modality",)))
+    augmentation = dataclasses.replace(preset.augmentation, **given(options, ("drop_modality",)))
     loss = dataclasses.replace(preset.loss, gan=options.gan_loss or preset.loss.gan)
     changes = {"augmentation": augmentation, "loss": loss, "model": options.model or preset.model}
-    config = dataclasses.replace(preset, **changes).with_training(**_given(options, FIELDS))
+    config = dataclasses.replace(preset, **changes).with_training(**given(options, FIELDS))
     return config.with_fields(options.set)
-
-
-def _given(options, names):
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def check_options(options):
@@ -140,7 +124,8 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
     """Refuses options that would make a resumed run another one."""
     began = {**vars(config.training), **vars(config.preparation), **vars(config.augmentation)}
     began |= {"layout": cohort.layout, "model": config.model, "gan_loss": config.loss.gan}
-    for name, value in _given(options, (*FIELDS, *SCANS, "drop_modality", "layout", "model", "gan_loss")).items():
+    asked = given(options, (*FIELDS, "drop_modality", "layout", "model", "gan_loss")) | asked_preparation(options)
+    for name, value in asked.items():
         if value != began[name]:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{began[name]}, as {run} began")
     if config.with_fields(options.set) != config:
@@ -149,8 +134,8 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
         again = dataclasses.replace(read_config(options), preparation=config.preparation)
         if again != config:
             raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
-    asked = options.split is not None or options.labeled is not None
-    if asked and read_split(options.split, cohort, options.labeled) != split:
+    split_asked = options.split is not None or options.labeled is not None
+    if split_asked and read_split(options.split, cohort, options.labeled) != split:
         raise InputError("--split", options.split or f"--labeled {options.labeled}", f"the split of {run}, or none")
     if options.labels is not None and read_label_table(options.labels) != cohort.labels:
         raise InputError("--labels", options.labels, f"the table of {run}, or no --labels")
@@ -160,9 +145,6 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
 def main(argv=None):
     options = parse(argv)
     check_options(options)
-    if options.n4 and not can_correct_bias():
-        print("note: --n4 is left out: SimpleITK is not installed (pip install simpleitk)")
-        options.n4 = None
     run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     progress = Progress(not options.no_progress)
     if options.resume:
@@ -180,7 +162,8 @@ def main(argv=None):
         cohort = read_cohort(root, options.layout, options.labels)
         split = read_split(options.split, cohort, options.labeled)
         check_modalities(cohort, split, config.augmentation.drop_modality > 0)
-        config = dataclasses.replace(config, preparation=choose_preparation(cohort, split, **_given(options, SCANS)))
+        preparation = choose_preparation(cohort, split, **asked_preparation(options))
+        config = dataclasses.replace(config, preparation=preparation)
         if not options.dry_run:
             check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():

@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.splits import FORMS, SPLITS, read_split
+from tf_msgan.data.splits import read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
+from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation
 from tuning.cells import plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 
@@ -27,6 +28,8 @@ AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tuning.compare", description=__doc__)
+    add_data_options(parser)
+    add_preparation_options(parser)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labeled", type=int, metavar="N", help="labelled subjects (default: the split's)")
@@ -36,9 +39,6 @@ def parse(argv):
     parser.add_argument("--ablate", action="store_true", help="multi-stage without each of its parts, too")
     parser.add_argument("--budget", choices=AMOUNTS, default="minutes", help="what the models get equally much of")
     parser.add_argument("--amount", type=float, help="of the budget, for each training")
-    parser.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
-    parser.add_argument("--layout", choices=LAYOUTS)
-    parser.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS}")
     parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else best")
     parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the outcomes and the report")
@@ -67,20 +67,20 @@ def main(argv=None):
     check_options(options)
     progress = Progress(not options.no_progress)
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-    cohort = read_cohort(root, options.layout)
+    cohort = read_cohort(root, options.layout, options.labels)
     split = read_split(options.split, cohort)
     if not split.test:
         raise InputError("--split", options.split, "one with test subjects")
     labeled = options.labeled or len(split.train)
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
-    config = dataclasses.replace(PRESETS[preset], preparation=choose_preparation(cohort, split))
-    config = config.with_fields(options.set)
+    preparation = choose_preparation(cohort, split, **asked_preparation(options))
+    config = dataclasses.replace(PRESETS[preset], preparation=preparation).with_fields(options.set)
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, options.ablate)
     for cell in cells:
         split_of(cell, cohort, split)
     comparison = Comparison(
-        *(options.out, options.runs or options.out / "runs", cohort, split),
+        *(options.out, options.runs or options.out / "runs", cohort, options.labels, split),
         *(preset, tuple(options.set), config, options.budget, amount),
     )
     begin(comparison)

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tf_msgan.config import Preparation
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
@@ -21,13 +22,16 @@ class Training:
     Attributes:
         folder: of the run; beside it go FOLDER.json, its split, and FOLDER.log.
         cohort, split: data, and the roles of subjects.
-        model, preset, seed: as of `tf_msgan.train`.
+        labels, model, preset, seed: as of `tf_msgan.train`.
+        preparation: what is done to the scans; the spacing is the training's own.
         settings: texts `PART.FIELD=VALUE`, what is changed of the preset.
     """
 
     folder: Path
     cohort: Cohort
+    labels: str | None
     split: Split
+    preparation: Preparation
     model: str
     preset: str
     seed: int
@@ -45,6 +49,9 @@ class Training:
         begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
         command = [
             *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
+            *(("--labels", self.labels) if self.labels else ()),
+            *("--crop", self.preparation.crop, "--normalise", self.preparation.normalise),
+            *("--resample", self.preparation.resample, *(("--n4",) if self.preparation.n4 else ())),
             *("--split", split_path, "--model", self.model, "--preset", self.preset, "--seed", self.seed),
             *("--no-progress", "--out", self.folder, "--resume" if begun else "--overwrite"),
             *(part for setting in self.settings for part in ("--set", setting)),

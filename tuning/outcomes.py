@@ -30,7 +30,7 @@ class Comparison:
     Attributes:
         folder: of the comparison.
         runs: folder of the runs, which are large.
-        cohort, split: data, and the roles of subjects.
+        cohort, labels, split: data, name or file of its label table if not its own, and the roles of subjects.
         preset, settings: name of the config that the models start from, and what is changed of it.
         config: the result, prepared for the cohort.
         budget: "minutes" or "steps", and the `amount` of it that each training gets.
@@ -39,6 +39,7 @@ class Comparison:
     folder: Path
     runs: Path
     cohort: Cohort
+    labels: str | None
     split: Split
     preset: str
     settings: tuple[str, ...]
@@ -80,7 +81,8 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     split = split_of(cell, comparison.cohort, comparison.split)
     epochs = _epochs(comparison, cell)
     settings = (*comparison.settings, *cell.settings, f"training.epochs={epochs}")
-    Training(run, comparison.cohort, split, cell.model, comparison.preset, cell.seed, settings).run()
+    data = (comparison.cohort, comparison.labels, split, comparison.config.preparation)
+    Training(run, *data, cell.model, comparison.preset, cell.seed, settings).run()
     outcome = _outcome(cell, run, epochs)
     write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
     return outcome
@@ -96,7 +98,7 @@ def measure_steps(comparison: Comparison, cells, show: Callable):
     for cell in cells:
         if _kind(cell) not in known:
             split = split_of(cell, cohort, comparison.split)
-            jobs.setdefault(_kind(cell), (cohort.root, cohort.layout, split, _config(comparison, cell)))
+            jobs.setdefault(_kind(cell), (cohort, split, _config(comparison, cell)))
     if jobs:
         write_json(comparison.folder / STEP_SECONDS, {**known, **measure_in_turns(jobs, show)})
 

@@ -1,6 +1,7 @@
 """What a comparison or a study is made of, on disk, so that another is not mixed into its folder."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from tf_msgan.config import Config
@@ -15,6 +16,7 @@ def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...
     return {
         "layout": cohort.layout,
         "modalities": list(cohort.modalities),
+        "labels": asdict(cohort.labels),
         "sha256": combine(digest_split(cohort, split)),
         "split": split.to_dict(),
         "preset": preset,

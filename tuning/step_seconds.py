@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 from tf_msgan.config import Config
-from tf_msgan.data.layouts import read_cohort
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 
@@ -29,7 +28,7 @@ def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
 
 
 def measure_in_turns(jobs: dict[str, tuple], show: Callable) -> dict[str, dict[str, float]]:
-    """By name of a job, a (root, layout, split, config): seconds of a step on `labels` alone and of one in the `game`,
+    """By name of a job, a (cohort, split, config): seconds of a step on `labels` alone and of one in the `game`,
     0 if the model makes none, and of the `validation` after an epoch. Each the fastest of all rounds, since whatever
     else the machine does only slows it; jobs take turns, A B A B …, each in a process of its own. `show` is told
     (done, total)."""
@@ -42,12 +41,12 @@ def measure_in_turns(jobs: dict[str, tuple], show: Callable) -> dict[str, dict[s
     return {name: {part: min(each[part] for each in found) for part in found[0]} for name, found in rounds.items()}
 
 
-def _in_own_process(root, layout, split, config):
+def _in_own_process(cohort, split, config):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_measure, str(root), layout, split, config).result()
+        return pool.submit(_measure, cohort, split, config).result()
 
 
-def _measure(root, layout, split, config):
+def _measure(cohort, split, config):
     with quiet_import():
         import tensorflow as tf
 
@@ -55,7 +54,6 @@ def _measure(root, layout, split, config):
     from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, phases, training_patches
     from tf_msgan.training.runtime import build_model
 
-    cohort = read_cohort(root, layout)
     scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
     # So many epochs that both phases have some.
     model = build_model(len(cohort.modalities), cohort.labels.tissues, config.with_training(epochs=100))

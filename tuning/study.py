@@ -10,13 +10,14 @@ import functools
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
+from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.splits import FORMS, SPLITS, read_split
+from tf_msgan.data.splits import read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
+from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation
 from tuning.factors import FACTORS, plan_rows, scale_settings
 from tuning.roles import be_chief, read_address, run_locally, run_workers
 
@@ -33,15 +34,14 @@ def parse(argv):
     parser.add_argument("--max-trials", type=int, metavar="N", help="of a search (default: 20)")
     parser.add_argument("--scale", type=float, default=1.0, metavar="S", help="fewer steps and smaller patches: 0..1")
     parser.add_argument("--model", choices=MODELS, default="multi-stage")
-    parser.add_argument("--data", metavar="DIR", help="folder of scans (default: the embedded phantoms)")
-    parser.add_argument("--layout", choices=LAYOUTS)
-    parser.add_argument("--split", help=f"{', '.join(SPLITS)}, {FORMS}")
     parser.add_argument("--preset", choices=PRESETS, help="default: paper; of a search as of tf_msgan.train")
     parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
     parser.add_argument("--out", type=Path, default=Path("runs/study"), help="folder of the study")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier study in --out")
     parser.add_argument("--resume", action="store_true", help="go on with the study in --out")
     parser.add_argument("--no-progress", action="store_true")
+    add_data_options(parser)
+    add_preparation_options(parser)
     spread = parser.add_argument_group("several processes (--out must be a folder that all see)")
     spread.add_argument("--local-workers", type=int, metavar="N", help="a chief and so many workers on this machine")
     spread.add_argument("--role", choices=("chief", "worker"), help="hand out the trials, or do them")
@@ -83,7 +83,7 @@ def main(argv=None):
     address = options.oracle and read_address(options.oracle)
     progress = Progress(not options.no_progress)
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-    cohort = read_cohort(root, options.layout)
+    cohort = read_cohort(root, options.layout, options.labels)
     split = read_split(options.split, cohort)
     for role in ("validation", "test"):
         if not split.roles()[role]:
@@ -91,8 +91,8 @@ def main(argv=None):
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
-    config = dataclasses.replace(PRESETS[preset], model=options.model, preparation=choose_preparation(cohort, split))
-    config = config.with_fields(settings)
+    preparation = choose_preparation(cohort, split, **asked_preparation(options))
+    config = dataclasses.replace(PRESETS[preset], model=options.model, preparation=preparation).with_fields(settings)
     max_trials = options.max_trials or 20
     rows = None
     if options.factor:
@@ -106,7 +106,7 @@ def main(argv=None):
     with quiet_import():
         from tuning.oracles import search
         from tuning.trials import Study, begin
-    study = Study(options.out, cohort, split, preset, settings, config, plan)
+    study = Study(options.out, cohort, options.labels, split, preset, settings, config, plan)
     begin(study, resume=options.resume or options.role == "worker", overwrite=options.overwrite)
 
     work = functools.partial(search, study, rows, options.search, max_trials)

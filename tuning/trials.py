@@ -32,7 +32,7 @@ class Study:
 
     Attributes:
         folder: of the study; its `runs/` are large.
-        cohort, split: data, and the roles of subjects.
+        cohort, labels, split: data, name or file of its label table if not its own, and the roles of subjects.
         preset, settings: name of the config that the trials start from, and what is changed of it.
         config: the result, prepared for the cohort.
         plan: what is varied and how, for `study.json`.
@@ -40,6 +40,7 @@ class Study:
 
     folder: Path
     cohort: Cohort
+    labels: str | None
     split: Split
     preset: str
     settings: tuple[str, ...]
@@ -137,7 +138,8 @@ def train(study: Study, name: str, seed: int, values: dict) -> dict:
     settings = (*study.settings, *(f"{field}={value}" for field, value in values.items()))
     facts = {"name": name, "seed": seed, "values": values}
     try:
-        Training(run, study.cohort, study.split, study.config.model, study.preset, seed, settings).run()
+        data = (study.cohort, study.labels, study.split, study.config.preparation)
+        Training(run, *data, study.config.model, study.preset, seed, settings).run()
     except InputError as error:
         return {**facts, "error": str(error)}
     recorded, history = read_run_config(run), read_history(run / "history.csv")

@@ -153,9 +153,10 @@ class SegmentationModel(keras.Model):
         for optimizer in optimizers.values():
             if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) != scaled:
                 raise ValueError(f"{self.config.training.precision}: received the optimizer {optimizer}")
-        # Keras wants to know of one.
+        # Keras wants to know of one: here of one that moves from the first step on, so that its rate says something.
+        first = next(name for name in self.LEARNERS if name not in self.PLAYERS)
         super().compile(
-            optimizer=next(iter(optimizers.values())),
+            optimizer=optimizers[f"{first}_optimizer"],
             auto_scale_loss=False,
             jit_compile=self.config.training.jit_compile,
         )
