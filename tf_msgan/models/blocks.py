@@ -15,7 +15,7 @@ FLOAT32_LEVEL = 3
 
 def convolution(x, filters, kernel=3, level=0):
     """Convolution, then LeakyReLU. There is no normalisation: over a small patch it throws away the absolute intensity
-    that z-scoring gave (docs/decisions.md). `level` is that of `x` in the pyramid, 0 the finest."""
+    that z-scoring gave. `level` is that of `x` in the pyramid, 0 the finest."""
     dtype = "float32" if level >= FLOAT32_LEVEL else None
     x = layers.Conv3D(filters, kernel, padding="same", kernel_initializer="he_normal", dtype=dtype)(x)
     return layers.LeakyReLU(LEAK)(x)
