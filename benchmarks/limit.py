@@ -1,11 +1,11 @@
 """How close to the machine's limit training and inference come: `python -m benchmarks.limit`.
 
 For each precision, in a process of its own: seconds and floating-point operations of one training step of each network
-(forward, backward and update, on four labelled patches and one unlabelled unless asked otherwise), of a plain U-Net of the
-refiner's size, and of the whole multi-stage step; of the forward passes of inference; and, beside them, of a product of
-two matrices of 4096×4096, in TensorFlow: the rate of that is taken for what the machine can. Also where the time of the
-whole step and of the refiner goes, patches a second, the share of the time in which the step waits for data, and peak
-memory. All are timed in turns; figures are medians. The data are the embedded phantoms.
+(forward, backward and update, on four labelled patches and one unlabelled unless asked otherwise), of a plain U-Net of
+the refiner's size, and of the whole multi-stage step; of the forward passes of inference; and, beside them, of a
+product of two matrices of 4096×4096, in TensorFlow: the rate of that is taken for what the machine can. Also where the
+time of the whole step and of the refiner goes, patches a second, the share of the time in which the step waits for
+data, and peak memory. All are timed in turns; figures are medians. The data are the embedded phantoms.
 """
 
 import argparse

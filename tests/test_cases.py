@@ -126,6 +126,12 @@ def test_list(tmp_path):
     table = tmp_path / "cases.tsv"
     table.write_text("ann_T1.nii\tann_T2.nii\n\nbob_T1.nii\tbob_T2.nii\n")
     assert [case.id for case in read_case_list(table, MODALITIES).cases] == ["ann", "bob"]
+    # As spreadsheets write it.
+    table.write_bytes(b"\xef\xbb\xbfbob_T1.nii\tbob_T2.nii\n")
+    assert [case.id for case in read_case_list(table, MODALITIES).cases] == ["bob"]
+    table.write_bytes("ann_T1.nii\tänn_T2.nii\n".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
+        read_case_list(table, MODALITIES)
     table.write_text("ann_T1.nii\tann_T2.nii\n" * 2)
     with pytest.raises(InputError, match="the case ann again"):
         read_case_list(table, MODALITIES)

@@ -69,6 +69,18 @@ def test_heads_are_told_from_skull_stripped_scans(tmp_path, tiny_split, air, cro
     assert choose_preparation(cohort, tiny_split, crop="brain").crop == "brain"
 
 
+def test_scribbles_in_a_head_do_not_make_it_a_brain(tmp_path, tiny_split):
+    """Where all but a few voxels is to be ignored."""
+    description = '{"channel_names": {"0": "T1"}, "labels": {"background": 0, "CSF": 1, "GM": 2, "WM": 3, "ignore": 4}}'
+    for number in range(1, 8):
+        t1, _, classes = tiny_brain(number)
+        scribbles = np.where(np.arange(t1.size).reshape(t1.shape) % 7 == 0, classes, 4).astype(np.uint8)
+        save_nifti(tmp_path / "imagesTr" / f"{number}_0000.nii.gz", t1 + 30)
+        save_nifti(tmp_path / "labelsTr" / f"{number}.nii.gz", scribbles)
+    (tmp_path / "dataset.json").write_text(description)
+    assert choose_preparation(read_cohort(tmp_path), tiny_split).crop == "nonzero"
+
+
 def test_resampling_makes_scans_alike(tmp_path, tiny_split):
     description = '{"channel_names": {"0": "T1"}, "labels": {"CSF": 1, "GM": 2, "WM": 3}}'
     (tmp_path / "dataset.json").write_text(description)

@@ -65,6 +65,15 @@ def test_fields_by_name():
         "loss.prediction=much",
         "network.latent=1.5",
         "loss.gan=none",
+        "loss.fake=nan",
+        "network.unet_width=0",
+        "network.latent=0",
+        "training.clip_norm=0",
+        "training.final_lr=-1",
+        "training.weight_decay=nan",
+        "augmentation.scale=inf",
+        "augmentation.mirror=1.5",
+        "augmentation.contrast=1",
     ],
 )
 def test_wrong_fields_are_refused(assignment):

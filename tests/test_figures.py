@@ -3,7 +3,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tf_msgan.evaluation.figures import draw_health
+from tf_msgan.evaluation.figures import draw_health, draw_prediction
+
+
+def test_a_single_slice_is_drawn(tmp_path):
+    labels = np.zeros((20, 24, 1), np.uint8)
+    labels[5:12, 6:15] = 1
+    draw_prediction(tmp_path / "slice.png", labels * 7.0 + 1, labels, np.eye(4), ("GM",), "one slice", 70)
+    picture = plt.imread(tmp_path / "slice.png")
+    assert picture.std() > 0.05
 
 
 def test_a_game_of_one_epoch_is_seen(tmp_path):

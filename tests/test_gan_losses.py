@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_msgan.config import GANS
 from tf_msgan.training.gan_losses import GAN_LOSSES, agreement, feature_matching_loss, gradient_penalty
-from tf_msgan.training.losses import opinion
+from tf_msgan.training.losses import log_opinion
 
 LOG = math.log
 # Scores of P(real) = 10/11 and 8/9 of what is, and of 1/3 and 3/4 of what is not.
@@ -57,7 +57,7 @@ def test_agreement_is_the_log_odds_of_the_opinion():
     rng = np.random.default_rng(0)
     logits = tf.constant(rng.normal(0, 2, (2, 3, 3, 3, 4)), tf.float32)
     prediction = tf.constant(rng.dirichlet(np.ones(4), (2, 3, 3, 3)), tf.float32)
-    share = opinion(logits, prediction).numpy()
+    share = tf.exp(log_opinion(logits, tf.math.log(prediction))).numpy()
     scores = agreement(logits, tf.math.log(prediction)).numpy()
     assert scores.shape == (2, 3, 3, 3)
     assert np.allclose(scores, np.log(share / (1 - share)), atol=1e-3)

@@ -169,6 +169,8 @@ def test_bids(tmp_path):
     ours = root / "derivatives" / "ours"
     save_nifti(ours / "sub-05" / "anat" / "sub-05_dseg.nii.gz", tiny_brain(5)[2])
     (ours / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
+    # Not as BIDS has it, and no reason to fall over.
+    (root / "derivatives" / "manual" / "dataset_description.json").write_text('{"GeneratedBy": {"Name": "someone"}}')
     cohort = read_cohort(root)
     assert cohort.layout == "bids" and cohort.modalities == ("T1w", "T2w")
     assert [id for id, subject in cohort.subjects.items() if subject.label] == ["sub-01", "sub-02", "sub-03"]

@@ -65,24 +65,33 @@ def test_eq_12_fake():
     assert float(gan_losses.fake_loss(losses.realness(logits))) == pytest.approx(-LOG(1 / 11), rel=1e-5)
 
 
+def opinion(logits, prediction):
+    return tf.exp(losses.log_opinion(logits, tf.math.log(prediction + losses.TINY)))
+
+
+def test_level_by_hand():
+    logits = tf.stack([voxels([LOG(1), LOG(2), LOG(3), LOG(4)]), voxels([LOG(0.5), LOG(0.25), LOG(0.125), LOG(0.125)])])
+    assert float(losses.level_loss(logits)) == pytest.approx(LOG(10) ** 2 / 2, rel=1e-5)
+
+
 def test_opinion_by_hand():
     logits = voxels([LOG(1), LOG(2), LOG(3), LOG(4)])
     prediction = voxels([0.1, 0.2, 0.3, 0.4])
     expected = (0.1 * 1 + 0.2 * 2 + 0.3 * 3 + 0.4 * 4) / 11
-    assert losses.opinion(logits, prediction).numpy().item() == pytest.approx(expected, rel=1e-5)
+    assert opinion(logits, prediction).numpy().item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_eqs_10_to_12_are_cases_of_the_opinion():
     logits, _, truth = random_case()
     one_hot, ones = tf.one_hot(truth, 4), tf.ones_like(logits)
 
-    labelled = -tf.reduce_mean(tf.math.log(losses.opinion(logits, one_hot)))
+    labelled = -tf.reduce_mean(tf.math.log(opinion(logits, one_hot)))
     assert float(labelled) == pytest.approx(
         float(losses.labelled_loss(logits, truth) + gan_losses.real_loss(losses.realness(logits))), abs=1e-4
     )
-    unlabelled = -tf.reduce_mean(tf.math.log(losses.opinion(logits, ones)))
+    unlabelled = -tf.reduce_mean(tf.math.log(opinion(logits, ones)))
     assert float(unlabelled) == pytest.approx(float(gan_losses.real_loss(losses.realness(logits))), abs=1e-5)
-    fake = -tf.reduce_mean(tf.math.log(1 - losses.opinion(logits, ones)))
+    fake = -tf.reduce_mean(tf.math.log(1 - opinion(logits, ones)))
     assert float(fake) == pytest.approx(float(gan_losses.fake_loss(losses.realness(logits))), abs=1e-4)
 
 

@@ -11,6 +11,7 @@ from tf_msgan.config import GANS, MODELS, Config
 from tf_msgan.data.scan import load_scan
 from tf_msgan.errors import InputError
 from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.training import losses, standard_gan
 from tf_msgan.training.gan_losses import GAN_LOSSES
 from tf_msgan.training.models import make_model
 from tf_msgan.training.runtime import build_model
@@ -47,6 +48,19 @@ def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config
     model = build_model(2, TISSUES, dataclasses.replace(tiny_config, model="standard-gan", loss=loss))
     train(model, {"labelled": tiny_batch["labelled"]})
     assert max(np.abs(weight).max() for weight in model.discriminator.get_weights()) <= np.float32(0.05)
+
+
+def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
+    def level(weight):
+        monkeypatch.setattr(standard_gan, "LEVEL", weight)
+        model = build_model(2, TISSUES, configured(tiny_config, "standard-gan", lr=1e-2, epochs=99))
+        bias = model.discriminator.get_layer("class_logits").bias
+        bias.assign(bias + 2)
+        train(model, {"labelled": tiny_batch["labelled"]}, steps=20)
+        logits, _ = model.discriminator(tiny_batch["unlabelled"]["image"], training=False)
+        return float(losses.level_loss(logits))
+
+    assert level(standard_gan.LEVEL) < 0.7 * level(0.0)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "multi-stage"])

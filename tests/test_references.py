@@ -46,6 +46,13 @@ def test_ignored_voxels_are_not_fitted(tiny_cohort):
     assert np.abs(fit_qda([half]).means_).max() < 5
 
 
+def test_one_class_alone_is_all_that_there_is(tiny_cohort):
+    scan = load_scan(tiny_cohort, "1", with_labels=True)
+    brain = dataclasses.replace(scan, labels=(scan.labels > 0).astype(np.uint8))
+    got = segment_by_intensity(fit_qda([brain]), brain, 2).argmax(axis=-1)
+    assert np.array_equal(got == 1, scan.mask)
+
+
 def test_air_of_one_value_is_a_class_like_another(tiny_cohort):
     scan = load_scan(tiny_cohort, "1", with_labels=True)
     masked = scan.masked.copy()

@@ -21,6 +21,16 @@ def _check(name, value, expected, ok):
         raise InputError(f"--{name.replace('_', '-')}", value, expected)
 
 
+def _check_set(part, name, expected, is_right):
+    """Checks a field that has no option of its own."""
+    value = getattr(part, name)
+    _check("set", f"{name}={value}", expected, is_right(value))
+
+
+def _is_weight(value):
+    return math.isfinite(value) and value >= 0
+
+
 @dataclass(frozen=True)
 class Preparation:
     """What is done to a scan before networks see it, in training and in prediction alike.
@@ -78,6 +88,11 @@ class NetworkConfig:
     coarse_tissues: bool = True
     fused: bool = False
 
+    def __post_init__(self):
+        for name in ("coarse", "noise", "refine", "unet", "discriminator"):
+            _check_set(self, f"{name}_width", "1 or more", lambda width: width >= 1)
+        _check_set(self, "latent", "1 or more", lambda length: length >= 1)
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -112,6 +127,8 @@ class LossConfig:
 
     def __post_init__(self):
         _check("gan_loss", self.gan, f"one of {', '.join(GANS)}", self.gan in GANS)
+        for name in (name for name in vars(self) if name != "gan"):
+            _check_set(self, name, "0 or more", _is_weight)
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,12 @@ class Augmentation:
     drop_modality: float = 0.0
 
     def __post_init__(self):
+        for name in vars(self):
+            _check_set(self, name, "0 or more", _is_weight)
+        for name in ("mirror", "warp_share"):
+            _check_set(self, name, "within 0..1", lambda chance: chance <= 1)
+        for name in ("scale", "contrast"):
+            _check_set(self, name, "below 1", lambda strength: strength < 1)
         _check("drop_modality", self.drop_modality, "within 0..1, below 1", 0 <= self.drop_modality < 1)
 
 
@@ -199,12 +222,15 @@ class TrainingConfig:
         _check("patch", self.patch, "a multiple of 8", self.patch % 8 == 0)
         for name in ("warmup_steps", "patience"):
             _check(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
-        _check("set", f"optimizer={self.optimizer}", f"one of {', '.join(OPTIMIZERS)}", self.optimizer in OPTIMIZERS)
+        _check_set(self, "optimizer", f"one of {', '.join(OPTIMIZERS)}", lambda name: name in OPTIMIZERS)
+        _check_set(self, "clip_norm", "above 0", lambda norm: norm > 0)
+        _check_set(self, "final_lr", "within 0..1", lambda share: 0 <= share <= 1)
+        _check_set(self, "weight_decay", "0 or more", _is_weight)
         _check("lr", self.lr, "above 0", self.lr > 0)
         _check("ema_decay", self.ema_decay, "within 0..1, below 1", 0 <= self.ema_decay < 1)
         _check("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES)
-        _check("set", f"unlabelled_share={self.unlabelled_share}", "within 0..1", 0 <= self.unlabelled_share <= 1)
-        _check("set", f"labels_first={self.labels_first}", "within 0..1, below 1", 0 <= self.labels_first < 1)
+        _check_set(self, "unlabelled_share", "within 0..1", lambda share: 0 <= share <= 1)
+        _check_set(self, "labels_first", "within 0..1, below 1", lambda share: 0 <= share < 1)
         _check("precision", self.precision, f"one of {', '.join(PRECISIONS)}", self.precision in PRECISIONS)
         _check("foreground", self.foreground, "within 0..1", 0 <= self.foreground <= 1)
         _check("seed", self.seed, "within 0..2³¹−1", 0 <= self.seed < 2**31)

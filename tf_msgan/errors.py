@@ -8,7 +8,12 @@ class InputError(Exception):
     """Bad input. Its text is one line that names the file, what was found and what was expected."""
 
     def __init__(self, where, found, expected):
-        super().__init__(f"{where}: found {found}; expected {expected}".replace("\n", " "))
+        # Exceptions cross processes by their arguments.
+        super().__init__(where, found, expected)
+
+    def __str__(self):
+        where, found, expected = self.args
+        return f"{where}: found {found}; expected {expected}".replace("\n", " ")
 
 
 def exit_on_input_error(main):

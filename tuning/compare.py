@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
+from tf_msgan.data.check import check_modalities
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
@@ -74,8 +75,10 @@ def main(argv=None):
     labeled = options.labeled or len(split.train)
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
+    config = PRESETS[preset].with_fields(options.set)
+    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
     preparation = choose_preparation(cohort, split, **asked_preparation(options))
-    config = dataclasses.replace(PRESETS[preset], preparation=preparation).with_fields(options.set)
+    config = dataclasses.replace(config, preparation=preparation)
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, options.ablate)
     for cell in cells:
         split_of(cell, cohort, split)

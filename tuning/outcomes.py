@@ -83,7 +83,7 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     settings = (*comparison.settings, *cell.settings, f"training.epochs={epochs}")
     data = (comparison.cohort, comparison.labels, split, comparison.config.preparation)
     Training(run, *data, cell.model, comparison.preset, cell.seed, settings).run()
-    outcome = _outcome(cell, run, epochs)
+    outcome = _outcome(cell, run)
     write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
     return outcome
 
@@ -126,20 +126,19 @@ def _epochs(comparison, cell):
     return epochs_within(comparison.amount, _config(comparison, cell), seconds)
 
 
-def _outcome(cell, run, epochs):
+def _outcome(cell, run):
     evaluation, seconds = (
         json.loads((run / name).read_text(encoding="utf-8")) for name in ("evaluation.json", "seconds.json")
     )
     recorded, history = read_run_config(run), read_history(run / "history.csv")
-    training = recorded["config"]["training"]
     return {
         "cell": asdict(cell),
         "subjects": evaluation["subjects"],
         "mean": evaluation["mean"],
-        "steps": epochs * training["steps_per_epoch"],
+        "steps": len(history["epoch"]) * recorded["config"]["training"]["steps_per_epoch"],
         "training_minutes": sum(history["seconds"]) / 60,
         "volume_seconds": statistics.median(list(seconds.values())[1:] or seconds.values()),
-        "validation_dice": max(history.get("val_dice", [float("nan")])),
+        "validation_dice": max(history["val_dice"]) if "val_dice" in history else None,
         "machine": recorded["machine"],
         "versions": recorded["versions"],
         "git": recorded["git"],

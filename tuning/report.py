@@ -5,9 +5,12 @@ import sys
 
 import numpy as np
 
+from tf_msgan.data.cases import LACKING
 from tf_msgan.data.cohort import read_images, read_labels, reference_of
 from tf_msgan.data.volumes import read_codes
+from tf_msgan.errors import InputError
 from tf_msgan.files import write_json, write_text
+from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
 from tuning.references import reference_outcomes
@@ -93,11 +96,13 @@ def _draw(comparison, cells, groups, tissues, labeled):
 def _predict(comparison, run, subject) -> np.ndarray:
     """`(i, j, k)` classes of a subject by the model of a run, on the grid of its files."""
     output = run / "prediction"
-    files = comparison.cohort.subjects[subject].images
+    files = [path or LACKING for path in comparison.cohort.subjects[subject].images]
     found = list(output.glob("*_dseg.nii.gz"))
     if not found:
         options = ("--input", *files, "--output", output, "--no-progress")
         command = [sys.executable, "-m", "tf_msgan.predict", run, *options]
-        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        result = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        if result.returncode:
+            raise InputError(run, f"no prediction after {complaint(result.stderr)!r}", "one for the picture")
         found = list(output.glob("*_dseg.nii.gz"))
     return read_codes(found[0]).data.astype(np.uint8)

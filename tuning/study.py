@@ -10,6 +10,7 @@ import functools
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
+from tf_msgan.data.check import check_modalities
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.prepare import choose_preparation
@@ -91,8 +92,10 @@ def main(argv=None):
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
+    config = PRESETS[preset].with_fields(settings)
+    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
     preparation = choose_preparation(cohort, split, **asked_preparation(options))
-    config = dataclasses.replace(PRESETS[preset], model=options.model, preparation=preparation).with_fields(settings)
+    config = dataclasses.replace(config, model=options.model, preparation=preparation)
     max_trials = options.max_trials or 20
     rows = None
     if options.factor:

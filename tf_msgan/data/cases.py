@@ -81,7 +81,10 @@ def read_case_list(path: Path, modalities) -> Cases:
     """
     if not path.is_file():
         raise InputError(path, "no such file", "a table with a case a line, its files parted by tabs")
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"no text ({error})", "a table in UTF-8") from None
     files = [[file if file == LACKING else path.parent / file for file in line] for line in lines]
     return _checked(path, "plain", [case_of_files(line, modalities) for line in files])
 

@@ -7,6 +7,7 @@ import numpy as np
 from tf_msgan.config import Preparation
 from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.geometry import NetworkGrid
+from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
 
@@ -33,5 +34,9 @@ def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
 def _crop_of(cohort, id):
     volumes = read_images(cohort.subjects[id].images)
     mask = reference_of(volumes).data != 0
-    labelled = np.count_nonzero((read_labels(cohort, id, volumes) > 0) & mask)
-    return "brain" if labelled >= STRIPPED_SHARE * np.count_nonzero(mask) else "nonzero"
+    labels = read_labels(cohort, id, volumes)[mask]
+    ignored = np.count_nonzero(labels == IGNORE)
+    tissue = np.count_nonzero(labels) - ignored
+    # Scribbles: what is ignored then says nothing of where the brain is.
+    counted = tissue if ignored > tissue else tissue + ignored
+    return "brain" if counted >= STRIPPED_SHARE * labels.size else "nonzero"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
+from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
@@ -101,7 +102,10 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
             score(truth, segmentation.labels, tissues, spacing),
             score(truth, by_intensity.argmax(axis=-1), tissues, spacing),
             seconds,
-            dice((truth > 0).astype(np.uint8), (segmentation.outline > 0.5).astype(np.uint8), 1)
-            if model.STAGED
-            else None,
+            _outline_dice(truth, segmentation.outline) if model.STAGED else None,
         )
+
+
+def _outline_dice(truth, outline):
+    brain = np.where(truth == IGNORE, IGNORE, truth > 0).astype(np.uint8)
+    return dice(brain, (outline > 0.5).astype(np.uint8), 1)

@@ -128,6 +128,9 @@ def _box(inside):
 
 
 def _draw_contours(axis, labels, tissues):
+    if min(labels.shape) < 2:
+        # A line has none.
+        return
     for number in range(1, len(tissues) + 1):
         contour = labels == number
         if contour.any() and not contour.all():

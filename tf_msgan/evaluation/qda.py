@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.scan import Scan
@@ -14,16 +16,19 @@ MOST_VOXELS = 1_000_000
 REGULARISATION = 1e-3
 
 
-def fit_qda(labelled: Iterable[Scan]) -> QuadraticDiscriminantAnalysis:
+def fit_qda(labelled: Iterable[Scan]) -> ClassifierMixin:
     """Fits one Gaussian a class to the scored intensities of `labelled_voxels`. A class is a tissue or, in heads, the
-    background."""
+    background; where there is one alone it is all that there is."""
     features, tissues = labelled_voxels(labelled)
     # A Gaussian needs two voxels.
     enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > 1))
+    if len(np.unique(tissues[enough])) == 1:
+        # A brain mask of skull-stripped scans, say.
+        return DummyClassifier(strategy="prior").fit(features[enough], tissues[enough])
     return QuadraticDiscriminantAnalysis(reg_param=REGULARISATION).fit(features[enough], tissues[enough])
 
 
-def segment_by_intensity(classifier: QuadraticDiscriminantAnalysis, scan: Scan, classes: int) -> np.ndarray:
+def segment_by_intensity(classifier: ClassifierMixin, scan: Scan, classes: int) -> np.ndarray:
     """Returns `(i, j, k, classes)` float32 probabilities: the classifier's in the mask, and background elsewhere."""
     mask = scan.mask
     probabilities = np.zeros((*mask.shape, classes), np.float32)

@@ -54,16 +54,15 @@ def labelled_loss(logits, labels):
     return masked_mean(-tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1), valid)
 
 
-def opinion(logits, prediction):
-    """D(x, p) = Σ_k p_k · P_{K+1}(k given x), `(batch, i, j, k)` in 0..1: how far D agrees with a prediction p.
-
-    `logits` of shape `(…, K)` with P_{K+1}(k given x) = exp(l_k) / (Z + 1).
-    """
-    return tf.exp(log_opinion(logits, tf.math.log(prediction + TINY)))
+def level_loss(logits):
+    """Mean s(x)², in 0..∞: eq. 10 leaves the level of the logits free, and this keeps it at P(real) = ½ (the z-loss of
+    Chowdhery et al. 2022)."""
+    return tf.reduce_mean(tf.square(realness(logits)))
 
 
 def log_opinion(logits, log_prediction):
-    """log D(x, p) for log p, `(batch, i, j, k)` in −∞..0, without leaving the logarithm."""
+    """log D(x, p), `(batch, i, j, k)` in −∞..0, for log p: D(x, p) = Σ_k p_k · P_{K+1}(k given x), with P_{K+1}(k given
+    x) = exp(l_k) / (Z + 1), is how far D agrees with a prediction p."""
     return tf.reduce_logsumexp(log_prediction + logits, axis=-1) - tf.nn.softplus(realness(logits))
 
 

@@ -12,6 +12,9 @@ from tf_msgan.training import losses
 from tf_msgan.training.gan_losses import GAN_LOSSES, feature_matching_loss
 from tf_msgan.training.segmentation_model import SegmentationModel
 
+# The weight of `level_loss`.
+LEVEL = 0.01
+
 
 @keras.saving.register_keras_serializable("tf_msgan")
 class StandardGAN(SegmentationModel):
@@ -59,7 +62,8 @@ class StandardGAN(SegmentationModel):
         with tf.GradientTape() as tape:
             logits, _ = self.discriminator(x, training=True)
             labelled_term = self.naming_loss(logits, y)
-            objective = self.objective("discriminator", labelled_term)
+            # Else all is real to D when the game begins, and G learns nothing.
+            objective = self.objective("discriminator", labelled_term + LEVEL * losses.level_loss(logits))
         norms = {"discriminator": self.descend("discriminator", tape, objective)}
         self.clip("discriminator")
         return self.end_step(y, tf.nn.softmax(logits), {"d_labelled": labelled_term}, norms)

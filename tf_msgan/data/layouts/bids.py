@@ -72,8 +72,13 @@ def _is_ours(path, root):
     """Whether a prediction's sidecar lies beside it, or a description that names this project above it."""
     sidecar = _read_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"))
     descriptions = [_read_json(folder / "dataset_description.json") for folder in _folders(path, root)]
-    makers = [maker for description in descriptions for maker in description.get("GeneratedBy") or []]
-    return "OutlineFailed" in sidecar or any(maker.get("Name") == "tf_msgan" for maker in makers)
+    makers = [maker for description in descriptions for maker in _list(description.get("GeneratedBy"))]
+    ours = any(isinstance(maker, dict) and maker.get("Name") == "tf_msgan" for maker in makers)
+    return "OutlineFailed" in sidecar or ours
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
 
 
 def _read_json(path):
