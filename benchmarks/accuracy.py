@@ -4,7 +4,9 @@ Dice on the test subjects of a split, after as many minutes of training on the s
 project's multi-stage model and its U-Net, by `tuning.compare`, with HMRF (dipy) and QDA, which need no training;
 nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory that its patch is 64³; MONAI's `BasicUNet`.
 None averages over mirror images. This project's models choose their epoch by the validation subject, and multi-stage
-sees the unlabelled ones; the others have use for neither. One seed. What is done is kept: the same command goes on.
+sees the unlabelled ones; the others have use for neither. This project's get the steps that should take so long by the
+step's fastest time, and the others then as long as these took in fact. One seed. What is done is kept: the same command
+goes on.
 """
 
 import argparse
@@ -88,17 +90,17 @@ def train_ours(options):
     return outcomes
 
 
-def peer_commands(options):
-    """By name: the command that trains and predicts, and where its label maps go."""
+def peer_commands(options, minutes):
+    """By name: the command that trains for so long and predicts, and where its label maps go."""
     commands = {}
     for name, memory in NNUNET.items():
         root, output = options.runs / f"nnunet-{memory}", options.runs / f"nnunet-{memory}" / "predicted"
         module = [options.peers, "-m", "benchmarks.peers.nnunet"]
-        commands[name] = ([*module, root, options.minutes, output, memory, options.threads], root, output)
+        commands[name] = ([*module, root, minutes, output, memory, options.threads], root, output)
     root, output = options.runs / "basic-unet", options.runs / "basic-unet" / "predicted"
     module = [options.peers, "-m", "benchmarks.peers.basic_unet"]
     raw = root / "raw" / "Dataset001_Cohort"
-    commands[MONAI] = ([*module, raw, options.minutes, output, options.threads], root, output)
+    commands[MONAI] = ([*module, raw, minutes, output, options.threads], root, output)
     return commands
 
 
@@ -109,23 +111,24 @@ def main(argv=None):
     split = read_split(options.split, cohort)
     print(provenance(), flush=True)
     outcomes = train_ours(options)
-    for name, (command, root, output) in peer_commands(options).items():
+    minutes = max(outcomes[model]["training_minutes"] for model in OURS)
+    for name, (command, root, output) in peer_commands(options, minutes).items():
         kept = options.out / f"{output.parent.name}.json"
         if not kept.exists():
             print(f"training {name}", flush=True)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
             figures = ask(command)
-            write_json(kept, {"name": name, **figures, **score_files(cohort, split.test, output)})
+            write_json(
+                kept, {"name": name, "training_minutes": minutes, **figures, **score_files(cohort, split.test, output)}
+            )
         outcomes[name] = json.loads(kept.read_text(encoding="utf-8"))
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
     about = {"provenance": provenance(), "peers": peer_versions(options.peers), "minutes": options.minutes}
-    rows = {
-        name: {key: outcome.get(key) for key in ("mean", "patch", "batch", "iterations", "steps", "parameters")}
-        for name, outcome in outcomes.items()
-    }
+    facts = ("mean", "training_minutes", "patch", "batch", "iterations", "steps", "parameters")
+    rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})
 
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.peers.basic_unet FOLDER MINUTES OUTPUT THREADS
 
-FOLDER holds nnU-Net's layout, with class 4 for what is to be ignored. The network is MONAI's default, the loss
-cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine by the clock; crops of 64³ in batches of
-two, changed as in `benchmarks.peers.monai_cache`. Predicts `imagesTs` into OUTPUT in half-overlapping windows. Prints a
-line of JSON: patch, batch, iterations, parameters.
+FOLDER holds nnU-Net's layout. The network is MONAI's default, the loss cross-entropy and Dice, the optimiser AdamW, its
+rate falls to 0 along a cosine by the clock; crops of 64³ in batches of two, changed as in `peers.monai_cache`, but
+where there is nothing. Predicts `imagesTs` into OUTPUT in half-overlapping windows. Prints a line of JSON: patch,
+batch, iterations, parameters.
 """
 
 import json
@@ -25,12 +25,11 @@ from monai.losses import MaskedDiceLoss
 from monai.networks.nets import BasicUNet
 from torch.nn.functional import cross_entropy
 
-from benchmarks.peers.cohort import read_subjects
-from benchmarks.peers.monai_cache import augmentation
+from benchmarks.peers.cohort import describe, images_of, read_subjects
+from benchmarks.peers.monai_cache import intensities, turns
 from benchmarks.peers.nets import count_parameters
 
 PATCH, BATCH, WORKERS, RATE = 64, 2, 1, 1e-3
-CLASSES, IGNORE = 4, 4
 KEYS = ["image", "label"]
 
 
@@ -42,15 +41,20 @@ def preparation(keys):
     ]
 
 
+def keep_nothing(item):
+    """What was 0 before intensities were changed is 0 again, as it is in prediction."""
+    return {**item, "image": item["image"] * (item["before"] != 0)}
+
+
 def batches(folder):
     crops = [
         transforms.CropForegroundd(KEYS, source_key="image", select_fn=lambda x: x != 0, allow_smaller=True),
         transforms.SpatialPadd(KEYS, PATCH),
         transforms.RandCropByPosNegLabeld(KEYS, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
     ]
-    dataset = CacheDataset(
-        read_subjects(folder), transforms.Compose([*preparation(KEYS), *crops, *augmentation()]), progress=False
-    )
+    changes = [*turns(), transforms.CopyItemsd("image", names="before"), *intensities(), keep_nothing]
+    steps = transforms.Compose([*preparation(KEYS), *crops, *changes])
+    dataset = CacheDataset(read_subjects(folder), steps, progress=False)
     loader = DataLoader(
         dataset, batch_size=1, shuffle=True, num_workers=WORKERS, persistent_workers=True, collate_fn=list_data_collate
     )
@@ -58,7 +62,7 @@ def batches(folder):
         yield from loader
 
 
-def train(net, stream, minutes):
+def train(net, stream, minutes, ignored):
     """Returns how many iterations were done."""
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4, fused=True)
     overlap = MaskedDiceLoss(to_onehot_y=True, softmax=True)
@@ -70,10 +74,10 @@ def train(net, stream, minutes):
         batch = next(stream)
         image = batch["image"].as_tensor().contiguous(memory_format=torch.channels_last_3d)
         labels = batch["label"].as_tensor().long()
-        counted = labels != IGNORE
+        counted = labels != ignored
         optimizer.zero_grad(set_to_none=True)
         logits = net(image)
-        loss = cross_entropy(logits, labels[:, 0], ignore_index=IGNORE)
+        loss = cross_entropy(logits, labels[:, 0], ignore_index=ignored)
         loss = loss + overlap(logits, torch.where(counted, labels, 0), counted)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -85,7 +89,7 @@ def train(net, stream, minutes):
 def predict(net, folder, output):
     prepare = transforms.Compose(preparation(["image"]))
     for first in sorted((Path(folder) / "imagesTs").glob("*_0000.nii.gz")):
-        files = [str(first), str(first).replace("_0000", "_0001")]
+        files = images_of(folder, "Ts", first.name.removesuffix("_0000.nii.gz"))
         image = prepare({"image": files})["image"].as_tensor()[None]
         maps = sliding_window_inference(image, (PATCH,) * 3, 2, net, overlap=0.5, mode="gaussian")
         labels = maps[0].argmax(0).numpy().astype(np.uint8)
@@ -96,8 +100,10 @@ def predict(net, folder, output):
 def main(folder, minutes, output, threads):
     monai.utils.set_determinism(0)
     torch.set_num_threads(int(threads))
-    net = BasicUNet(spatial_dims=3, in_channels=2, out_channels=CLASSES).to(memory_format=torch.channels_last_3d)
-    iterations = train(net, batches(folder), float(minutes))
+    modalities, classes, ignored = describe(folder)
+    net = BasicUNet(spatial_dims=3, in_channels=modalities, out_channels=classes)
+    net = net.to(memory_format=torch.channels_last_3d)
+    iterations = train(net, batches(folder), float(minutes), ignored)
     Path(output).mkdir(parents=True, exist_ok=True)
     net.eval()
     with torch.inference_mode():

@@ -1,13 +1,22 @@
-"""The files of `benchmarks.cohort_files`, by subject."""
+"""What a folder in nnU-Net's layout holds."""
 
+import json
 from pathlib import Path
 
 
+def describe(folder) -> tuple[int, int, int]:
+    """How many modalities and classes it has, and the code of what is to be ignored, or would be."""
+    about = json.loads((Path(folder) / "dataset.json").read_text(encoding="utf-8"))
+    classes = len(about["labels"].keys() - {"ignore"})
+    return len(about["channel_names"]), classes, about["labels"].get("ignore", classes)
+
+
+def images_of(folder, part: str, id: str) -> list[str]:
+    """The files of a case, one a modality; `part` is "Tr" or "Ts"."""
+    return [str(Path(folder) / f"images{part}" / f"{id}_{n:04}.nii.gz") for n in range(describe(folder)[0])]
+
+
 def read_subjects(folder) -> list[dict]:
-    labels = sorted((Path(folder) / "labelsTr").glob("*.nii.gz"))
-    name = "imagesTr/{}_000{}.nii.gz"
-    return [
-        {"image": [str(Path(folder) / name.format(path.name.removesuffix(".nii.gz"), channel)) for channel in (0, 1)]}
-        | {"label": str(path)}
-        for path in labels
-    ]
+    """The images and the label map of every training case."""
+    labels = {path.name.removesuffix(".nii.gz"): path for path in (Path(folder) / "labelsTr").glob("*.nii.gz")}
+    return [{"image": images_of(folder, "Tr", id), "label": str(path)} for id, path in sorted(labels.items())]

@@ -24,8 +24,8 @@ RADIANS = 12 * 3.14159 / 180
 BOTH = ["image", "label"]
 
 
-def augmentation():
-    """As strong as this project's, and as often."""
+def turns():
+    """As strong as this project's, and as often; so are `intensities`."""
     return [
         transforms.RandFlipd(BOTH, prob=0.5, spatial_axis=0),
         transforms.RandAffined(
@@ -36,6 +36,11 @@ def augmentation():
             mode=["bilinear", "nearest"],
             padding_mode="border",
         ),
+    ]
+
+
+def intensities():
+    return [
         transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-0.1, 0.1)),
         transforms.RandScaleIntensityd("image", factors=0.15, prob=1),
         transforms.RandShiftIntensityd("image", offsets=0.15, prob=1),
@@ -52,7 +57,8 @@ def pipeline():
             transforms.NormalizeIntensityd("image", nonzero=True, channel_wise=True),
             transforms.CropForegroundd(BOTH, source_key="label", allow_smaller=True),
             transforms.RandCropByPosNegLabeld(BOTH, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
-            *augmentation(),
+            *turns(),
+            *intensities(),
         ]
     )
 
