@@ -1,5 +1,6 @@
 """What a comparison or a study is made of, on disk, so that another is not mixed into its folder."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...
     return {
         "layout": cohort.layout,
         "modalities": list(cohort.modalities),
-        "labels": asdict(cohort.labels),
+        "labels_sha256": hashlib.sha256(json.dumps(asdict(cohort.labels)).encode()).hexdigest(),
         "sha256": combine(digest_split(cohort, split)),
         "split": split.to_dict(),
         "preset": preset,
