@@ -1,12 +1,16 @@
 """Options of every command that trains: which scans, and what is done to them."""
 
 import argparse
+import dataclasses
 
-from tf_msgan.config import CROPS, NORMALISATIONS
+from tf_msgan.config import CROPS, NORMALISATIONS, Config
 from tf_msgan.data.bias import can_correct_bias
+from tf_msgan.data.check import check_modalities
+from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.label_tables import NAMED
 from tf_msgan.data.layouts import LAYOUTS
-from tf_msgan.data.splits import FORMS, SPLITS
+from tf_msgan.data.prepare import choose_preparation
+from tf_msgan.data.splits import FORMS, SPLITS, Split
 
 # Options that are fields of a `Preparation`.
 PREPARED = ("crop", "normalise", "n4", "resample")
@@ -30,6 +34,17 @@ def add_preparation_options(parser: argparse.ArgumentParser):
     scans.add_argument("--n4", action="store_true", default=None, help="correct the bias field (needs SimpleITK)")
     scans.add_argument("--resample", type=float, metavar="MM", help="to cubic voxels (default: each scan's own)")
     return scans
+
+
+def prepare_config(config: Config, cohort: Cohort, split: Split, options: argparse.Namespace) -> Config:
+    """The config with what is to be done to the cohort's scans: as asked for, else as they look.
+
+    Raises:
+        InputError: a subject lacks a modality and may not, or as of `choose_preparation`.
+    """
+    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
+    preparation = choose_preparation(cohort, split, **asked_preparation(options))
+    return dataclasses.replace(config, preparation=preparation)
 
 
 def given(options: argparse.Namespace, names) -> dict:

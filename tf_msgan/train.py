@@ -19,12 +19,11 @@ from tf_msgan.config import (
     Config,
     choose_preset,
 )
-from tf_msgan.data.check import check_modalities, check_scans
+from tf_msgan.data.check import check_scans
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.label_tables import read_label_table
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.splits import Split, read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
@@ -39,7 +38,13 @@ from tf_msgan.run_folder import (
     recorded_config,
     recorded_split,
 )
-from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation, given
+from tf_msgan.scan_options import (
+    add_data_options,
+    add_preparation_options,
+    asked_preparation,
+    given,
+    prepare_config,
+)
 
 # Options that are fields of a `TrainingConfig`.
 FIELDS = (
@@ -161,9 +166,7 @@ def main(argv=None):
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, options.layout, options.labels)
         split = read_split(options.split, cohort, options.labeled)
-        check_modalities(cohort, split, config.augmentation.drop_modality > 0)
-        preparation = choose_preparation(cohort, split, **asked_preparation(options))
-        config = dataclasses.replace(config, preparation=preparation)
+        config = prepare_config(config, cohort, split, options)
         if not options.dry_run:
             check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():

@@ -6,20 +6,17 @@ embedded cohort of phantoms is used.
 """
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.check import check_modalities
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
-from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.splits import read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation
+from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.cells import plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 
@@ -75,10 +72,7 @@ def main(argv=None):
     labeled = options.labeled or len(split.train)
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
-    config = PRESETS[preset].with_fields(options.set)
-    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
-    preparation = choose_preparation(cohort, split, **asked_preparation(options))
-    config = dataclasses.replace(config, preparation=preparation)
+    config = prepare_config(PRESETS[preset].with_fields(options.set), cohort, split, options)
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, options.ablate)
     for cell in cells:
         split_of(cell, cohort, split)

@@ -10,15 +10,13 @@ import functools
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.check import check_modalities
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
-from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.splits import read_split
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.scan_options import add_data_options, add_preparation_options, asked_preparation
+from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.factors import FACTORS, plan_rows, scale_settings
 from tuning.roles import be_chief, read_address, run_locally, run_workers
 
@@ -92,10 +90,8 @@ def main(argv=None):
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
-    config = PRESETS[preset].with_fields(settings)
-    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
-    preparation = choose_preparation(cohort, split, **asked_preparation(options))
-    config = dataclasses.replace(config, model=options.model, preparation=preparation)
+    config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
+    config = prepare_config(config, cohort, split, options)
     max_trials = options.max_trials or 20
     rows = None
     if options.factor:

@@ -13,7 +13,7 @@ def describe(folder) -> tuple[int, int, int]:
 
 def images_of(folder, part: str, id: str) -> list[str]:
     """The files of a case, one a modality; `part` is "Tr" or "Ts"."""
-    return [str(Path(folder) / f"images{part}" / f"{id}_{n:04}.nii.gz") for n in range(describe(folder)[0])]
+    return sorted(map(str, (Path(folder) / f"images{part}").glob(f"{id}_[0-9][0-9][0-9][0-9].nii.gz")))
 
 
 def read_subjects(folder) -> list[dict]:

@@ -20,8 +20,8 @@ def set_threads(count: int):
 def make_optimizer(training: TrainingConfig, against: bool = False) -> optimizers.Optimizer:
     """The optimiser of a network; loss-scaled under mixed_float16. The model clips gradients and sets the rate.
 
-    Without normalisation the networks need warm-up, decay and clipping. One that makes images
-    `against` D has AdamW in any case, with less momentum (Radford et al. 2016).
+    Without normalisation the networks need warm-up, decay and clipping. One that makes images `against` D has AdamW in
+    any case, with less momentum (Radford et al. 2016).
     """
     decay = training.weight_decay
     if training.optimizer == "muon" and not against:
