@@ -5,15 +5,13 @@ from it by one affine map, so that they show the same changed brain. Intensities
 `(modality, i, j, k)`: TensorFlow is slow where the last axis is short.
 """
 
+import itertools
 import math
 
 import tensorflow as tf
 
 from tf_msgan.config import Augmentation
 from tf_msgan.data.background import BACKGROUND
-
-# How much wider than what is cut from it a block must be, that turns and scales it.
-BLOCK_FACTOR = 1.25
 
 
 def random_affine(augmentation: Augmentation, spacing, seed):
@@ -40,8 +38,29 @@ def offsets(shape):
 def sample_linear(volume, points):
     """Trilinear samples `(n, channel)` of `(i, j, k, channel)`, 2 voxels a side or more, at `(n, 3)` voxel coordinates;
     edges are repeated."""
-    last = tf.shape(volume)[:3] - 1
     flat = tf.reshape(volume, [-1, volume.shape[-1]])
+    return tf.add_n([weight[:, None] * tf.gather(flat, at) for at, weight in _neighbours(tf.shape(volume), points)])
+
+
+def sample_labels(volume, points):
+    """Labels `(n,)` of an `(i, j, k)` label map at `(n, 3)` voxel coordinates: those with most of the trilinear weight,
+    so that a border is not as jagged as by the nearest voxel; edges are repeated."""
+    flat = tf.reshape(volume, [-1])
+    labels, weights = zip(*((tf.gather(flat, at), w) for at, w in _neighbours(tf.shape(volume), points)), strict=True)
+    votes = list(weights)
+    for one, other in itertools.combinations(range(len(labels)), 2):
+        same = labels[one] == labels[other]
+        votes[one] += tf.where(same, weights[other], 0.0)
+        votes[other] += tf.where(same, weights[one], 0.0)
+    chosen, most = labels[0], votes[0]
+    for label, vote in zip(labels[1:], votes[1:], strict=True):
+        chosen, most = tf.where(vote > most, label, chosen), tf.maximum(vote, most)
+    return chosen
+
+
+def _neighbours(shape, points):
+    """The eight voxels around each point: their places in the flattened volume and their weights, `(n,)` each."""
+    last = shape[:3] - 1
     points = tf.clip_by_value(points, 0.0, tf.cast(last, tf.float32))
     # The lower neighbour along every axis; at the last voxel the one before it, whose weight is then 0.
     low = tf.clip_by_value(tf.cast(points, tf.int32), 0, last - 1)
@@ -49,21 +68,10 @@ def sample_linear(volume, points):
     weights = [1 - upper, upper]
     strides = [(last[1] + 1) * (last[2] + 1), last[2] + 1]
     first = low[:, 0] * strides[0] + low[:, 1] * strides[1] + low[:, 2]
-    total = 0.0
-    for i in (0, 1):
-        for j in (0, 1):
-            weight = weights[i][:, 0] * weights[j][:, 1]
-            for k in (0, 1):
-                value = tf.gather(flat, first + (i * strides[0] + j * strides[1] + k))
-                total += (weight * weights[k][:, 2])[:, None] * value
-    return total
-
-
-def sample_nearest(volume, points):
-    """Nearest samples `(n,)` of an `(i, j, k)` volume at `(n, 3)` voxel coordinates; edges are repeated."""
-    shape = tf.shape(volume)
-    index = tf.clip_by_value(tf.cast(tf.round(points), tf.int32), 0, shape - 1)
-    return tf.gather(tf.reshape(volume, [-1]), (index[:, 0] * shape[1] + index[:, 1]) * shape[2] + index[:, 2])
+    for i, j in itertools.product((0, 1), repeat=2):
+        weight = weights[i][:, 0] * weights[j][:, 1]
+        for k in (0, 1):
+            yield first + (i * strides[0] + j * strides[1] + k), weight * weights[k][:, 2]
 
 
 def unmask(masked, axis: int = -1):

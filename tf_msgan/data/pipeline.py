@@ -16,14 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from tf_msgan.data.augmentation import (
-    BLOCK_FACTOR,
     change_intensities,
     drop_modalities,
     halve,
     offsets,
     random_affine,
+    sample_labels,
     sample_linear,
-    sample_nearest,
     unmask,
 )
 from tf_msgan.data.labels import IGNORE
@@ -131,7 +130,6 @@ def _element_numbers(batch_size, first_batch, share):
 
 def _stream(numbers, source, patch, foreground, augmentation, changed, key, contexts):
     read = _BlockReader(source, patch, 2.0 if contexts else 1.0)
-    read_turned = _BlockReader(source, patch, 2 * BLOCK_FACTOR)
     root = tf.random.fold_in(tf.random.fold_in(tf.constant([0, 0], tf.int32), key[0]), key[1])
 
     def cut_changed(scan, centre, seed):
@@ -140,7 +138,7 @@ def _stream(numbers, source, patch, foreground, augmentation, changed, key, cont
         return tf.cond(
             tf.reduce_all(tf.abs(matrix) == tf.eye(3)),
             lambda: _mirror(_cut(*read(scan, centre), patch, contexts), matrix[0, 0] < 0),
-            lambda: _cut_turned(*read_turned(scan, centre), patch, contexts, matrix),
+            lambda: _cut_turned(*read(scan, centre, matrix), patch, contexts, matrix),
         )
 
     def element(number):
@@ -186,24 +184,34 @@ class _BlockReader:
         if any(p % 2 for p in patch):
             raise ValueError(f"patch must be even along every axis; received {patch}")
         self.source = source
+        self._width = [factor * p for p in patch]
         # Multiples of 4, so that halving pairs the same voxels in every block.
-        self.size = tuple(4 * math.ceil(factor * p / 4) for p in patch)
+        self._size = [4 * math.ceil(width / 4) for width in self._width]
 
-    def __call__(self, scan, centre):
-        """Returns the block and its labels (None where scans have none) whose middle is `centre`."""
-        start = centre - tf.constant(self.size) // 2
-        block = self._crop(scan.volume, self.source.modalities + 1, start, 0.0)
-        if scan.labels is None:
-            return block, None
-        return block, self._crop(scan.labels[..., None], 1, start, IGNORE)[..., 0]
+    def __call__(self, scan, centre, matrix=None):
+        """Returns the block and its labels (None where scans have none) whose middle is `centre`; with a `matrix` of
+        `random_affine` as large a block as what is turned by it reaches."""
+        size, shape = (tf.constant(self._size), self._size) if matrix is None else (self._reach(matrix), [None] * 3)
 
-    def _crop(self, volume, channels, start, fill):
-        low = tf.maximum(start, 0)
-        high = tf.minimum(start + self.size, tf.shape(volume)[:3])
-        inside = tf.strided_slice(volume, tf.concat([low, [0]], 0), tf.concat([high, [channels]], 0))
-        padding = tf.concat([tf.stack([low - start, start + self.size - high], axis=1), [[0, 0]]], axis=0)
-        block = tf.pad(inside, padding, constant_values=tf.cast(fill, volume.dtype))
-        return tf.ensure_shape(block, (*self.size, channels))
+        def crop(volume, channels, fill):
+            return tf.ensure_shape(_crop(volume, channels, centre - size // 2, size, fill), (*shape, channels))
+
+        block = crop(scan.volume, self.source.modalities + 1, 0.0)
+        return block, None if scan.labels is None else crop(scan.labels[..., None], 1, IGNORE)[..., 0]
+
+    def _reach(self, matrix):
+        reach = tf.linalg.matvec(tf.abs(matrix), tf.constant(self._width, tf.float32))
+        # Sampling takes a neighbour more, and of a context's voxels that is two.
+        return 4 * tf.cast(tf.math.ceil((reach + 2) / 4), tf.int32)
+
+
+def _crop(volume, channels, start, size, fill):
+    """`size` voxels `(3,)` from `start` on, of which some may lie beyond the volume."""
+    low = tf.maximum(start, 0)
+    high = tf.minimum(start + size, tf.shape(volume)[:3])
+    inside = tf.strided_slice(volume, tf.concat([low, [0]], 0), tf.concat([high, [channels]], 0))
+    padding = tf.concat([tf.stack([low - start, start + size - high], axis=1), [[0, 0]]], axis=0)
+    return tf.pad(inside, padding, constant_values=tf.cast(fill, volume.dtype))
 
 
 def _cut(block, labels, patch, contexts):
@@ -228,11 +236,11 @@ def _cut_turned(block, labels, patch, contexts, matrix):
     points = tf.matmul(offsets(patch), matrix, transpose_b=True)
 
     def sample(take, volume):
-        at = points + [(size - 1) / 2 for size in volume.shape[:3]]
+        at = points + tf.cast(tf.shape(volume)[:3] - 1, tf.float32) / 2
         return tf.reshape(take(volume, at), [*patch, *volume.shape[3:]])
 
     images = [sample(sample_linear, image) for image in _resolutions(block, contexts)]
-    return images, sample(sample_nearest, labels)
+    return images, sample(sample_labels, labels)
 
 
 def _resolutions(block, contexts):
