@@ -117,6 +117,14 @@ def test_bias_field_is_the_exponential_of_its_polynomial():
             assert np.exp(monomials @ coefficients) == pytest.approx(modality.ravel(), abs=1e-5)
 
 
+def test_no_stream_is_tuned_while_it_runs(labelled):
+    """Letting a tuned iterator go may take as long as its tuner sleeps."""
+    held = HeldScans(labelled)
+    training = training_stream(held, held, CUBE, (2, 2), 0.5, NONE, seed=0)
+    validation = validation_stream(held, CUBE, 3).repeat()
+    assert [stream.options().autotune.enabled for stream in (training, validation)] == [False, False]
+
+
 def test_labelled_and_unlabelled_draws_differ(labelled):
     batch = take(labelled, labelled, 1, augmentation=NONE)[0]
     assert not np.array_equal(batch["labelled"]["image"], batch["unlabelled"]["image"])

@@ -40,6 +40,11 @@ class Share(NamedTuple):
 
 WHOLE = Share()
 
+# As many calls at once as there are cores, untuned: TensorFlow's tuner sleeps ever longer between its looks, and an
+# iterator that is let go may wait until it wakes, at the end of every epoch for up to 41 s.
+OPTIONS = tf.data.Options()
+OPTIONS.autotune.enabled = False
+
 
 def training_stream(
     labelled,
@@ -76,7 +81,7 @@ def training_stream(
     streams = {"labelled": batches(0, labelled, batch_sizes[0], True)}
     if unlabelled:
         streams["unlabelled"] = batches(1, unlabelled, batch_sizes[1], False)
-    return tf.data.Dataset.zip(streams).prefetch(2)
+    return tf.data.Dataset.zip(streams).prefetch(2).with_options(OPTIONS)
 
 
 def validation_stream(source, patch, batch_size, share=WHOLE, contexts=True):
@@ -96,7 +101,8 @@ def validation_stream(source, patch, batch_size, share=WHOLE, contexts=True):
         return {**_named(map(unmask, images)), "labels": tf.where(row[4] == 1, labels, IGNORE)}
 
     tiles = tf.data.Dataset.from_tensor_slices(np.array(centres, np.int32)[share.index :: share.count])
-    return tiles.map(tile, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+    tiles = tiles.map(tile, num_parallel_calls=tf.data.AUTOTUNE)
+    return tiles.batch(batch_size).prefetch(2).with_options(OPTIONS)
 
 
 def count_validation_batches(source, patch, batch_size) -> int:
