@@ -149,9 +149,9 @@ class Augmentation:
     """
 
     mirror: float = 0.5
-    warp_share: float = 0.4
-    rotation_degrees: float = 12.0
-    scale: float = 0.12
+    warp_share: float = 0.7
+    rotation_degrees: float = 25.0
+    scale: float = 0.25
     brightness: float = 0.15
     contrast: float = 0.15
     gamma: float = 0.2
