@@ -35,18 +35,34 @@ def offsets(shape):
     return tf.reshape(tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1), [-1, 3])
 
 
-def sample_linear(volume, points):
-    """Trilinear samples `(n, channel)` of `(i, j, k, channel)`, 2 voxels a side or more, at `(n, 3)` voxel coordinates;
-    edges are repeated."""
+def neighbours(shape, points):
+    """The eight voxels around each of `(n, 3)` voxel coordinates, edges repeated, in a volume of `shape` `(3,)`, 2
+    voxels a side or more: pairs of their places in the flattened volume and their trilinear weights, `(n,)` each."""
+    last = shape - 1
+    points = tf.clip_by_value(points, 0.0, tf.cast(last, tf.float32))
+    # The lower neighbour along every axis; at the last voxel the one before it, whose weight is then 0.
+    low = tf.clip_by_value(tf.cast(points, tf.int32), 0, last - 1)
+    upper = points - tf.cast(low, tf.float32)
+    weights = [1 - upper, upper]
+    strides = [(last[1] + 1) * (last[2] + 1), last[2] + 1]
+    first = low[:, 0] * strides[0] + low[:, 1] * strides[1] + low[:, 2]
+    return [
+        (first + (i * strides[0] + j * strides[1] + k), weights[i][:, 0] * weights[j][:, 1] * weights[k][:, 2])
+        for i, j, k in itertools.product((0, 1), repeat=3)
+    ]
+
+
+def sample_linear(volume, around):
+    """Trilinear samples `(n, channel)` of `(i, j, k, channel)` from its `neighbours`."""
     flat = tf.reshape(volume, [-1, volume.shape[-1]])
-    return tf.add_n([weight[:, None] * tf.gather(flat, at) for at, weight in _neighbours(tf.shape(volume), points)])
+    return tf.add_n([weight[:, None] * tf.gather(flat, at) for at, weight in around])
 
 
-def sample_labels(volume, points):
-    """Labels `(n,)` of an `(i, j, k)` label map at `(n, 3)` voxel coordinates: those with most of the trilinear weight,
-    so that a border is not as jagged as by the nearest voxel; edges are repeated."""
+def sample_labels(volume, around):
+    """Labels `(n,)` of an `(i, j, k)` label map from its `neighbours`: those with most of the weight, so that a border
+    is not as jagged as by the nearest voxel."""
     flat = tf.reshape(volume, [-1])
-    labels, weights = zip(*((tf.gather(flat, at), w) for at, w in _neighbours(tf.shape(volume), points)), strict=True)
+    labels, weights = zip(*((tf.gather(flat, at), weight) for at, weight in around), strict=True)
     votes = list(weights)
     for one, other in itertools.combinations(range(len(labels)), 2):
         same = labels[one] == labels[other]
@@ -56,22 +72,6 @@ def sample_labels(volume, points):
     for label, vote in zip(labels[1:], votes[1:], strict=True):
         chosen, most = tf.where(vote > most, label, chosen), tf.maximum(vote, most)
     return chosen
-
-
-def _neighbours(shape, points):
-    """The eight voxels around each point: their places in the flattened volume and their weights, `(n,)` each."""
-    last = shape[:3] - 1
-    points = tf.clip_by_value(points, 0.0, tf.cast(last, tf.float32))
-    # The lower neighbour along every axis; at the last voxel the one before it, whose weight is then 0.
-    low = tf.clip_by_value(tf.cast(points, tf.int32), 0, last - 1)
-    upper = points - tf.cast(low, tf.float32)
-    weights = [1 - upper, upper]
-    strides = [(last[1] + 1) * (last[2] + 1), last[2] + 1]
-    first = low[:, 0] * strides[0] + low[:, 1] * strides[1] + low[:, 2]
-    for i, j in itertools.product((0, 1), repeat=2):
-        weight = weights[i][:, 0] * weights[j][:, 1]
-        for k in (0, 1):
-            yield first + (i * strides[0] + j * strides[1] + k), weight * weights[k][:, 2]
 
 
 def unmask(masked, axis: int = -1):

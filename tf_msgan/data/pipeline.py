@@ -19,6 +19,7 @@ from tf_msgan.data.augmentation import (
     change_intensities,
     drop_modalities,
     halve,
+    neighbours,
     offsets,
     random_affine,
     sample_labels,
@@ -140,7 +141,7 @@ def _stream(numbers, source, patch, foreground, augmentation, changed, key, cont
 
     def cut_changed(scan, centre, seed):
         matrix = random_affine(augmentation, scan.spacing, seed)
-        # Most patches are at most mirrored, which takes a fraction of the time that turning does.
+        # What is mirrored at most takes a fraction of the time that turning does.
         return tf.cond(
             tf.reduce_all(tf.abs(matrix) == tf.eye(3)),
             lambda: _mirror(_cut(*read(scan, centre), patch, contexts), matrix[0, 0] < 0),
@@ -239,14 +240,16 @@ def _mirror(cut, mirrored):
 
 def _cut_turned(block, labels, patch, contexts, matrix):
     """`_cut` from a block turned and scaled by `matrix`."""
-    points = tf.matmul(offsets(patch), matrix, transpose_b=True)
-
-    def sample(take, volume):
-        at = points + tf.cast(tf.shape(volume)[:3] - 1, tf.float32) / 2
-        return tf.reshape(take(volume, at), [*patch, *volume.shape[3:]])
-
-    images = [sample(sample_linear, image) for image in _resolutions(block, contexts)]
-    return images, sample(sample_labels, labels)
+    resolutions = _resolutions(block, contexts)
+    # Of 2^-10 voxels, so that sums are exact, and a patch the same in a block of any size.
+    points = tf.round(tf.matmul(offsets(patch), matrix, transpose_b=True) * 1024) / 1024
+    shapes = [tf.shape(image)[:3] for image in resolutions]
+    around = [neighbours(shape, points + tf.cast(shape - 1, tf.float32) / 2) for shape in shapes]
+    images = [
+        tf.reshape(sample_linear(image, near), [*patch, image.shape[3]])
+        for image, near in zip(resolutions, around, strict=True)
+    ]
+    return images, tf.reshape(sample_labels(labels, around[0]), patch)
 
 
 def _resolutions(block, contexts):
