@@ -64,6 +64,19 @@ def test_files_side_by_side(tmp_path):
     )
 
 
+def test_files_side_by_side_as_others_call_them(tmp_path):
+    """In small letters, skull-stripped by BET, and for a model whose modalities are called as in BIDS."""
+    touch(tmp_path, "ann_t1.nii.gz", "ann_t2.nii.gz", "bob_T1w_brain.nii.gz", "bob_T2w_brain.nii.gz", "eve_t1.nii")
+    for modalities, missing in ((MODALITIES, "eve_T2.nii"), (("T1w", "T2w"), "eve_T2w.nii")):
+        cases = {case.id: [image.name for image in case.images] for case in find_cases(tmp_path, modalities).cases}
+        assert cases == {
+            "ann": ["ann_t1.nii.gz", "ann_t2.nii.gz"],
+            "bob": ["bob_T1w_brain.nii.gz", "bob_T2w_brain.nii.gz"],
+            # Reading it will say that there is none.
+            "eve": ["eve_t1.nii", missing],
+        }
+
+
 def test_a_modality_whose_name_begins_another(tmp_path):
     """MRBrainS13: T1, T1_IR and T1_1mm lie side by side."""
     modalities = ("T1", "T1_IR", "T2_FLAIR")
@@ -74,6 +87,18 @@ def test_a_modality_whose_name_begins_another(tmp_path):
     assert [path.name for path in second.images] == [
         *("ann_T1_brain.nii", "ann_T1_IR_brain.nii", "ann_T2_FLAIR_brain.nii")
     ]
+
+
+def test_nobody_else_s_scan_stands_in(tmp_path):
+    """A case's name holds that of a modality."""
+    touch(tmp_path, "T10_T1.nii.gz", "T20_T1.nii.gz", "T20_T2.nii.gz")
+    assert found(tmp_path)[1][".", "T10"] == ["T10_T1.nii.gz", "T10_T2.nii.gz"]
+
+
+def test_hidden_files_are_nobody_s(tmp_path):
+    """macOS leaves `._` files, and a kill half-written ones."""
+    touch(tmp_path, "a_0000.nii.gz", "a_0001.nii.gz", "._a_0000.nii.gz", ".tmp-host-1-a_0001.nii.gz")
+    assert list(found(tmp_path)[1]) == [(".", "a")]
 
 
 def test_a_folder_a_case(tmp_path):
@@ -106,6 +131,8 @@ def test_no_scans(tmp_path):
         ("scan.nii", "scan"),
         ("x.y_t1w.nii.gz", "x.y"),
         ("inside/T1.nii.gz", "inside"),
+        ("inside/T1w_brain.nii.gz", "inside"),
+        ("ann_T1_brain.nii", "ann"),
     ],
 )
 def test_id_of_a_scan(tmp_path, first, id):
@@ -135,6 +162,10 @@ def test_list(tmp_path):
     table.write_text("ann_T1.nii\tann_T2.nii\n" * 2)
     with pytest.raises(InputError, match="the case ann again"):
         read_case_list(table, MODALITIES)
+    for line, message in (("none", r"cases\.tsv, line 2: found 1 files"), ("none\tnone", "line 2: found none alone")):
+        table.write_text(f"ann_T1.nii\tann_T2.nii\n{line}\n")
+        with pytest.raises(InputError, match=message):
+            read_case_list(table, MODALITIES)
     table.write_text("\n")
     with pytest.raises(InputError, match="no case"):
         read_case_list(table, MODALITIES)

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -126,6 +127,39 @@ def test_a_folder_with_a_bad_case_then_the_rest(untrained_run, tmp_path):
     assert "1 segmented, 0 failed" in result.stdout
     assert (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns == before
     assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
+
+
+def test_another_scan_of_the_same_name(untrained_run, tmp_path, capsys):
+    """Its segmentation is not replaced, nor taken for this scan's."""
+    out = tmp_path / "out"
+    scans = {
+        folder: write_case(tmp_path / folder, ["ann_T1.nii.gz", "ann_T2.nii.gz"], number)
+        for number, folder in enumerate(("left", "right"), start=1)
+    }
+
+    def call(folder, *more):
+        options = ("--input", *scans[folder], "--output", out, "--no-progress", *more)
+        command.main([str(untrained_run), *map(str, options)])
+        return capsys.readouterr()
+
+    call("left")
+    before = (out / "ann_dseg.nii.gz").read_bytes()
+    for more in ((), ("--skip-existing",)):
+        with pytest.raises(SystemExit, match="1"):
+            call("right", *more)
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert "ann_dseg.json" in line and str(scans["left"][0]) in line and "another --output" in line
+        assert (out / "ann_dseg.nii.gz").read_bytes() == before
+    assert "0 segmented, 0 failed, of 1 cases" in call("left", "--skip-existing").out
+
+
+def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, capsys):
+    shutil.copytree(untrained_run, tmp_path / "other")
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    for run in (untrained_run, tmp_path / "other"):
+        options = ("--input", *files, "--output", tmp_path / "out", "--skip-existing", "--no-progress")
+        command.main([str(run), *map(str, options)])
+        assert "1 segmented, 0 failed" in capsys.readouterr().out
 
 
 def test_bids_in_shards(untrained_run, tmp_path):

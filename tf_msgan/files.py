@@ -8,6 +8,8 @@ from pathlib import Path
 
 # What names that are not whole yet begin with; a kill may leave some behind.
 TEMPORARY = ".tmp-"
+# A pattern of how other names begin; those of macOS's `._` files begin with a dot, too.
+VISIBLE = "[!.]"
 
 
 @contextlib.contextmanager

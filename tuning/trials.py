@@ -14,7 +14,7 @@ from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
-from tf_msgan.files import write_json
+from tf_msgan.files import VISIBLE, write_json
 from tf_msgan.run_folder import read_run_config
 from tuning.factors import Row
 from tuning.launch import Training
@@ -57,7 +57,9 @@ class Study:
 
     def read_outcomes(self) -> list[dict]:
         """Of all trials that have ended, by name."""
-        return [self.read_outcome(path.stem) for path in sorted(self._outcome_path("any").parent.glob("*.json"))]
+        return [
+            self.read_outcome(path.stem) for path in sorted(self._outcome_path("any").parent.glob(f"{VISIBLE}*.json"))
+        ]
 
     def write_outcome(self, outcome: dict):
         write_json(self._outcome_path(outcome["name"]), outcome)

@@ -8,10 +8,13 @@ from pathlib import Path
 from tf_msgan.data.cohort import missing_modalities
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
+from tf_msgan.files import VISIBLE
 
 # What stands for the file of a modality that a scan lacks.
 LACKING = "none"
 ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
+# What skull-strippers add to a name, as FSL's BET.
+BRAIN = "([-_]brain)?"
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,24 @@ class Cases:
     cases: list[Case]
 
 
-def case_of_files(files, modalities) -> Case:
+def case_of_files(files, modalities, where="--input") -> Case:
     """The case of one scan's files, `none` for a modality that it lacks; its id is what the name of the first one
-    holds beside the modality.
+    holds beside the modality, or else its folder's name. `where` the files are named.
 
     Raises:
         InputError: there are not as many files as modalities, or a file is missing.
     """
     if len(files) != len(modalities):
-        raise InputError(files[0], f"{len(files)} files", f"{len(modalities)}: {', '.join(modalities)}, in this order")
+        raise InputError(where, f"{len(files)} files", f"{len(modalities)}: {', '.join(modalities)}, in this order")
     images = tuple(None if str(file) == LACKING else Path(file) for file in files)
     for file in filter(None, images):
         if not file.is_file():
             raise InputError(file, "no such file", f"a volume ({', '.join(SUFFIXES)})")
     number = next((n for n, file in enumerate(images) if file), None)
     if number is None:
-        raise InputError("--input", f"{LACKING} alone", f"a volume of {' or '.join(modalities)}")
+        raise InputError(where, f"{LACKING} alone", f"a volume of {' or '.join(modalities)}")
     stem = re.sub(f"({ENDING}|\\.img)$", "", images[number].name)
-    id = re.sub(f"(^|[-_])({number:04}|{_named(modalities[number])})$", "", stem, flags=re.IGNORECASE)
+    id = re.sub(f"(^|[-_])({number:04}|{_named(modalities[number])}{BRAIN})$", "", stem, flags=re.IGNORECASE)
     return Case(id or images[number].resolve().parent.name, images)
 
 
@@ -82,17 +85,21 @@ def read_case_list(path: Path, modalities) -> Cases:
     if not path.is_file():
         raise InputError(path, "no such file", "a table with a case a line, its files parted by tabs")
     try:
-        lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(path, f"no text ({error})", "a table in UTF-8") from None
-    files = [[file if file == LACKING else path.parent / file for file in line] for line in lines]
-    return _checked(path, "plain", [case_of_files(line, modalities) for line in files])
+    cases = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            files = [file if file == LACKING else path.parent / file for file in line.split("\t")]
+            cases.append(case_of_files(files, modalities, f"{path}, line {number}"))
+    return _checked(path, "plain", cases)
 
 
 def find_cases(folder: Path, modalities) -> Cases:
     """Finds the cases of a folder: of nnU-Net (`CASE_0000.nii.gz`, `CASE_0001.nii.gz`, …), of BIDS
-    (`sub-*/**/anat/*_T1w.nii.gz`, …), with files `CASE_T1.nii.gz` or `CASE-T1.hdr` side by side, or with a folder a
-    case. A case that lacks a modality is kept: reading it will say so.
+    (`sub-*/**/anat/*_T1w.nii.gz`, …), with files `CASE_T1.nii.gz`, `CASE-T1.hdr` or `CASE_T1w_brain.nii` side by side,
+    or with a folder a case. A case that lacks a modality is kept: reading it will say so.
 
     Raises:
         InputError: there is no such folder, or it is laid out in another way.
@@ -141,14 +148,19 @@ def _checked(where, naming, cases):
 
 def _named(modality):
     """A pattern of how files call a modality: T1, and T1w as in BIDS."""
-    return f"{re.escape(modality)}w?"
+    return f"{re.escape(_unweighted(modality))}w?"
+
+
+def _unweighted(modality):
+    """T1 for T1w."""
+    return re.sub("^(T1|T2|PD)w$", r"\1", modality)
 
 
 def _files(folder):
     """The volumes in a folder, by what comes before their ending; .nii.gz goes before .nii and .hdr."""
     found = {}
     for suffix in reversed(SUFFIXES):
-        for path in sorted(folder.glob(f"*{suffix}")):
+        for path in sorted(folder.glob(f"{VISIBLE}*{suffix}")):
             found[path.name.removesuffix(suffix)] = path
     return dict(sorted(found.items()))
 
@@ -195,13 +207,14 @@ def _side_by_side(folder, modalities):
     files, found = _files(folder), {}
     for n, modality in enumerate(modalities):
         for name, path in files.items():
-            match = re.fullmatch(f"(.+)[-_]{_named(modality)}", name)
+            match = re.fullmatch(f"(.+?)[-_]{_named(modality)}{BRAIN}", name, re.IGNORECASE)
             if match:
                 found.setdefault(match[1], {}).setdefault(n, path)
 
     def expected(id, n):
-        some, path = next(iter(found[id].items()))
-        return path.with_name(path.name.replace(modalities[some], modalities[n]))
+        path = next(iter(found[id].values()))
+        suffix = next(suffix for suffix in SUFFIXES if path.name.endswith(suffix))
+        return path.with_name(f"{path.name[: len(id) + 1]}{modalities[n]}{suffix}")
 
     return [
         Case(id, tuple(images.get(n, expected(id, n)) for n in range(len(modalities)))) for id, images in found.items()

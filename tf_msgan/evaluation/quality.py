@@ -38,8 +38,8 @@ def draw(prediction: Prediction, outputs: Outputs, figure: bool):
 
 
 def is_done(case: Case, outputs: Outputs) -> bool:
-    """Whether an earlier call segmented and drew the case."""
-    return outputs.path(case, "dseg.nii.gz").is_file() and _thumbnail(outputs, case).is_file()
+    """Whether an earlier call segmented and drew the case, from the same files by the same model."""
+    return outputs.holds(case) and _thumbnail(outputs, case).is_file()
 
 
 def write_page(cases: list[Case], outputs: Outputs) -> Path:

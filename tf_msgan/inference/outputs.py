@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tf_msgan.data.cases import Case
 from tf_msgan.data.volumes import Volume, write_nifti
+from tf_msgan.errors import InputError
 from tf_msgan.files import write_json, write_text
 from tf_msgan.inference.segmenter import Segmentation
 
@@ -38,6 +40,34 @@ class Outputs:
             name = f"{case.id}.nii.gz"
         return self.root / case.folder / name
 
+    def holds(self, case: Case) -> bool:
+        """Whether the case's label map is there, made from the same files by the same source."""
+        made = self._recorded(case)
+        there = made is not None and self.path(case, "dseg.nii.gz").is_file()
+        return there and made["GeneratedBy"] == self.source and made["Sources"] == _absolute(case.existing())
+
+    def check_free(self, case: Case):
+        """Refuses to replace the segmentation of another scan, called as the case's would be.
+
+        Raises:
+            InputError: there is one.
+        """
+        made = self._recorded(case)
+        if made is not None and made["Sources"] != _absolute(case.existing()):
+            found = f"the segmentation of {', '.join(made['Sources']) or 'unknown files'}"
+            raise InputError(self.path(case, "dseg.json"), found, "another --output")
+
+    def _recorded(self, case):
+        """The sidecar of what is called as the case's label map would be, or None."""
+        sidecar = self.path(case, "dseg.json")
+        if not sidecar.exists():
+            return None
+        try:
+            content = json.loads(sidecar.read_text(encoding="utf-8"))
+            return {"Sources": _absolute(content["Sources"]), "GeneratedBy": content["GeneratedBy"]}
+        except (ValueError, KeyError, TypeError):
+            return {"Sources": [], "GeneratedBy": ""}
+
     def begin(self):
         """Writes what is said of all cases: the names of the labels and, for BIDS, of the data set."""
         rows = ["index\tname", "0\tbackground", *(f"{n}\t{name}" for n, name in enumerate(self.tissues, start=1))]
@@ -52,7 +82,7 @@ class Outputs:
         entropy = normalised_entropy(result.probabilities)
         brain = result.labels > 0
         facts = {
-            "Sources": [str(path) for path in case.images if path],
+            "Sources": _absolute(case.existing()),
             "SpatialReference": str(reference.path),
             "GeneratedBy": self.source,
             "OutlineFailed": result.outline_failed,
@@ -67,6 +97,10 @@ class Outputs:
         write_text(self.path(case, "volumes.tsv"), _table(tissue_volumes(result, reference.spacing, self.tissues)))
         write_json(self.path(case, "dseg.json"), facts)
         write_nifti(self.path(case, "dseg.nii.gz"), result.labels, reference)
+
+
+def _absolute(paths):
+    return [str(Path(path).absolute()) for path in paths if path]
 
 
 def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def predict_cases(
     may_lack_modality: bool,
     outputs: Outputs,
 ) -> Iterator[Prediction]:
-    """Reads, segments and writes one case at a time.
+    """Reads, segments and writes one case at a time; none takes the place of another scan's.
 
     Args:
         cases: which.
@@ -49,6 +49,7 @@ def predict_cases(
     for case in cases:
         try:
             case = lack_modalities(case, modalities, may_lack_modality)
+            outputs.check_free(case)
             volumes = read_images(case.images)
             result = segment_volumes(volumes, segment, preparation)
         except InputError as error:
