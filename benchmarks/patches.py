@@ -9,6 +9,6 @@ from tf_msgan.training.run import load_training_scans, training_patches
 
 def patches_of_phantoms(model):
     """The stream that a model would learn from."""
-    cohort, preparation = read_cohort(embedded_cohort(), "iseg"), model.config.preparation
-    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), preparation, None, Progress(False))
+    cohort = read_cohort(embedded_cohort(), "iseg")
+    scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), model.config, None, Progress(False))
     return training_patches(model, scans, model.learns_unlabelled())

@@ -143,7 +143,7 @@ def write_untrained_run(folder, cohort, split, config):
     from tf_msgan.run_folder import begin_run, describe_run
     from tf_msgan.training.runtime import build_model
 
-    begin_run(folder, describe_run(cohort, split, config, []))
+    begin_run(folder, describe_run(cohort, split, config, []), overwrite=False)
     build_model(len(cohort.modalities), cohort.labels.tissues, config).save(folder / "model.keras")
     return folder
 

@@ -295,6 +295,26 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
     assert len(report["subjects"]) == len(IDS) + len(GOOD_SCANS)
 
 
+def without_half_of_csf(labels):
+    first = np.arange(len(labels))[:, None, None] < len(labels) / 2
+    return np.where((labels == 1) & first, 0, labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda labels: np.roll(labels, 6, axis=0), r"\d\d\.\d% of its labelled voxels lie where the scan is 0"),
+        (without_half_of_csf, r"\d\d?\.\d% of what is not 0 in the scan has no label"),
+    ],
+    ids=["moved", "outer CSF unlabelled"],
+)
+def test_doctor_warns_of_labels_that_do_not_cover_the_brain(files, capfd, change, message):
+    rewrite(files.label, change)
+    assert call(doctor, files.root, "--no-progress") == 1
+    out, _ = capfd.readouterr()
+    assert re.search(f"^warning: {re.escape(str(files.label))}: {message}", out, re.MULTILINE), out
+
+
 def test_training_on_scans_as_they_may_be(tmp_path):
     """To the end, report included, with all of them in the roles that read their labels, one without its second
     modality, and with every preparation there is; then once more what `--resume` would contradict."""
@@ -315,7 +335,7 @@ def test_training_on_scans_as_they_may_be(tmp_path):
     command = ("tf_msgan.train", "--data", root, *options, *scans, *small, "--out", tmp_path / "run")
     result = run_command(*command)
     assert result.returncode == 0 and not result.stderr, result.stderr
-    assert "stand in for unlabelled ones" in result.stdout and "without validation" in result.stdout
+    assert "without validation" in result.stdout and "stand in for unlabelled ones" not in result.stdout
     assert "resampled to 1.25 mm; nonzero, percentile, bias field corrected by N4" in result.stdout
     table = tmp_path / "other.tsv"
     table.write_text("index\tname\n1\tGM\n2\tCSF\n3\tWM\n")

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ALBERT, ROOT, assert_one_line_error, run_command
+from conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
 # Where any model will do: its step is traced in a fifth of the time.
@@ -205,8 +205,12 @@ def test_evaluate_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
     config["data"]["root"] = str(tmp_path / "gone")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert_one_line_error(run_command("tf_msgan.evaluate", tmp_path / "run"), "gone", "no such folder")
-    result = run_command("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
+    moved = ("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
+    result = run_command(*moved)
     assert result.returncode == 0, result.stderr
+    # Other scans of the same names are not the run's.
+    flip_bit(tmp_path / "moved" / "subject-5-T1.img")
+    assert_one_line_error(run_command(*moved), tmp_path / "moved", "other files for subject 5")
 
 
 def test_evaluate_without_a_run(tmp_path):
@@ -223,7 +227,7 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
     for folder in ("with", "without"):
         (tmp_path / folder).mkdir()
         cohort = read_cohort(tiny_folder, "iseg")
-        scans = load_training_scans(cohort, tiny_split, tiny_config.preparation, None, Progress(False))
+        scans = load_training_scans(cohort, tiny_split, tiny_config, None, Progress(False))
         train_run(tmp_path / folder, scans, cohort.modalities, cohort.labels.tissues, tiny_config)
         models.append(load_model(tmp_path / folder))
         for id in tiny_split.test:
@@ -245,6 +249,24 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp
     for network in ("coarse", "noise", "encoder", "refine", "discriminator"):
         assert re.search(rf"^{network} .*\d$", output, re.MULTILINE)
     assert re.search(r"^memory +about [\d,]+ MiB", output, re.MULTILINE)
+
+
+def test_dry_run_checks_as_training_would(tiny_folder, split_file, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    result = train(tiny_folder, split_file, tmp_path / "mine", "--dry-run")
+    assert_one_line_error(result, tmp_path / "mine", "something there already")
+    path = tiny_folder / "subject-6-T1.img"
+    path.write_bytes(path.read_bytes()[:99])
+    assert_one_line_error(train(tiny_folder, split_file, tmp_path / "run", "--dry-run"), "subject-6-T1", "truncated")
+
+
+def test_dry_run_says_what_is_amiss(tiny_folder, tmp_path):
+    roles = {"train": ["1"], "validation": [], "unlabeled": [], "test": ["2"]}
+    (tmp_path / "split.json").write_text(json.dumps(roles))
+    result = train(tiny_folder, tmp_path / "split.json", tmp_path / "run", "--dry-run")
+    for remark in ("stand in for unlabelled ones", "without validation", "one subject trains; with --split all"):
+        assert remark in result.stdout, result.stdout + result.stderr
 
 
 def test_wrong_folder(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from conftest import save_nifti, tiny_brain
 
 from tf_msgan.data.check import check_scans
+from tf_msgan.data.examine import compare
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import LAYOUTS, read_cohort
 from tf_msgan.data.prepare import choose_preparation
@@ -124,7 +125,7 @@ def test_nnunet_labels(tmp_path):
         ("[1]", "found other content"),
         ('{"channel_names": {"0": "T1"}}', "found other content"),
         ('{"channel_names": {"0": "T1"}, "labels": {"background": 0}}', "found 0 tissues"),
-        ('{"channel_names": {"0": "T1"}, "labels": {"background": 0, "whole": [1, 2]}}', "found other content"),
+        ('{"channel_names": {"0": "T1"}, "labels": {"background": 0, "whole": [1, 2]}}', "found regions"),
         ('{"channel_names": {"0": "T1", "1": "T1"}, "labels": {"a": 1}}', "found the channels T1, T1"),
         ('{"channel_names": {"0": "T1", "2": "T2"}, "labels": {"a": 1}}', "found other content"),
         ('{"channel_names": {"0": "T1"}, "labels": {"a": 1, "b": 1}}', "found other content"),
@@ -135,6 +136,22 @@ def test_wrong_descriptions(tmp_path, content, message):
     root = write_folder(tmp_path / "set")
     (root / "dataset.json").write_text(content)
     with pytest.raises(InputError, match=message):
+        read_cohort(root)
+
+
+def test_nnunet_codes_in_place_of_regions(tmp_path):
+    root = write_folder(tmp_path / "set")
+    labels = {"background": 0, "whole": [1, 2, 3], "inner": [2, 3]}
+    (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "T2"}, "labels": labels}))
+    table = tmp_path / "mine.tsv"
+    table.write_text("index\tname\n1\touter\n2\tinner\n3\tinner\n")
+    assert read_cohort(root, labels=str(table)).labels.tissues == ("outer", "inner")
+
+
+def test_a_folder_without_its_description(tmp_path):
+    root = write_folder(tmp_path / "set")
+    (root / "dataset.json").unlink()
+    with pytest.raises(InputError, match=r"dataset\.json: found no such file"):
         read_cohort(root)
 
 
@@ -208,6 +225,8 @@ def test_label_maps_with_different_tables_are_refused(tmp_path):
     (root / "derivatives/other/dseg.tsv").write_text("index\tname\n1\tCSF\n2\tGM\n3\tWM\n")
     with pytest.raises(InputError, match=r"sub-04_dseg.nii.gz: found other codes; expected those of .*sub-01"):
         read_cohort(root)
+    # As the message says.
+    assert read_cohort(root, labels="bids").labels.tissues == ("CSF", "GM", "WM")
 
 
 def test_all_scans_of_a_person_are_on_one_side(tmp_path):
@@ -251,6 +270,16 @@ def test_a_subject_that_lacks_the_first_modality_is_seen(tmp_path):
     write_bids(tmp_path / "bids")
     (tmp_path / "bids/sub-05/anat/sub-05_T1w.nii.gz").unlink()
     assert read_cohort(tmp_path / "bids").subjects["sub-05"].images[0] is None
+
+
+def test_a_modality_that_a_labelled_scan_lacks_is_left_out_and_named(tmp_path):
+    root = write_bids(tmp_path)
+    assert not read_cohort(root).left_out
+    (root / "sub-02/anat/sub-02_T2w.nii.gz").unlink()
+    cohort = read_cohort(root)
+    assert cohort.modalities == ("T1w",) and cohort.left_out == {"T2w": "sub-02"}
+    (problem,) = compare(cohort, [])
+    assert problem.text == "T2w is not used: sub-02 is labelled and has none"
 
 
 def test_bids_tables(tmp_path):

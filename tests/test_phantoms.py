@@ -1,6 +1,8 @@
 """The phantoms: on disk as iSEG-2017 and MRBrainS13, and like them in figures."""
 
+import errno
 import json
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -10,6 +12,7 @@ from scipy import ndimage
 
 from benchmarks.phantoms import overlap, shares
 from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.phantoms import cohort as cohorts
 from tf_msgan.data.phantoms.adult import (
     BASAL_GANGLIA,
     BRAIN_STEM,
@@ -21,7 +24,7 @@ from tf_msgan.data.phantoms.adult import (
     VENTRICLES,
     WHITE_MATTER,
 )
-from tf_msgan.data.phantoms.cohort import write_cohort
+from tf_msgan.data.phantoms.cohort import embedded_cohort, embedded_folder, write_cohort
 from tf_msgan.data.phantoms.infant import infant_grid, make_infant
 from tf_msgan.data.phantoms.template import load_template
 from tf_msgan.data.phantoms.tissue import WM
@@ -137,6 +140,26 @@ def test_2mm_is_the_1mm_brain_averaged(at_1mm):
 def test_subject_23_has_its_own_grid():
     assert infant_grid(23, 1) == (160, 192, 256)
     assert make_infant(23, spacing=2, seed=0).labels.shape == (80, 96, 128)
+
+
+def test_of_two_that_draw_the_embedded_cohort_the_later_takes_the_first_ones(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def draw(preset, folder, **options):
+        folder.mkdir(parents=True)
+        (folder / "phantoms.json").touch()
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    monkeypatch.setattr(cohorts, "write_cohort", draw)
+    assert embedded_cohort() == embedded_folder()
+
+    def fail(preset, folder, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shutil.rmtree(tmp_path / "tf_msgan")
+    monkeypatch.setattr(cohorts, "write_cohort", fail)
+    with pytest.raises(OSError, match="No space"):
+        embedded_cohort()
 
 
 def test_folder_in_use_is_refused(tmp_path):

@@ -29,7 +29,7 @@ def contents(folder):
 
 
 def test_takes_the_place_of_an_earlier_run(tmp_path):
-    begin_run(earlier_run(tmp_path / "run"), {"new": True})
+    begin_run(earlier_run(tmp_path / "run"), {"new": True}, overwrite=True)
     assert contents(tmp_path / "run") == ["config.json"]
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"new": True}
 
@@ -55,7 +55,7 @@ def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypat
         ):
             patch.setattr(owner, name, killing(getattr(owner, name)))
         try:
-            begin_run(run, {"new": True})
+            begin_run(run, {"new": True}, overwrite=True)
         except Killed:
             pass
         else:
@@ -67,14 +67,25 @@ def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypat
     else:
         with pytest.raises(InputError, match="no such file"):
             read_run_config(run)
-    begin_run(run, {"new": True})
+    begin_run(run, {"new": True}, overwrite=True)
     assert contents(run) == ["config.json"]
+
+
+def test_of_two_trainings_in_one_folder_the_first_has_it(tmp_path):
+    """Both found it free, and then read their scans."""
+    run = tmp_path / "run"
+    for _ in range(2):
+        check_run_folder(run, overwrite=False)
+    begin_run(run, {"first": True}, overwrite=False)
+    with pytest.raises(InputError, match="something there already"):
+        begin_run(run, {"first": False}, overwrite=False)
+    assert json.loads((run / "config.json").read_text()) == {"first": True}
 
 
 def test_what_a_kill_left_half_written_is_no_obstacle(tmp_path):
     (tmp_path / ".tmp-host-1-config.json").write_text("{")
     check_run_folder(tmp_path, overwrite=False)
-    begin_run(tmp_path, {"new": True})
+    begin_run(tmp_path, {"new": True}, overwrite=True)
     assert contents(tmp_path) == ["config.json"]
 
 
@@ -83,13 +94,13 @@ def test_a_link_in_an_earlier_run_is_removed_and_not_followed(tmp_path):
     (tmp_path / "elsewhere" / "mine.txt").write_text("keep me")
     run = earlier_run(tmp_path / "run")
     (run / "tensorboard").symlink_to(tmp_path / "elsewhere")
-    begin_run(run, {})
+    begin_run(run, {}, overwrite=True)
     assert contents(run) == ["config.json"] and contents(tmp_path / "elsewhere") == ["mine.txt"]
 
 
 def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_split):
     whole = describe_run(tiny_cohort, tiny_split, Config(), [])
-    begin_run(tmp_path, whole)
+    begin_run(tmp_path, whole, overwrite=False)
     assert recorded_config(read_run_config(tmp_path), tmp_path) == Config()
     for older in (
         {**whole, "data": {name: value for name, value in whole["data"].items() if name != "subjects_sha256"}},
@@ -101,6 +112,6 @@ def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_spli
         {**whole, "data": None},
         [],
     ):
-        begin_run(tmp_path, older)
+        begin_run(tmp_path, older, overwrite=True)
         with pytest.raises(InputError, match=r"config\.json.* this version"):
             recorded_config(read_run_config(tmp_path), tmp_path)

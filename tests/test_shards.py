@@ -1,11 +1,14 @@
 """Scans in TFRecord shards, made of real files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import flip_bit
 
 from tf_msgan.config import Augmentation
+from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.patch_source import HeldScans, crop_scan
 from tf_msgan.data.pipeline import training_stream, validation_stream
@@ -87,6 +90,19 @@ def test_changed_scans_make_new_shards(tiny_folder, tmp_path):
     flip_bit(path)
     shard_scans(tmp_path / "cache", cohort, ("1",), True)
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_other_meanings_of_the_codes_make_new_shards(tiny_cohort, tmp_path):
+    """The files are the same; the classes are not."""
+    table = dataclasses.replace(tiny_cohort.labels, classes={0: 0, 10: 1, 150: 1, 250: IGNORE}, tissues=("all",))
+    other = dataclasses.replace(tiny_cohort, labels=dataclasses.replace(table, all_present=False))
+    for cohort, classes in ((tiny_cohort, {0, 1, 2, 3}), (other, {0, 1, IGNORE})):
+        source = shard_scans(tmp_path, cohort, ("1",), True)
+        assert set(np.unique(source(tf.constant(0)).labels)) == classes
+    # Without labels they mean nothing.
+    shard_scans(tmp_path, tiny_cohort, ("1",), False)
+    shard_scans(tmp_path, other, ("1",), False)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_wrong_scan_leaves_no_shard(tiny_folder, tmp_path):

@@ -46,8 +46,8 @@ def test_file(tiny_cohort, tmp_path):
         ({"test": ["99"]}, "found test subject 99"),
         ({"train": []}, "found no subject for train"),
         ({"test": ["7"]}, "found no label map for test subject 7"),
-        ({"extra": ["5"]}, "found other content"),
-        ({"train": "1"}, "found other content"),
+        ({"extra": ["5"]}, "found the roles .*extra; expected"),
+        ({"train": "1"}, "found '1' for train; expected a list"),
     ],
 )
 def test_wrong_files(tiny_cohort, tmp_path, change, message):

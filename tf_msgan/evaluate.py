@@ -6,7 +6,7 @@ from pathlib import Path
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
+from tf_msgan.run_folder import check_same_data, read_run_config, recorded_cohort, recorded_split
 
 
 def parse(argv):
@@ -24,6 +24,7 @@ def main(argv=None):
     progress = Progress(not options.no_progress)
     cohort = recorded_cohort(recorded, options.data, progress)
     split = recorded_split(recorded, options.run, cohort)
+    check_same_data(options.run, recorded, cohort, split)
     if not split.test:
         raise InputError(options.run, "a split without test subjects", "a run that has some")
     with quiet_import():

@@ -38,12 +38,16 @@ def check_run_folder(run: Path, overwrite: bool):
             raise InputError(run, f"no {CONFIG} in it", "an earlier run: --overwrite deletes nothing else")
 
 
-def begin_run(run: Path, description: dict):
-    """Makes a run folder of nothing but `config.json`, in place of any earlier run that `check_run_folder` let pass.
+def begin_run(run: Path, description: dict, overwrite: bool):
+    """Makes a run folder of nothing but `config.json`, in place of an earlier run if it may `overwrite` it.
 
     A kill at any moment leaves a folder that `check_run_folder` lets pass again, and never part of an earlier run that
     could be gone on with.
+
+    Raises:
+        InputError: as of `check_run_folder`; another training may have begun there since it was asked last.
     """
+    check_run_folder(run, overwrite)
     run.mkdir(parents=True, exist_ok=True)
     if (run / CONFIG).exists():
         os.replace(run / CONFIG, run / REPLACED)
@@ -90,13 +94,14 @@ def recorded_cohort(recorded: dict, moved_to: str | None, progress: Progress) ->
     if root == embedded_folder().resolve():
         root = embedded_cohort(progress.task("drawing the embedded phantoms"))
     data = recorded["data"]
-    cohort = read_cohort(root, data["layout"])
+    classes = {int(code): number for code, number in data["labels"]["classes"].items()}
+    tissues = tuple(data["labels"]["tissues"])
+    labels = LabelTable(**{**data["labels"], "tissues": tissues, "classes": classes})
+    cohort = read_cohort(root, data["layout"], labels)
     if list(cohort.modalities) != data["modalities"]:
         expected = f"{', '.join(data['modalities'])} as the run began with"
         raise InputError(root, f"the modalities {', '.join(cohort.modalities)}", expected)
-    classes = {int(code): number for code, number in data["labels"]["classes"].items()}
-    tissues = tuple(data["labels"]["tissues"])
-    return dataclasses.replace(cohort, labels=LabelTable(**{**data["labels"], "tissues": tissues, "classes": classes}))
+    return cohort
 
 
 def check_same_data(run: Path, recorded: dict, cohort: Cohort, split: Split):

@@ -5,6 +5,7 @@ Without --data the embedded cohort of phantoms is used.
 
 import argparse
 import dataclasses
+import os
 import sys
 import time
 from pathlib import Path
@@ -63,11 +64,11 @@ def parse(argv):
     scans = add_preparation_options(parser)
     scans.add_argument("--drop-modality", type=float, metavar="P", help="train for scans that lack one (default: 0)")
     run = parser.add_argument_group("run")
-    run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/ and the time)")
+    run.add_argument("--out", metavar="DIR", type=Path, help="run folder (default: runs/, the time and a number)")
     run.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     run.add_argument("--resume", action="store_true", help="go on with the run in the run folder, as it was begun")
     run.add_argument("--max-minutes", type=float, help="of training, resumed parts included; evaluates then")
-    run.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    run.add_argument("--dry-run", action="store_true", help="check the scans, print the plan and train nothing")
     run.add_argument("--no-progress", action="store_true", help="no progress bars")
     training = parser.add_argument_group("training")
     training.add_argument("--model", choices=MODELS, help="default: multi-stage")
@@ -150,7 +151,7 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
 def main(argv=None):
     options = parse(argv)
     check_options(options)
-    run = options.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    run = options.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     progress = Progress(not options.no_progress)
     if options.resume:
         recorded = read_run_config(run)
@@ -161,14 +162,12 @@ def main(argv=None):
         check_same_data(run, recorded, cohort, split)
     else:
         config = read_config(options)
-        if not options.dry_run:
-            check_run_folder(run, options.overwrite)
+        check_run_folder(run, options.overwrite)
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, options.layout, options.labels)
         split = read_split(options.split, cohort, options.labeled)
         config = prepare_config(config, cohort, split, options)
-        if not options.dry_run:
-            check_scans(cohort, split, progress.task("checking the scans"))
+        check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
         from tf_msgan.training.plan import describe_plan
@@ -179,9 +178,9 @@ def main(argv=None):
     if options.dry_run:
         return
 
-    scans = load_training_scans(cohort, split, config.preparation, options.cache, progress)
+    scans = load_training_scans(cohort, split, config, options.cache, progress)
     if is_chief(strategy) and not options.resume:
-        begin_run(run, describe_run(cohort, split, config, sys.argv[1:] if argv is None else argv))
+        begin_run(run, describe_run(cohort, split, config, sys.argv[1:] if argv is None else argv), options.overwrite)
     digest = train_run(
         *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
         resume=options.resume,

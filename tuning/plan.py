@@ -1,13 +1,11 @@
 """What a comparison or a study is made of, on disk, so that another is not mixed into its folder."""
 
-import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_split
+from tf_msgan.data.digest import combine, digest_labels, digest_split
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 
@@ -17,7 +15,7 @@ def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...
     return {
         "layout": cohort.layout,
         "modalities": list(cohort.modalities),
-        "labels_sha256": hashlib.sha256(json.dumps(asdict(cohort.labels)).encode()).hexdigest(),
+        "labels_sha256": digest_labels(cohort.labels),
         "sha256": combine(digest_split(cohort, split)),
         "split": split.to_dict(),
         "preset": preset,

@@ -54,7 +54,7 @@ def _measure(cohort, split, config):
     from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, phases, training_patches
     from tf_msgan.training.runtime import build_model
 
-    scans = load_training_scans(cohort, split, config.preparation, None, Progress(False))
+    scans = load_training_scans(cohort, split, config, None, Progress(False))
     # So many epochs that both phases have some.
     model = build_model(len(cohort.modalities), cohort.labels.tissues, config.with_training(epochs=100))
     step = tf.function(model.train_step, reduce_retracing=True)

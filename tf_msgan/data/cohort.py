@@ -1,6 +1,7 @@
 """Subjects on disk."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Cohort:
-    """What a layout found in a folder. `subjects` goes by id; `crop` is the layout's own of `Preparation`, or None
-    where it may be either."""
+    """What a layout found in a folder.
+
+    Attributes:
+        subjects: by id.
+        crop: the layout's own of `Preparation`, or None where it may be either.
+        left_out: modalities that some scans have and the cohort does without, each with a labelled scan that lacks it.
+    """
 
     layout: str
     root: Path
@@ -47,6 +53,7 @@ class Cohort:
     labels: LabelTable
     subjects: dict[str, Subject]
     crop: str | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def missing_modalities(modalities, images) -> list[str]:

@@ -1,10 +1,13 @@
 """Digests of files and of what they hold, to know whether data are what they were, and whether two are one."""
 
 import hashlib
+import json
+from dataclasses import asdict
 
 import numpy as np
 
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
 
@@ -23,6 +26,11 @@ def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
             with open(part, "rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def digest_labels(table: LabelTable) -> str:
+    """SHA-256 of what codes mean."""
+    return hashlib.sha256(json.dumps(asdict(table)).encode()).hexdigest()
 
 
 def digest_split(cohort: Cohort, split: Split) -> dict[str, str]:

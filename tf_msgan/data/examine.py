@@ -9,6 +9,7 @@ import numpy as np
 from tf_msgan.data.check import note_scan
 from tf_msgan.data.cohort import Cohort, encode_labels, missing_modalities, read_images, reference_of
 from tf_msgan.data.digest import digest_subject
+from tf_msgan.data.prepare import STRIPPED_SHARE
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume, forms_apart, read_codes
 from tf_msgan.errors import InputError
@@ -17,6 +18,10 @@ from tf_msgan.errors import InputError
 UNLIKE_OTHERS = 2.5
 # … and voxels that are so many times as large ask for --resample.
 UNLIKE_VOXELS = 2.0
+# A label map with such a share of its voxels where the scan is 0 is another scan's, or moved; …
+MOVED = 0.01
+# … and one that leaves such a share of a skull-stripped brain without a label calls tissue background.
+BARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
 
 def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     """What stands out only beside the others."""
-    problems = []
+    problems = [
+        Problem("warning", f"{name} is not used: {id} is labelled and has none") for name, id in cohort.left_out.items()
+    ]
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
     for id, size in sizes.items():
@@ -118,6 +125,19 @@ def _read(cohort, facts, seen):
         facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * voxel_ml)
         if not facts.volumes_ml[tissue]:
             facts.problems.append(Problem("warning", f"{subject.label}: no voxel of {tissue}"))
+    _check_cover(facts, subject.label, labels > 0, reference.data != 0, cohort.crop)
+
+
+def _check_cover(facts, path, labelled, scan, crop):
+    outside = np.count_nonzero(labelled & ~scan) / max(np.count_nonzero(labelled), 1)
+    if outside > MOVED:
+        text = f"{path}: {outside:.1%} of its labelled voxels lie where the scan is 0: is it this scan's?"
+        facts.problems.append(Problem("warning", text))
+    bare = np.count_nonzero(scan & ~labelled) / np.count_nonzero(scan)
+    stripped = crop == "brain" or (crop is None and 1 - bare >= STRIPPED_SHARE)
+    if stripped and bare > BARE:
+        text = f"{path}: {bare:.1%} of what is not 0 in the scan has no label, and will be called background"
+        facts.problems.append(Problem("warning", text))
 
 
 def _check_forms(facts, volume: Volume):

@@ -39,7 +39,11 @@ class LabelTable:
         found = np.unique(codes.data)
         unknown = [int(code) for code in found if code not in self.classes]
         if unknown and self.unlisted is None:
-            raise InputError(codes.path, f"label values {shorten(unknown)}", f"only {shorten(sorted(self.classes))}")
+            raise InputError(
+                codes.path,
+                f"label values {shorten(unknown)}",
+                f"only {shorten(sorted(self.classes))}, or --labels for others",
+            )
         table = np.array([self.classes.get(int(code), self.unlisted) for code in found], np.uint8)
         # Asked for the inverse too, `np.unique` sorts all voxels, which takes ten times as long.
         classes = table[np.searchsorted(found, codes.data)]

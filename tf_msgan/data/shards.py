@@ -1,8 +1,8 @@
 """Scans on disk for cohorts larger than memory: one TFRecord shard a scan, made once.
 
-A shard's name holds the digest of the files that it was made from and of what was done to them, and TFRecord keeps a
-checksum of its content. A shard appears whole or not at all, so that a conversion that was cut short goes on where it
-stopped.
+A shard's name holds the digest of the files that it was made from, of what their labels mean and of what was done to
+them, and TFRecord keeps a checksum of its content. A shard appears whole or not at all, so that a conversion that was
+cut short goes on where it stopped.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import digest_subject
+from tf_msgan.data.digest import digest_labels, digest_subject
 from tf_msgan.data.patch_source import CroppedScan, crop_scan
 from tf_msgan.data.scan import load_scan
 from tf_msgan.errors import InputError
@@ -47,8 +47,9 @@ def shard_scans(
         InputError: a scan is wrong, or a shard cannot be written.
     """
     paths, shapes = [], []
+    codes = digest_labels(cohort.labels) if with_labels else ""
     for done, id in enumerate(ids, start=1):
-        made_of = f"{digest_subject(cohort, id, with_labels)} {preparation}"
+        made_of = f"{digest_subject(cohort, id, with_labels)} {codes} {preparation}"
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         kind = "labelled" if with_labels else "unlabelled"
         path = Path(cache) / f"{cohort.layout}-{id}-{kind}-{digest}-v{VERSION}.tfrecord"

@@ -167,7 +167,9 @@ def _few_shot(cohort, labeled):
 def _fold(part, parts, cohort, labeled):
     known = _people(cohort, _labelled(cohort))
     if not (2 <= parts <= len(known) and 1 <= part <= parts):
-        raise InputError("--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)} and I in 1..K")
+        raise InputError(
+            "--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)}, so many have labels, and I in 1..K"
+        )
     return _test_on(_flat(known[part - 1 :: parts]), cohort, labeled)
 
 
@@ -196,9 +198,11 @@ def _from_file(path):
         raise InputError(path, "no such file", expected) from None
     except ValueError as error:
         raise InputError(path, f"no JSON ({error})", expected) from None
-    well_formed = isinstance(content, dict) and all(
-        isinstance(ids, list) and all(isinstance(id, str | int) for id in ids) for ids in content.values()
-    )
-    if not well_formed or sorted(content) != sorted(roles):
-        raise InputError(path, "other content", expected)
+    if not isinstance(content, dict):
+        raise InputError(path, f"a {type(content).__name__}", expected)
+    if sorted(content) != sorted(roles):
+        raise InputError(path, f"the roles {', '.join(content) or 'none'}", f"{expected}; lists may be empty")
+    for role, ids in content.items():
+        if not isinstance(ids, list) or not all(isinstance(id, str | int) for id in ids):
+            raise InputError(path, f"{ids!r} for {role}", "a list of ids")
     return Split(**{role: tuple(str(id) for id in ids) for role, ids in content.items()})

@@ -1,5 +1,6 @@
 """What a run would do, for `--dry-run`."""
 
+import itertools
 import math
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
 from tf_msgan.training.models import make_model
+from tf_msgan.training.run import whose_scans
 from tf_msgan.training.segmentation_model import SegmentationModel
 
 MIB = 2**20
@@ -27,10 +29,16 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     lines.append(f"tissues     {', '.join(cohort.labels.tissues)}")
     for role, ids in split.roles().items():
         lines.append(f"{role:<12}{len(ids):>3}  {', '.join(ids)}")
-    if not split.unlabeled:
+    if model.learns_unlabelled() and not split.unlabeled:
         lines.append("            the training subjects stand in for unlabelled ones")
     if not split.validation:
         lines.append("            without validation the last epoch's model is kept")
+    if len(split.train) == 1 and split.test:
+        lines.append(
+            "            one subject trains; with --split all every labelled one does, and none is for the test"
+        )
+    for name, id in cohort.left_out.items():
+        lines.append(f"            {name} is left out: {id} is labelled and has none")
     spacing = " × ".join(f"{mm:g}" for mm in preparation.spacing)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
     grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"
@@ -57,7 +65,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 
 def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
-    held = [*split.train, *split.validation, *split.unlabeled] if in_memory else []
+    held = itertools.chain(*whose_scans(split, model.config).values()) if in_memory else []
     files = [cohort.subjects[id].reference() for id in held]
     resample = model.config.preparation.resample
     voxels = sum(math.prod(NetworkGrid(*read_grid(path), resample).shape) for path in files)

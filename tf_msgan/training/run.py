@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tf_msgan.config import Config, Preparation
+from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import WHOLE, Share, count_validation_batches, training_stream, validation_stream
@@ -19,6 +19,7 @@ from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
 from tf_msgan.training.callbacks import EpochFacts, EpochProgress, KeepRun, StopAtNonFinite, StopEarly
 from tf_msgan.training.checkpoint import read_checkpoint
+from tf_msgan.training.models import model_class
 from tf_msgan.training.runtime import build_model
 from tf_msgan.training.samples import KeepSamples
 from tf_msgan.training.segmentation_model import SegmentationModel
@@ -39,8 +40,18 @@ class TrainingScans:
     validation: HeldScans | ShardedScans | None
 
 
+def whose_scans(split: Split, config: Config) -> dict[str, tuple[str, ...]]:
+    """The ids of `TrainingScans`, by role."""
+    # The game needs scans without labels; without any, those of the training subjects serve.
+    unlabelled = split.unlabeled or split.train
+    if not model_class(config).learns_unlabelled():
+        # It is shown what the networks make of one.
+        unlabelled = unlabelled[:1]
+    return {"labelled": split.train, "unlabelled": unlabelled, "validation": split.validation}
+
+
 def load_training_scans(
-    cohort: Cohort, split: Split, preparation: Preparation, cache: Path | None, progress: Progress
+    cohort: Cohort, split: Split, config: Config, cache: Path | None, progress: Progress
 ) -> TrainingScans:
     """Reads the scans of every role but the test, into memory or, one at a time, into shards in the folder `cache`.
 
@@ -48,17 +59,15 @@ def load_training_scans(
         InputError: a file is wrong.
     """
 
-    def load(role, ids, with_labels):
+    def load(role, ids):
+        how = (role != "unlabelled", config.preparation)
+        if not ids:
+            return None
         if cache is None:
-            return HeldScans(load_scan(cohort, id, with_labels, preparation) for id in ids)
-        return shard_scans(cache, cohort, ids, with_labels, preparation, progress.task(f"caching {role} scans"))
+            return HeldScans(load_scan(cohort, id, *how) for id in ids)
+        return shard_scans(cache, cohort, ids, *how, progress.task(f"caching {role} scans"))
 
-    return TrainingScans(
-        labelled=load("train", split.train, True),
-        # The game needs scans without labels; without any, those of the training subjects serve.
-        unlabelled=load("unlabeled", split.unlabeled or split.train, False),
-        validation=load("validation", split.validation, True) if split.validation else None,
-    )
+    return TrainingScans(**{role: load(role, ids) for role, ids in whose_scans(split, config).items()})
 
 
 def phases(model: SegmentationModel) -> list[tuple[range, bool]]:

@@ -1,10 +1,10 @@
 """Folder layouts, by name."""
 
-import dataclasses
 from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.label_tables import read_label_table
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.layouts import albert, bids, folder, iseg, mrbrains
 from tf_msgan.errors import InputError
 
@@ -17,13 +17,14 @@ LAYOUTS = {
 }
 
 
-def read_cohort(root, layout: str | None = None, labels: str | None = None) -> Cohort:
+def read_cohort(root, layout: str | None = None, labels: str | LabelTable | None = None) -> Cohort:
     """Finds the subjects in the folder `root`.
 
     Args:
         root: the folder.
         layout: how it is laid out; by default whichever fits.
-        labels: name or file of a `read_label_table`, in place of the layout's own.
+        labels: a table, or the name or file of one (`read_label_table`), in place of the layout's own, which then is
+            not read.
 
     Raises:
         InputError: there is no such folder, no layout fits, or there is nothing in it.
@@ -35,5 +36,4 @@ def read_cohort(root, layout: str | None = None, labels: str | None = None) -> C
         layout = next((name for name, (matches, _) in LAYOUTS.items() if matches(root)), None)
     if layout is None:
         raise InputError(root, "no layout that is known", f"one of {', '.join(LAYOUTS)} (docs/data.md)")
-    cohort = LAYOUTS[layout][1](root)
-    return dataclasses.replace(cohort, labels=read_label_table(labels)) if labels else cohort
+    return LAYOUTS[layout][1](root, read_label_table(labels) if isinstance(labels, str) else labels)

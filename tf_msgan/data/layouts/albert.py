@@ -4,6 +4,7 @@ import dataclasses
 
 from tf_msgan.data.cohort import Cohort, Subject
 from tf_msgan.data.freesurfer import FREESURFER
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.volumes import find_volume
 from tf_msgan.errors import InputError
 
@@ -17,7 +18,7 @@ def matches(root) -> bool:
     return any(root.glob(f"Template*/{FILES[0]}.*"))
 
 
-def read_albert(root) -> Cohort:
+def read_albert(root, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are their numbers, `"01"`, `"02"`, ….
 
     Raises:
@@ -30,4 +31,4 @@ def read_albert(root) -> Cohort:
         subjects[number] = Subject(number, images, find_volume(folder, "Segmentation"))
     if not subjects:
         raise InputError(root, "no folder TemplateNN", f"the ALBERT layout: TemplateNN/{{{','.join(FILES)}}}.nii.gz")
-    return Cohort("albert", root, MODALITIES, LABELS, subjects, crop="brain")
+    return Cohort("albert", root, MODALITIES, labels or LABELS, subjects, crop="brain")

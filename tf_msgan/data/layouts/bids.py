@@ -6,7 +6,9 @@ import re
 from tf_msgan.data.cases import find_bids_cases
 from tf_msgan.data.cohort import Cohort, Subject
 from tf_msgan.data.label_tables import BIDS, read_label_table
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.errors import InputError
+from tf_msgan.files import VISIBLE
 
 SUFFIXES = ("T1w", "T2w", "FLAIR", "PDw")
 DSEG = "_dseg.nii.gz"
@@ -20,7 +22,7 @@ def matches(root) -> bool:
     return any(root.glob("sub-*/**/anat"))
 
 
-def read_bids(root) -> Cohort:
+def read_bids(root, labels: LabelTable | None = None) -> Cohort:
     """Finds the scans of `root`; their ids are their entities, as `sub-01` or `sub-01_ses-1_run-2`.
 
     Modalities are those that every labelled scan has. Codes are what the `dseg.tsv` beside the label maps, or above
@@ -33,19 +35,25 @@ def read_bids(root) -> Cohort:
     cases, maps = find_bids_cases(root, SUFFIXES), _find_label_maps(root)
     if not cases:
         raise InputError(root, "no scan", f"BIDS: sub-*/anat/*_{{{','.join(SUFFIXES)}}}.nii.gz")
-    labels = _assign(cases, maps, root)
-    needed = [case for case in cases if labels[case.id]] or cases
+    maps_of = _assign(cases, maps, root)
+    needed = [case for case in cases if maps_of[case.id]] or cases
     there = [n for n in range(len(SUFFIXES)) if all(case.existing()[n] for case in needed)]
     subjects = {}
     for case in cases:
         existing = case.existing()
         images = tuple(existing[n] for n in there)
         if any(images):
-            subjects[case.id] = Subject(case.id, images, labels[case.id], person=f"sub-{_entities(case.id)['sub']}")
+            subjects[case.id] = Subject(case.id, images, maps_of[case.id], person=f"sub-{_entities(case.id)['sub']}")
     modalities = tuple(SUFFIXES[n] for n in there)
     if not modalities:
         raise InputError(root, "no modality that all labelled scans have", f"one of {', '.join(SUFFIXES)}")
-    return Cohort("bids", root, modalities, _read_table(root, labels.values()), subjects)
+    left_out = {
+        name: next(case.id for case in needed if not case.existing()[n])
+        for n, name in enumerate(SUFFIXES)
+        if n not in there and any(case.existing()[n] for case in cases)
+    }
+    table = labels or _read_table(root, maps_of.values())
+    return Cohort("bids", root, modalities, table, subjects, left_out=left_out)
 
 
 def _entities(name):
@@ -56,7 +64,7 @@ def _entities(name):
 def _find_label_maps(root):
     """The label maps in the scans' own space, but for those that this project predicted: they are no truth."""
     maps = []
-    for path in sorted((root / "derivatives").glob(f"**/*{DSEG}")):
+    for path in sorted((root / "derivatives").glob(f"**/{VISIBLE}*{DSEG}")):
         entities = _entities(path.name)
         if entities.get("space") in OWN_SPACES and entities.get("desc") not in OTHERS and not _is_ours(path, root):
             maps.append((path, entities))

@@ -7,6 +7,7 @@ import operator
 from tf_msgan.data.cases import find_nnunet_cases
 from tf_msgan.data.cohort import Cohort, Subject
 from tf_msgan.data.label_tables import table_of_names
+from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.volumes import find_volume
 from tf_msgan.errors import InputError
 
@@ -14,16 +15,16 @@ DESCRIPTION = "dataset.json"
 
 
 def matches(root) -> bool:
-    return (root / DESCRIPTION).is_file() and (root / "imagesTr").is_dir()
+    return (root / "imagesTr").is_dir()
 
 
-def read_folder(root) -> Cohort:
+def read_folder(root, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are the cases' names. What lies in `imagesTs` is held out.
 
     Raises:
         InputError: there is no case, a case occurs twice, or `dataset.json` is missing or wrong.
     """
-    modalities, labels = _read_description(root / DESCRIPTION)
+    modalities, labels = _read_description(root / DESCRIPTION, labels)
     subjects = {}
     for part in ("Tr", "Un", "Ts"):
         for case in find_nnunet_cases(root / f"images{part}", modalities):
@@ -36,14 +37,17 @@ def read_folder(root) -> Cohort:
     return Cohort("folder", root, modalities, labels, subjects)
 
 
-def _read_description(path):
+def _read_description(path, table):
+    """The modalities, and the table of labels: `table`, or the file's own."""
     expected = '{"channel_names": {"0": "T1", …}, "labels": {"background": 0, "CSF": 1, …}, …} as nnU-Net has it'
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         # The first version said "modality", and had codes for keys.
         channels = content.get("channel_names") or content["modality"]
         modalities = tuple(str(channels[str(n)]) for n in range(len(channels)))
-        labels = content["labels"]
+        labels = {} if table else content["labels"]
+        if any(isinstance(code, list) for code in labels.values()):
+            raise InputError(path, "regions, lists of labels", "a code for each label, or --labels FILE.tsv")
         if not all(str(key).isdigit() for key in labels):
             codes = [operator.index(int(code) if isinstance(code, str) else code) for code in labels.values()]
             if len(set(codes)) < len(codes):
@@ -58,4 +62,4 @@ def _read_description(path):
         raise InputError(path, f"other content ({error!r})", expected) from None
     if not modalities or len(set(modalities)) < len(modalities):
         raise InputError(path, f"the channels {', '.join(modalities) or 'none'}", "one name for each")
-    return modalities, table_of_names(names, path)
+    return modalities, table or table_of_names(names, path)

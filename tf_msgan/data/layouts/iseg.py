@@ -15,7 +15,7 @@ def matches(root) -> bool:
     return any(root.glob("subject-*-T[12].*"))
 
 
-def read_iseg(root) -> Cohort:
+def read_iseg(root, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are their numbers, `"1"`, `"2"`, ….
 
     Raises:
@@ -34,4 +34,4 @@ def read_iseg(root) -> Cohort:
         str(number): Subject(str(number), tuple(kinds.get(name) for name in MODALITIES), kinds.get("label"))
         for number, kinds in sorted(files.items())
     }
-    return Cohort("iseg", root, MODALITIES, LABELS, subjects, crop="brain")
+    return Cohort("iseg", root, MODALITIES, labels or LABELS, subjects, crop="brain")

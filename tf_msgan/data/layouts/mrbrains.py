@@ -23,7 +23,7 @@ def matches(root) -> bool:
     return (root / PARTS["training"]).is_dir()
 
 
-def read_mrbrains(root) -> Cohort:
+def read_mrbrains(root, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are `"training-1"`, …, `"test-1"`, …. Label maps are those of the eight
     structures, if every labelled subject has one.
 
@@ -47,4 +47,4 @@ def read_mrbrains(root) -> Cohort:
         id: Subject(id, tuple(find_volume(folder, name) for name in MODALITIES), maps[coding][id])
         for id, folder in folders.items()
     }
-    return Cohort("mrbrains", root, MODALITIES, CODINGS[coding], subjects, crop="nonzero")
+    return Cohort("mrbrains", root, MODALITIES, labels or CODINGS[coding], subjects, crop="nonzero")

@@ -52,7 +52,7 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
     Raises:
         InputError: the folder holds something.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "something there already", "a new or an empty folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +64,13 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
             futures = [
                 pool.submit(write_subject, temporary, number, spacing, seed) for number in range(1, subjects + 1)
             ]
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                progress(done, subjects)
+            try:
+                for done, future in enumerate(as_completed(futures), start=1):
+                    future.result()
+                    progress(done, subjects)
+            finally:
+                # On a full disk the others need not be drawn before it is said.
+                pool.shutdown(wait=False, cancel_futures=True)
         write_json(temporary / MARK, {"preset": preset, "spacing_mm": spacing, "seed": seed, "version": VERSION})
         os.replace(temporary, folder)
     finally:
@@ -106,5 +110,10 @@ def embedded_cohort(progress=lambda done, total: None) -> Path:
     """Returns the folder of the embedded cohort, 23 subjects at 2 mm with seed 0; draws it if it is not there."""
     folder = embedded_folder()
     if not folder.is_dir():
-        write_cohort("infant", folder, subjects=23, spacing=2, seed=0, progress=progress)
+        try:
+            write_cohort("infant", folder, subjects=23, spacing=2, seed=0, progress=progress)
+        except OSError:
+            # Another process may have drawn it meanwhile.
+            if not are_phantoms(folder):
+                raise
     return folder
