@@ -36,7 +36,7 @@ def represent(image, choice):
     return tf.where(brain, image, float(choice))
 
 
-def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
+def train(choice, seed, cohort, labelled, validation, steps):
     keras.utils.set_random_seed(seed)
     training = TrainingConfig(epochs=1, steps_per_epoch=steps, lr=1e-3, warmup_steps=50, seed=seed)
     patch = (training.patch,) * 3
@@ -56,13 +56,11 @@ def train(choice, seed, cohort, labelled, validation, unlabelled, steps):
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    stream = training_stream(
-        HeldScans(labelled), HeldScans(unlabelled), patch, (4, 4), training.foreground, Augmentation(), seed
-    )
+    stream = training_stream(labelled, None, patch, (4, 1), training.foreground, Augmentation(), seed)
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])
     dice = TissueDice(cohort.labels.tissues)
-    for batch in validation_stream(HeldScans(validation), patch, 8):
+    for batch in validation_stream(validation, patch, 8):
         x = represent(batch["image"], choice)
         dice.update_state(batch["labels"], network([x, tf.ones_like(x[..., :1])]))
     return {name: float(score) for name, score in dice.result().items()}
@@ -79,13 +77,12 @@ def main():
 
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
-    labelled = [load_scan(cohort, id, with_labels=True) for id in split.train]
-    validation = [load_scan(cohort, id, with_labels=True) for id in split.validation]
+    labelled = HeldScans(load_scan(cohort, id, with_labels=True) for id in split.train)
+    validation = HeldScans(load_scan(cohort, id, with_labels=True) for id in split.validation)
     print(provenance())
     for choice in ("0", "-2", "-4", "mask"):
         for seed in range(options.seeds):
-            # The unlabelled half of the stream is not used here.
-            scores = train(choice, seed, cohort, labelled, validation, labelled[:1], options.steps)
+            scores = train(choice, seed, cohort, labelled, validation, options.steps)
             print(f"background {choice:>4}  seed {seed}  {scores}", flush=True)
 
 

@@ -5,6 +5,7 @@ subject, and the rest changes these. Prints a line of JSON.
 """
 
 import json
+import math
 import sys
 import time
 
@@ -16,23 +17,22 @@ from monai.data import CacheDataset, DataLoader, list_data_collate
 from benchmarks.peers.cohort import read_subjects
 from benchmarks.resident import peak_gib
 from benchmarks.timing import rate
+from tf_msgan.config import Augmentation
 
 PATCH, BATCH, WORKERS = 32, 4, 2
-RADIANS = 12 * 3.14159 / 180
-
-
+OURS = Augmentation()
 BOTH = ["image", "label"]
 
 
 def turns():
     """As strong as this project's, and as often; so are `intensities`."""
     return [
-        transforms.RandFlipd(BOTH, prob=0.5, spatial_axis=0),
+        transforms.RandFlipd(BOTH, prob=OURS.mirror, spatial_axis=0),
         transforms.RandAffined(
             BOTH,
-            prob=0.4,
-            rotate_range=[RADIANS] * 3,
-            scale_range=[0.12] * 3,
+            prob=OURS.warp_share,
+            rotate_range=[math.radians(OURS.rotation_degrees)] * 3,
+            scale_range=[OURS.scale] * 3,
             mode=["bilinear", "nearest"],
             padding_mode="border",
         ),
@@ -41,11 +41,11 @@ def turns():
 
 def intensities():
     return [
-        transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-0.1, 0.1)),
-        transforms.RandScaleIntensityd("image", factors=0.15, prob=1),
-        transforms.RandShiftIntensityd("image", offsets=0.15, prob=1),
-        transforms.RandAdjustContrastd("image", prob=1, gamma=(0.82, 1.22)),
-        transforms.RandGaussianNoised("image", prob=1, std=0.15),
+        transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-OURS.bias, OURS.bias)),
+        transforms.RandScaleIntensityd("image", factors=OURS.contrast, prob=1),
+        transforms.RandShiftIntensityd("image", offsets=OURS.brightness, prob=1),
+        transforms.RandAdjustContrastd("image", prob=1, gamma=(math.exp(-OURS.gamma), math.exp(OURS.gamma))),
+        transforms.RandGaussianNoised("image", prob=1, std=OURS.noise),
     ]
 
 

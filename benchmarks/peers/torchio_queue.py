@@ -14,22 +14,25 @@ import torchio as tio
 from benchmarks.peers.cohort import read_subjects
 from benchmarks.resident import peak_gib
 from benchmarks.timing import rate
+from tf_msgan.config import Augmentation
 
 PATCH, BATCH, WORKERS = 32, 4, 2
 PATCHES_A_SUBJECT, QUEUE = 8, 64
 # Nine in ten on tissue.
 CENTRES = {0: 0.1, 1: 0.3, 2: 0.3, 3: 0.3}
+# What is changed is changed as strongly and as often as by this project.
+OURS = Augmentation()
 
 
 def transforms():
     return tio.Compose(
         [
-            tio.RandomFlip(axes=(0,), flip_probability=0.5),
-            tio.RandomAffine(scales=0.12, degrees=12, p=0.4),
-            tio.RandomBiasField(coefficients=0.1, order=2),
-            tio.RandomGamma(log_gamma=0.2),
+            tio.RandomFlip(axes=(0,), flip_probability=OURS.mirror),
+            tio.RandomAffine(scales=OURS.scale, degrees=OURS.rotation_degrees, p=OURS.warp_share),
+            tio.RandomBiasField(coefficients=OURS.bias, order=2),
+            tio.RandomGamma(log_gamma=OURS.gamma),
             tio.Lambda(contrast_and_brightness, types_to_apply=[tio.INTENSITY]),
-            tio.RandomNoise(std=(0, 0.15)),
+            tio.RandomNoise(std=(0, OURS.noise)),
         ]
     )
 
@@ -39,8 +42,8 @@ def is_brain(image):
 
 
 def contrast_and_brightness(image):
-    contrast, brightness = torch.empty(2, len(image), 1, 1, 1).uniform_(-0.15, 0.15)
-    return image * (1 + contrast) + brightness
+    contrast, brightness = torch.empty(2, len(image), 1, 1, 1).uniform_(-1, 1)
+    return image * (1 + OURS.contrast * contrast) + OURS.brightness * brightness
 
 
 def load(files):
