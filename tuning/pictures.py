@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.colors import ListedColormap
 
-from tf_msgan.evaluation.figures import TISSUE_COLOURS, canonical, save
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.evaluation.figures import IGNORED_COLOUR, TISSUE_COLOURS, Planes, canonical, save
 from tuning.statistics import summary
 
 
@@ -35,31 +36,31 @@ def draw_shots(path, groups: dict, tissues):
     save(figure, path)
 
 
-def draw_models(path, image, truth, predictions: dict, affine, subject: str):
-    """The middle axial and coronal plane of a subject: the scan, the truth, and each model's label map, as in the
-    paper's Fig. 7.
+def draw_models(path, image, truth, predictions: dict, affine, tissues, subject: str):
+    """An axial and a coronal plane of a subject: the scan, the truth, and each model's label map, as in the paper's
+    Fig. 7.
 
     Args:
         image, truth: `(i, j, k)` intensities and classes.
         predictions: `(i, j, k)` classes by model.
         affine: of all.
     """
-    volumes = [canonical(volume, affine) for volume in (image, truth, *predictions.values())]
-    inside = [np.flatnonzero((volumes[0] != 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    box = tuple(slice(at[0], at[-1] + 1) for at in inside)
-    volumes = [volume[box] for volume in volumes]
-    classes = max(int(volume.max()) for volume in volumes[2:]) + 1
-    colours = ListedColormap([*TISSUE_COLOURS[:classes], "#4a4a4a"])
+    image, *maps = (canonical(volume, affine) for volume in (image, truth, *predictions.values()))
+    planes = Planes(image != 0, maps[0] > 0, affine)
+    grey, ignored = planes.grey(image), len(tissues) + 1
+    colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
+    columns = {"scan": grey} | dict(zip(("truth", *predictions), maps, strict=True))
     figure, axes = plt.subplots(
-        2, len(volumes), figsize=(2.2 * len(volumes), 4.8), facecolor="black", layout="constrained"
+        2, len(columns), figsize=(2.2 * len(columns), 4.8), facecolor="black", layout="constrained"
     )
-    for column, (name, volume) in enumerate(zip(("scan", "truth", *predictions), volumes, strict=True)):
-        for row, axis_of_plane in enumerate((2, 1)):
-            plane = volume.take(volume.shape[axis_of_plane] // 2, axis=axis_of_plane).T
-            options = {"cmap": "gray"} if name == "scan" else {"cmap": colours, "vmin": -0.5, "vmax": classes + 0.5}
-            shown = plane if name == "scan" else np.minimum(plane, classes)
-            axes[row, column].imshow(shown, origin="lower", interpolation="nearest", **options)
-            axes[row, column].axis("off")
-        axes[0, column].set_title(name, color="white", fontsize="small")
+    for row, (_, cut, aspect) in zip(axes, planes, strict=False):
+        for axis, volume in zip(row, columns.values(), strict=True):
+            limits = (0, 1) if volume is grey else (-0.5, ignored + 0.5)
+            options = {"cmap": "gray" if volume is grey else colours, "vmin": limits[0], "vmax": limits[1]}
+            picture = np.where(cut(volume) == IGNORE, ignored, cut(volume))
+            axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
+            axis.axis("off")
+    for axis, name in zip(axes[0], columns, strict=True):
+        axis.set_title(name, color="white", fontsize="small")
     figure.suptitle(f"subject {subject}", color="white")
     save(figure, path)

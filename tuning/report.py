@@ -9,7 +9,7 @@ from tf_msgan.data.cases import LACKING
 from tf_msgan.data.cohort import read_images, read_labels, reference_of
 from tf_msgan.data.volumes import read_codes
 from tf_msgan.errors import InputError
-from tf_msgan.files import write_json, write_text
+from tf_msgan.files import VISIBLE, write_json, write_text
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
@@ -86,7 +86,7 @@ def _draw(comparison, cells, groups, tissues, labeled):
         volumes = read_images(comparison.cohort.subjects[subject].images)
         reference = reference_of(volumes)
         truth = read_labels(comparison.cohort, subject, volumes)
-        draw_models(comparison.folder / MODELS, reference.data, truth, maps, reference.affine, subject)
+        draw_models(comparison.folder / MODELS, reference.data, truth, maps, reference.affine, tissues, subject)
     # The runs may be gone, and the picture be kept.
     if (comparison.folder / MODELS).exists():
         pictures[MODELS] = f"What the models draw of test subject {subject}, seed 0"
@@ -97,12 +97,12 @@ def _predict(comparison, run, subject) -> np.ndarray:
     """`(i, j, k)` classes of a subject by the model of a run, on the grid of its files."""
     output = run / "prediction"
     files = [path or LACKING for path in comparison.cohort.subjects[subject].images]
-    found = list(output.glob("*_dseg.nii.gz"))
+    found = list(output.glob(f"{VISIBLE}*_dseg.nii.gz"))
     if not found:
         options = ("--input", *files, "--output", output, "--no-progress")
         command = [sys.executable, "-m", "tf_msgan.predict", run, *options]
         result = subprocess.run([*map(str, command)], capture_output=True, text=True)
         if result.returncode:
             raise InputError(run, f"no prediction after {complaint(result.stderr)!r}", "one for the picture")
-        found = list(output.glob("*_dseg.nii.gz"))
+        found = list(output.glob(f"{VISIBLE}*_dseg.nii.gz"))
     return read_codes(found[0]).data.astype(np.uint8)

@@ -41,7 +41,7 @@ def draw_case(path, subject: str, reference: Volume, modality: str, truth, predi
     affine = reference.affine
     image, truth, prediction = (canonical(volume, affine) for volume in (reference.data, truth, prediction))
     wrong = (truth != prediction) & (truth != IGNORE)
-    planes = _Planes(image != 0, truth > 0, affine)
+    planes = Planes(image != 0, truth > 0, affine)
     grey_of = planes.grey(image)
     ignored = len(tissues) + 1
     colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
@@ -78,7 +78,7 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     `image` `(i, j, k)` raw intensities, 0 where nothing is; `labels` `(i, j, k)` classes.
     """
     image, labels = canonical(image, affine), canonical(labels, affine)
-    planes = _Planes(image != 0, labels > 0, affine)
+    planes = Planes(image != 0, labels > 0, affine)
     grey = planes.grey(image)
     figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
     for axis, (name, cut, aspect) in zip(axes, planes, strict=True):
@@ -92,7 +92,7 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     save(figure, path, dpi)
 
 
-class _Planes:
+class Planes:
     """The axial, coronal and sagittal plane of a scan in the box of its `mask`, through the `brain` if there is any;
     both are canonical `(i, j, k)` bool, and `affine` is the file's own.
 
