@@ -4,11 +4,11 @@ import json
 import statistics
 import time
 
-from tf_msgan.data.cohort import read_images, read_labels, reference_of
-from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
+from tf_msgan.data.scan import load_scan
 from tf_msgan.evaluation.hmrf import segment_by_hmrf, tissue_orders
-from tf_msgan.evaluation.metrics import mean_scores, score
+from tf_msgan.evaluation.metrics import mean_scores
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
+from tf_msgan.evaluation.tested import read_tested
 from tf_msgan.files import write_json
 from tuning.cells import Cell, split_of
 from tuning.outcomes import Comparison
@@ -34,16 +34,12 @@ def _compute(comparison, labeled):
     if orders is not None:
         segment["hmrf"] = lambda scan: segment_by_hmrf(orders, scan, classes)
     subjects, seconds = {name: {} for name in segment}, {name: [] for name in segment}
-    for id in comparison.split.test:
-        volumes = read_images(cohort.subjects[id].images)
-        truth, spacing = read_labels(cohort, id, volumes), reference_of(volumes).spacing
-        grid = network_grid(volumes, preparation)
-        scan = make_scan(id, take_image(volumes, grid, preparation), None, grid, preparation)
+    for tested in read_tested(cohort, comparison.split, preparation):
         for name, function in segment.items():
             start = time.perf_counter()
-            drawn = grid.give_back(function(scan)).argmax(axis=-1)
+            drawn = tested.grid.give_back(function(tested.scan)).argmax(axis=-1)
             seconds[name].append(time.perf_counter() - start)
-            subjects[name][id] = score(truth, drawn, cohort.labels.tissues, spacing)
+            subjects[name][tested.id] = tested.score(drawn, cohort.labels.tissues)
     return {
         name: {
             "subjects": scores,

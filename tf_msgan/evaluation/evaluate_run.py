@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
+from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.scan import load_scan, make_scan, network_grid, take_image
+from tf_msgan.data.scan import load_scan
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
-from tf_msgan.evaluation.metrics import dice, mean_scores, score
+from tf_msgan.evaluation.metrics import dice, mean_scores
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
+from tf_msgan.evaluation.tested import read_tested
 from tf_msgan.files import write_json
 from tf_msgan.inference.own_grid import give_back
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
@@ -85,24 +86,18 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
     tissues, preparation = cohort.labels.tissues, model.config.preparation
     qda = fit_qda(load_scan(cohort, id, True, preparation) for id in split.train)
     segmenter, show = Segmenter(model, with_outline=True), progress.task("segmenting test subjects")
-    for done, id in enumerate(split.test, start=1):
-        volumes = read_images(cohort.subjects[id].images)
-        truth = read_labels(cohort, id, volumes)
-        grid = network_grid(volumes, preparation)
-        raw = take_image(volumes, grid, preparation)
+    for done, tested in enumerate(read_tested(cohort, split, preparation), start=1):
         start = time.perf_counter()
-        segmentation = give_back(segmenter(raw), grid)
+        segmentation = give_back(segmenter(tested.raw), tested.grid)
         seconds = time.perf_counter() - start
-        scan = make_scan(id, raw, None, grid, preparation)
-        by_intensity = grid.give_back(segment_by_intensity(qda, scan, len(tissues) + 1))
+        by_intensity = tested.grid.give_back(segment_by_intensity(qda, tested.scan, len(tissues) + 1))
         show(done, len(split.test))
-        spacing = reference_of(volumes).spacing
         yield Case(
-            *(id, volumes, truth, segmentation),
-            score(truth, segmentation.labels, tissues, spacing),
-            score(truth, by_intensity.argmax(axis=-1), tissues, spacing),
+            *(tested.id, tested.images, tested.truth, segmentation),
+            tested.score(segmentation.labels, tissues),
+            tested.score(by_intensity.argmax(axis=-1), tissues),
             seconds,
-            _outline_dice(truth, segmentation.outline) if model.STAGED else None,
+            _outline_dice(tested.truth, segmentation.outline) if model.STAGED else None,
         )
 
 

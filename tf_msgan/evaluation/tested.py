@@ -1,0 +1,51 @@
+"""Test subjects, as their files have them and as networks see them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf_msgan.config import Preparation
+from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
+from tf_msgan.data.geometry import NetworkGrid
+from tf_msgan.data.scan import Scan, make_scan, network_grid, take_image
+from tf_msgan.data.splits import Split
+from tf_msgan.data.volumes import Volume
+from tf_msgan.evaluation.metrics import score
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A test subject.
+
+    Attributes:
+        images: of its modalities, None for one that it lacks.
+        truth: `(i, j, k)` uint8 classes on the grid of its files.
+        grid: on which networks see it.
+        raw: `(i, j, k, modality)` float32 on that grid.
+        scan: `raw`, prepared.
+    """
+
+    id: str
+    images: list[Volume | None]
+    truth: np.ndarray
+    grid: NetworkGrid
+    raw: np.ndarray
+    scan: Scan
+
+    def score(self, labels: np.ndarray, tissues) -> dict:
+        """`metrics.score` of `(i, j, k)` classes on the grid of its files."""
+        return score(self.truth, labels, tissues, reference_of(self.images).spacing)
+
+
+def read_tested(cohort: Cohort, split: Split, preparation: Preparation) -> Iterator[Tested]:
+    """Reads one test subject of the split after the other.
+
+    Raises:
+        InputError: a file is missing or wrong.
+    """
+    for id in split.test:
+        images = read_images(cohort.subjects[id].images)
+        truth, grid = read_labels(cohort, id, images), network_grid(images, preparation)
+        raw = take_image(images, grid, preparation)
+        yield Tested(id, images, truth, grid, raw, make_scan(id, raw, None, grid, preparation))
