@@ -50,6 +50,15 @@ def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config
     assert max(np.abs(weight).max() for weight in model.discriminator.get_weights()) <= np.float32(0.05)
 
 
+def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
+    model = build_model(
+        2, TISSUES, configured(tiny_config, "standard-gan", epochs=4, steps_per_epoch=5, labels_first=0.5)
+    )
+    for step, judged in ((0, False), (10, False), (11, True)):
+        model.steps.assign(step)
+        assert model.judged == judged
+
+
 def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
     def level(weight):
         monkeypatch.setattr(standard_gan, "LEVEL", weight)

@@ -1,5 +1,6 @@
 """`predict --serving` against a server of TF Serving's own protocol, on real files."""
 
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import tensorflow as tf
 from conftest import ROOT, assert_one_line_error, free_ports, run_command
 
 from tf_msgan.errors import InputError
+from tf_msgan.inference import serving
 from tf_msgan.inference.export import export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.serving import ServedSegmenter
@@ -143,6 +145,16 @@ def test_what_is_wrong_is_said(server, tiny_cohort, tmp_path):
     ):
         assert_one_line_error(run_command("tf_msgan.predict", *arguments, *files), *words)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_another_version(server, monkeypatch):
+    @dataclasses.dataclass
+    class Older:
+        crop: str
+
+    monkeypatch.setattr(serving, "Preparation", Older)
+    with pytest.raises(InputError, match=r"the preparation of another version .* made by tf_msgan\.export"):
+        ServedSegmenter(server.address, "brain", 5)
 
 
 def test_a_model_with_other_signatures(tmp_path):

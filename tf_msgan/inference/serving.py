@@ -48,7 +48,10 @@ class ServedSegmenter:
         self.tissues, self.modalities = (
             tuple(text.decode() for text in described[key]) for key in ("tissues", "modalities")
         )
-        self.preparation = Preparation(**json.loads(described["preparation"].item()))
+        try:
+            self.preparation = Preparation(**json.loads(described["preparation"].item()))
+        except TypeError as error:
+            raise self._other_model(f"the preparation of another version ({error})") from None
         self.takes_missing_modality = bool(described["takes_missing_modality"])
 
     def __call__(self, image: np.ndarray) -> Segmentation:

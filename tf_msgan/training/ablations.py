@@ -60,6 +60,7 @@ class WithoutVariants(MultiStageGAN):
     IMAGE_GENERATOR = None
     TERMS = _without(MultiStageGAN.TERMS, "g2_", "d_fake", "d_penalty", "d_named")
     HEALTH = ("real_labelled", "real_unlabelled")
+    PASSES: ClassVar = {**MultiStageGAN.PASSES, "discriminator": (1, 1)}
 
     def builders(self):
         return {name: build for name, build in super().builders().items() if name not in ("noise", "encoder")}

@@ -11,7 +11,6 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.training.replicas import sum_replicas
 
 
-@keras.saving.register_keras_serializable("tf_msgan")
 class TissueDice(keras.metrics.Metric):
     """Dice of each tissue, and their mean, over every voxel seen since the last reset; ignored voxels do not count.
 
@@ -45,11 +44,7 @@ class TissueDice(keras.metrics.Metric):
         scores = {f"{self.name}_{tissue}": dice[index] for index, tissue in enumerate(self.tissues)}
         return {**scores, self.name: ops.mean(dice)}
 
-    def get_config(self):
-        return {**super().get_config(), "tissues": self.tissues}
 
-
-@keras.saving.register_keras_serializable("tf_msgan")
 class TermMeans(keras.metrics.Metric):
     """The mean of each of several scalars over the steps since the last reset; `result` is a dict by name.
 
@@ -78,6 +73,3 @@ class TermMeans(keras.metrics.Metric):
         totals, counts = sum_replicas([ops.convert_to_tensor(self.totals), ops.convert_to_tensor(self.counts)])
         means = totals / ops.maximum(counts, 1.0)
         return {name: means[index] for index, name in enumerate(self.names)}
-
-    def get_config(self):
-        return {**super().get_config(), "names": self.names, "only_finite": self.only_finite}

@@ -120,8 +120,8 @@ class SegmentationModel(keras.Model):
 
     @property
     def judged(self) -> bool:
-        """Whether D has begun to learn, if the labels went first."""
-        first = self._first_step("discriminator")
+        """Whether D has begun to tell scans from what is generated, if the labels went first."""
+        first = self.config.training.labelled_steps
         return first == 0 or int(self.steps) > first
 
     def call(self, inputs):
