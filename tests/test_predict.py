@@ -162,6 +162,18 @@ def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, ca
         assert "1 segmented, 0 failed" in capsys.readouterr().out
 
 
+def test_scans_unlike_those_of_the_training_are_doubted(untrained_run, tmp_path, capsys):
+    files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([2.0, 2, 2, 1]))
+    image = nib.load(files[0])
+    full = np.asanyarray(image.dataobj) + 7
+    nib.save(nib.Nifti1Image(full, image.affine), files[0])
+    options = ("--input", *files, "--output", tmp_path / "out", "--no-progress")
+    command.main([str(untrained_run), *map(str, options)])
+    doubts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ann: ")]
+    assert len(doubts) == 2, doubts
+    assert "voxels of 2×2×2 mm, the model learned from 1×1×1 mm" in doubts[0] and "0.0% of it is 0" in doubts[1]
+
+
 def test_bids_in_shards(untrained_run, tmp_path):
     for number, id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
         write_case(tmp_path / "in" / id / "anat", [f"{id}_T1w.nii.gz", f"{id}_T2w.nii.gz"], number)

@@ -110,8 +110,8 @@ def main(argv=None):
             failed.append(prediction)
         else:
             draw(prediction, outputs, options.figure)
-            if prediction.result.outline_failed:
-                print(f"warning: {prediction.case.id}: hardly any brain was outlined; all of it was refined")
+            for doubt in prediction.doubts:
+                print(f"warning: {prediction.case.id}: {doubt}")
         show(done, len(mine))
     page = write_page(found.cases, outputs)
     print(f"{len(mine) - len(failed)} segmented, {len(failed)} failed, of {len(found.cases)} cases; see {page}")

@@ -13,15 +13,18 @@ from tf_msgan.errors import InputError
 from tf_msgan.inference.outputs import Outputs
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmentation
+from tf_msgan.inference.unlike import unlike_training
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A case that was segmented, with its first modality; `error` says why it was not."""
+    """A case that was segmented, with its first modality; `doubts` say why not to trust that, `error` why it was not
+    segmented."""
 
     case: Case
     reference: Volume | None = None
     result: Segmentation | None = None
+    doubts: tuple[str, ...] = ()
     error: InputError | None = None
 
 
@@ -55,6 +58,8 @@ def predict_cases(
         except InputError as error:
             yield Prediction(case, error=error)
             continue
-        reference = reference_of(volumes)
+        reference, doubts = reference_of(volumes), unlike_training(volumes, preparation)
+        if result.outline_failed:
+            doubts.append("hardly any brain was outlined; all of it was refined")
         outputs.write(case, reference, result)
-        yield Prediction(case, reference, result)
+        yield Prediction(case, reference, result, tuple(doubts))

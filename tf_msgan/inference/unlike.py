@@ -1,0 +1,27 @@
+"""Scans that a model can segment, but hardly well."""
+
+import numpy as np
+
+from tf_msgan.config import Preparation
+from tf_msgan.data.cohort import reference_of
+from tf_msgan.data.examine import UNLIKE_VOXELS
+from tf_msgan.data.scan import network_grid
+from tf_msgan.data.volumes import Volume
+
+# A skull-stripped scan is 0 around the brain.
+LEAST_EMPTY = 0.05
+
+
+def unlike_training(volumes: list[Volume | None], preparation: Preparation) -> list[str]:
+    """What sets `read_images`'s volumes apart from the scans that a model of this preparation learned from: voxels of
+    another size, and background that is not 0 where brain alone was."""
+    found = []
+    spacing = network_grid(volumes, preparation).spacing
+    ratio = np.prod(spacing) / np.prod(preparation.spacing)
+    if not 1 / UNLIKE_VOXELS <= ratio <= UNLIKE_VOXELS:
+        sizes = ["×".join(f"{mm:.3g}" for mm in each) for each in (spacing, preparation.spacing)]
+        found.append(f"voxels of {sizes[0]} mm, the model learned from {sizes[1]} mm; --resample in training helps")
+    empty = np.mean(reference_of(volumes).data == 0)
+    if preparation.crop == "brain" and empty < LEAST_EMPTY:
+        found.append(f"{empty:.1%} of it is 0, the model learned from skull-stripped scans; is the background 0?")
+    return found
