@@ -1,5 +1,6 @@
 """Layers that the networks share. Tensors are `(batch, i, j, k, channel)`."""
 
+import keras
 from keras import layers, ops
 
 from tf_msgan.data.background import BACKGROUND
@@ -53,6 +54,7 @@ def voxel_head(x, channels, activation, name):
     return layers.Activation(activation, dtype="float32", name=f"{name}_output")(x)
 
 
+@keras.saving.register_keras_serializable("tf_msgan")
 class PadToMultiple(layers.Layer):
     """Pads the far ends of the three spatial axes until each divides by `multiple`.
 
@@ -74,7 +76,11 @@ class PadToMultiple(layers.Layer):
         batch, *space, channels = input_shape
         return (batch, *[n if n is None else n + -n % self.multiple for n in space], channels)
 
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple, "value": self.value}
 
+
+@keras.saving.register_keras_serializable("tf_msgan")
 class CropLike(layers.Layer):
     """Cuts the far ends of the first tensor's spatial axes to those of the second."""
 

@@ -45,6 +45,7 @@ def build_latent_encoder(modalities: int, latent: int, width: int = 8) -> keras.
     return keras.Model(image, [mean, log_variance], name="latent_encoder")
 
 
+@keras.saving.register_keras_serializable("tf_msgan")
 class Modulate(layers.Layer):
     """Scales and shifts each channel of `(batch, i, j, k, channel)` features by what `(batch, latent)` z says."""
 
@@ -60,6 +61,7 @@ class Modulate(layers.Layer):
         return features_shape
 
 
+@keras.saving.register_keras_serializable("tf_msgan")
 class ChangeBrain(layers.Layer):
     """Adds `limit`·tanh(change) to an image where it is not background."""
 
@@ -73,3 +75,6 @@ class ChangeBrain(layers.Layer):
 
     def compute_output_shape(self, image_shape, change_shape):
         return image_shape
+
+    def get_config(self):
+        return {**super().get_config(), "limit": self.limit}
