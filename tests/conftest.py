@@ -22,6 +22,8 @@ from tf_msgan.data.volumes import write_analyze
 ROOT = Path(__file__).parent.parent
 ALBERT = ROOT.parent / "shared" / "data" / "albert-neonates"
 CODES = np.array([0, 10, 150, 250], np.uint8)
+# A table of labels for the tiny cohort.
+TWO_TISSUES = "index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n"
 
 
 def run_command(module, *arguments, **options):

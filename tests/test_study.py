@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 import pytest
-from conftest import ROOT, assert_one_line_error, free_ports, run_command, write_tiny_cohort
+from conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_command, write_tiny_cohort
 
 from tf_msgan.config import MODELS, PRESETS
 from tf_msgan.errors import InputError
@@ -131,7 +131,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "data"
     write_tiny_cohort(folder)
     # Other tissues than the layout's own.
-    (folder / "labels.tsv").write_text("index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n")
+    (folder / "labels.tsv").write_text(TWO_TISSUES)
     return folder
 
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import assert_one_line_error, flip_bit, run_command, write_tiny_cohort
+from conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from scipy.stats import wilcoxon
 
 from tf_msgan.config import MODELS, Config
@@ -178,7 +178,7 @@ def test_compare_from_the_command_line(tmp_path):
 @pytest.mark.slow
 def test_all_steps_are_measured_before_the_first_training(tmp_path):
     write_tiny_cohort(tmp_path / "data")
-    (tmp_path / "labels.tsv").write_text("index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n")
+    (tmp_path / "labels.tsv").write_text(TWO_TISSUES)
     scans = ("--labels", tmp_path / "labels.tsv", "--resample", 2.5)
     minutes = ("--budget", "minutes", "--amount", 0.001, "--models", "unet", "multi-stage", "--max-cells", 1)
     result = compare(tmp_path / "data", tmp_path / "out", *scans, *minutes)

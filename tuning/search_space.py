@@ -27,6 +27,7 @@ SPACE = {
     "training.lr": Range(1e-4, 1e-2),
     "training.batch_size": Choice((2, 4, 8, 16)),
     "training.patch": Choice((16, 24, 32, 40)),
+    "training.labels_first": Range(0.3, 0.9),
     "network.unet_width": Choice((8, 12, 16, 24)),
     "network.refine_width": Choice((8, 12, 16, 24)),
     "loss.unlabelled": Range(0.1, 1.0),
@@ -36,7 +37,10 @@ SPACE = {
 }
 # What means nothing to a model.
 IDLE = {
-    "unet": ("network.refine_width", "loss.unlabelled", "loss.fake", "loss.feature_matching", "loss.prediction"),
+    "unet": (
+        *("training.labels_first", "network.refine_width", "loss.unlabelled", "loss.fake", "loss.feature_matching"),
+        "loss.prediction",
+    ),
     "standard-gan": ("network.refine_width", "loss.prediction"),
     "one-stage": ("network.unet_width", "loss.feature_matching"),
     "multi-stage": ("network.unet_width",),
