@@ -4,12 +4,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.colors import ListedColormap
 
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.evaluation.figures import IGNORED_COLOUR, TISSUE_COLOURS, Planes, canonical, save
+from tf_msgan.evaluation.figures import Planes, canonical, save, show_classes, show_grey
 from tuning.statistics import summary
 
 
@@ -47,20 +44,15 @@ def draw_models(path, image, truth, predictions: dict, affine, tissues, subject:
     """
     image, *maps = (canonical(volume, affine) for volume in (image, truth, *predictions.values()))
     planes = Planes(image != 0, maps[0] > 0, affine)
-    grey, ignored = planes.grey(image), len(tissues) + 1
-    colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
-    columns = {"scan": grey} | dict(zip(("truth", *predictions), maps, strict=True))
+    grey, titles = planes.grey(image), ("scan", "truth", *predictions)
     figure, axes = plt.subplots(
-        2, len(columns), figsize=(2.2 * len(columns), 4.8), facecolor="black", layout="constrained"
+        2, len(titles), figsize=(2.2 * len(titles), 4.8), facecolor="black", layout="constrained"
     )
     for row, (_, cut, aspect) in zip(axes, planes, strict=False):
-        for axis, volume in zip(row, columns.values(), strict=True):
-            limits = (0, 1) if volume is grey else (-0.5, ignored + 0.5)
-            options = {"cmap": "gray" if volume is grey else colours, "vmin": limits[0], "vmax": limits[1]}
-            picture = np.where(cut(volume) == IGNORE, ignored, cut(volume))
-            axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
-            axis.axis("off")
-    for axis, name in zip(axes[0], columns, strict=True):
+        show_grey(row[0], cut(grey), aspect)
+        for axis, classes in zip(row[1:], maps, strict=True):
+            show_classes(axis, cut(classes), len(tissues), aspect)
+    for axis, name in zip(axes[0], titles, strict=True):
         axis.set_title(name, color="white", fontsize="small")
     figure.suptitle(f"subject {subject}", color="white")
     save(figure, path)

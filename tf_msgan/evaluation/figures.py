@@ -43,21 +43,16 @@ def draw_case(path, subject: str, reference: Volume, modality: str, truth, predi
     wrong = (truth != prediction) & (truth != IGNORE)
     planes = Planes(image != 0, truth > 0, affine)
     grey_of = planes.grey(image)
-    ignored = len(tissues) + 1
-    colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
 
     figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), facecolor="black", layout="constrained")
     for row, (name, cut, aspect) in enumerate(planes):
         grey = cut(grey_of)
         error = np.stack([grey] * 3, axis=-1)
         error[cut(wrong)] = matplotlib.colors.to_rgb(ERROR_COLOUR)
-        shown = np.where(cut(truth) == IGNORE, ignored, cut(truth))
-        for axis, picture in zip(axes[row], (grey, shown, cut(prediction), error), strict=True):
-            options = {"cmap": "gray", "vmin": 0, "vmax": 1}
-            if picture is not grey and picture is not error:
-                options = {"cmap": colours, "vmin": -0.5, "vmax": ignored + 0.5}
-            axis.imshow(picture, origin="lower", aspect=aspect, interpolation="nearest", **options)
-            axis.axis("off")
+        show_grey(axes[row, 0], grey, aspect)
+        show_classes(axes[row, 1], cut(truth), len(tissues), aspect)
+        show_classes(axes[row, 2], cut(prediction), len(tissues), aspect)
+        show_grey(axes[row, 3], error, aspect)
         _draw_contours(axes[row, 0], cut(prediction), tissues)
         axes[row, 0].text(0.02, 0.02, name, color="white", transform=axes[row, 0].transAxes)
     for axis, title in zip(axes[0], (f"{modality}, predicted", "truth", "prediction", "errors"), strict=True):
@@ -82,9 +77,8 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     grey = planes.grey(image)
     figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
     for axis, (name, cut, aspect) in zip(axes, planes, strict=True):
-        axis.imshow(cut(grey), cmap="gray", vmin=0, vmax=1, origin="lower", aspect=aspect, interpolation="nearest")
+        show_grey(axis, cut(grey), aspect)
         _draw_contours(axis, cut(labels), tissues)
-        axis.axis("off")
         axis.text(0.02, 0.02, name, color="white", transform=axis.transAxes)
     handles = [Patch(color=CONTOUR_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
@@ -120,6 +114,22 @@ class Planes:
                 return volume.take(at, axis=plane)[window].T
 
             yield name, cut, self.spacing[others[1]] / self.spacing[others[0]]
+
+
+def show_grey(axis, plane, aspect):
+    """Shows a plane `(row, column)` in 0..1, or one of colours `(row, column, 3)`."""
+    axis.imshow(plane, cmap="gray", vmin=0, vmax=1, origin="lower", aspect=aspect, interpolation="nearest")
+    axis.axis("off")
+
+
+def show_classes(axis, plane, tissues: int, aspect):
+    """Shows a plane `(row, column)` of the classes 0…`tissues` and `IGNORE`."""
+    ignored = tissues + 1
+    colours = ListedColormap([*TISSUE_COLOURS[:ignored], IGNORED_COLOUR])
+    shown = np.where(plane == IGNORE, ignored, plane)
+    limits = {"vmin": -0.5, "vmax": ignored + 0.5}
+    axis.imshow(shown, cmap=colours, origin="lower", aspect=aspect, interpolation="nearest", **limits)
+    axis.axis("off")
 
 
 def _box(inside):
