@@ -30,7 +30,7 @@ def parse(argv):
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the segmentations go")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="only the I-th of N parts of the cases")
-    parser.add_argument("--skip-existing", action="store_true", help="leave out scans that have a label map there")
+    parser.add_argument("--skip-existing", action="store_true", help="leave out scans that this model segmented there")
     parser.add_argument("--tta", action="store_true", help="average over the scan and its mirror image; twice the time")
     parser.add_argument("--entropy", action="store_true", help="write maps of how unsure each voxel is, 0..1")
     parser.add_argument("--realness", action="store_true", help="write maps of P(real) by the discriminator, 0..1")

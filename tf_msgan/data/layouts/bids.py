@@ -36,21 +36,21 @@ def read_bids(root, labels: LabelTable | None = None) -> Cohort:
     if not cases:
         raise InputError(root, "no scan", f"BIDS: sub-*/anat/*_{{{','.join(SUFFIXES)}}}.nii.gz")
     maps_of = _assign(cases, maps, root)
-    needed = [case for case in cases if maps_of[case.id]] or cases
-    there = [n for n in range(len(SUFFIXES)) if all(case.existing()[n] for case in needed)]
+    existing = {case.id: case.existing() for case in cases}
+    needed = [id for id in existing if maps_of[id]] or list(existing)
+    there = [n for n in range(len(SUFFIXES)) if all(existing[id][n] for id in needed)]
     subjects = {}
-    for case in cases:
-        existing = case.existing()
-        images = tuple(existing[n] for n in there)
+    for id, files in existing.items():
+        images = tuple(files[n] for n in there)
         if any(images):
-            subjects[case.id] = Subject(case.id, images, maps_of[case.id], person=f"sub-{_entities(case.id)['sub']}")
+            subjects[id] = Subject(id, images, maps_of[id], person=f"sub-{_entities(id)['sub']}")
     modalities = tuple(SUFFIXES[n] for n in there)
     if not modalities:
         raise InputError(root, "no modality that all labelled scans have", f"one of {', '.join(SUFFIXES)}")
     left_out = {
-        name: next(case.id for case in needed if not case.existing()[n])
+        name: next(id for id in needed if not existing[id][n])
         for n, name in enumerate(SUFFIXES)
-        if n not in there and any(case.existing()[n] for case in cases)
+        if n not in there and any(files[n] for files in existing.values())
     }
     table = labels or _read_table(root, maps_of.values())
     return Cohort("bids", root, modalities, table, subjects, left_out=left_out)
