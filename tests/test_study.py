@@ -165,7 +165,14 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
     assert 0 <= trials["lr-0.001-seed-0"]["val_dice"] <= 1
     assert "Learning rate (Table V)" in result.stdout and "failed: lr-1e+30-seed-0" in result.stdout
     page = (out / "report.html").read_text()
-    for words in ("Scaled by", "Table V", "finite loss", "1 of 2 trials ended well", "data:image/png"):
+    for words in (
+        "python -m tuning.study --model unet",
+        "Scaled by",
+        "Table V",
+        "finite loss",
+        "1 of 2 trials ended well",
+        "data:image/png",
+    ):
         assert words in page, words
     assert list((out / "tensorboard" / "lr-0.001-seed-0").glob("events*"))
 

@@ -166,7 +166,16 @@ def test_compare_from_the_command_line(tmp_path):
     assert "3 of 6 trainings are done" in second.stdout
     assert all(path.read_bytes() == content for path, content in kept.items())
     report = (out / "README.md").read_text()
-    for word in (*MODELS, "qda", "hmrf", "HD95", "AVD", "multi-stage − unet", "share closed"):
+    for word in (
+        "python -m tuning.compare --data",
+        *MODELS,
+        "qda",
+        "hmrf",
+        "HD95",
+        "AVD",
+        "multi-stage − unet",
+        "share closed",
+    ):
         assert word in report, word
     results = json.loads((out / "results.json").read_text())
     assert {row["model"] for row in results["rows"]} == {*MODELS, "qda", "hmrf"}

@@ -6,6 +6,7 @@ embedded cohort of phantoms is used.
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def main(argv=None):
     with quiet_import():
         from tuning.report import write_report
 
-    print(write_report(comparison, cells, labeled, are_phantoms(cohort.root)))
+    command = shlex.join(["python", "-m", "tuning.compare", *(sys.argv[1:] if argv is None else argv)])
+    print(write_report(comparison, cells, labeled, are_phantoms(cohort.root), command))
     for error in failed:
         print(f"error: {error}", file=sys.stderr)
     if failed:

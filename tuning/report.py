@@ -20,8 +20,8 @@ from tuning.tables import format_tables
 SHOTS, MODELS = "shots.png", "models.png"
 
 
-def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) -> str:
-    """Writes what the cells that are done show. Returns it as text."""
+def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, command: str) -> str:
+    """Writes what the cells that are done show, and the command that asked for them. Returns it as text."""
     groups = {}
     for cell in cells:
         outcome = read_outcome(comparison, cell)
@@ -36,6 +36,7 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) ->
     lines = [
         f"# {len({cell.model for cell in cells})} models on the {comparison.cohort.layout} layout",
         f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
+        f"```\n{command}\n```",
         tables.rstrip(),
         *(f"![{title}]({name})" for name, title in pictures.items()),
     ]
@@ -50,7 +51,8 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool) ->
         }
         for (model, shots, without), outcomes in groups.items()
     ]
-    write_json(comparison.folder / "results.json", {**comparison.facts(), "phantoms": phantoms, "rows": rows})
+    facts = {"command": command, "phantoms": phantoms, "rows": rows}
+    write_json(comparison.folder / "results.json", {**comparison.facts(), **facts})
     return f"{tables}\nreport: {comparison.folder / 'README.md'}"
 
 

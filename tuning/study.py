@@ -7,6 +7,8 @@ searches. Interrupted, `--resume` goes on where it stood. Without --data the emb
 import argparse
 import dataclasses
 import functools
+import shlex
+import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
@@ -120,7 +122,8 @@ def main(argv=None):
         work()
     from tuning.study_report import write_report
 
-    print(write_report(study, rows, are_phantoms(cohort.root)))
+    command = shlex.join(["python", "-m", "tuning.study", *(sys.argv[1:] if argv is None else argv)])
+    print(write_report(study, rows, are_phantoms(cohort.root), command))
 
 
 if __name__ == "__main__":

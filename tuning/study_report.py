@@ -15,8 +15,8 @@ from tuning.trials import OBJECTIVE, Study
 TITLES = {"epochs": "Epochs (Table IV)", "lr": "Learning rate (Table V)", "batch_size": "Batch size (Table VI)"}
 
 
-def write_report(study: Study, rows: list[Row] | None, phantoms: bool) -> str:
-    """Writes what the trials that are done show. Returns their tables as text."""
+def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: str) -> str:
+    """Writes what the trials that are done show, and the command that asked for them. Returns their tables as text."""
     outcomes = {outcome["name"]: outcome for outcome in study.read_outcomes()}
     done = {name: outcome for name, outcome in outcomes.items() if "error" not in outcome}
     failed = {name: outcome["error"] for name, outcome in outcomes.items() if "error" in outcome}
@@ -43,6 +43,7 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool) -> str:
         "study.html.jinja",
         package="tuning",
         phantoms=phantoms,
+        command=command,
         study=facts,
         training=study.config.training,
         total=len(rows) if rows else len(outcomes),
@@ -53,7 +54,8 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool) -> str:
         pictures={title: data_url(path) for title, path in shown.items()},
     )
     write_text(study.folder / "report.html", page)
-    write_json(study.folder / "results.json", {**facts, **provenance, "phantoms": phantoms, "trials": outcomes})
+    results = {**facts, **provenance, "command": command, "phantoms": phantoms, "trials": outcomes}
+    write_json(study.folder / "results.json", results)
     text = [f"{table['title']}\n" + as_text([table["header"], *table["rows"]]) for table in tables]
     text += [f"failed: {name}: {error}" for name, error in failed.items()]
     return "\n\n".join([*text, f"report: {study.folder / 'report.html'}"])
