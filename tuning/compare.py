@@ -101,7 +101,7 @@ def main(argv=None):
     with quiet_import():
         from tuning.report import write_report
 
-    command = shlex.join(["python", "-m", "tuning.compare", *(sys.argv[1:] if argv is None else argv)])
+    command = shlex.join(["python", *sys.orig_argv[1:]])
     print(write_report(comparison, cells, labeled, are_phantoms(cohort.root), command))
     for error in failed:
         print(f"error: {error}", file=sys.stderr)

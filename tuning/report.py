@@ -51,8 +51,8 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
         }
         for (model, shots, without), outcomes in groups.items()
     ]
-    facts = {"command": command, "phantoms": phantoms, "rows": rows}
-    write_json(comparison.folder / "results.json", {**comparison.facts(), **facts})
+    results = {**comparison.facts(), "command": command, "phantoms": phantoms, "rows": rows}
+    write_json(comparison.folder / "results.json", results)
     return f"{tables}\nreport: {comparison.folder / 'README.md'}"
 
 

@@ -122,7 +122,7 @@ def main(argv=None):
         work()
     from tuning.study_report import write_report
 
-    command = shlex.join(["python", "-m", "tuning.study", *(sys.argv[1:] if argv is None else argv)])
+    command = shlex.join(["python", *sys.orig_argv[1:]])
     print(write_report(study, rows, are_phantoms(cohort.root), command))
 
 
