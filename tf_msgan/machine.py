@@ -9,16 +9,21 @@ from pathlib import Path
 LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "nibabel", "nilearn", "scikit-learn")
 
 
-def describe_machine() -> str:
-    """The processor's name and how many cores this process may use."""
+def describe_machine(drivers: Path = Path("/proc/driver/nvidia/gpus")) -> str:
+    """The processor's name, how many cores this process may use, and the GPUs that Linux has in `drivers`."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+        name = _value(cpuinfo.read_text(encoding="utf-8"), "model name") or name
     # macOS has no affinity.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    gpus = [_value(path.read_text(encoding="utf-8"), "Model") for path in sorted(drivers.glob("*/information"))]
+    return ", ".join([name, f"{cores} cores", *(gpu or "a GPU of an unknown model" for gpu in gpus)])
+
+
+def _value(text, key):
+    """Of the first line `key : value` of a file of the kernel's; empty if there is none."""
+    return next((line.split(":")[1].strip() for line in text.splitlines() if line.startswith(key)), "")
 
 
 def describe_versions() -> dict[str, str]:
