@@ -33,6 +33,7 @@ def outcome(*dice, seed=0, **more):
         "volume_seconds": 2.0,
         "training_minutes": 3.0,
         "steps": 10,
+        "machine": "two cores",
         "cell": {"seed": seed},
         **more,
     }
@@ -107,18 +108,24 @@ def test_equal_minutes():
 def test_tables_tell_the_best_the_gap_and_the_ablation():
     groups = {
         ("unet", 2, ""): [outcome(0.8, 0.82)],
-        ("multi-stage", 2, ""): [outcome(0.9, 0.92)],
+        ("multi-stage", 2, ""): [
+            outcome(0.9, 0.92),
+            outcome(0.9, 0.92, seed=1, machine="a GPU", training_minutes=1.0, volume_seconds=0.5),
+        ],
         ("unet", 9, ""): [outcome(0.92, 0.94)],
         ("multi-stage", 2, "EMA"): [outcome(0.85, 0.87)],
     }
     text = format_tables(groups, ("GM", "WM"), 2, {"unet": {"labels": 0.25, "game": 0.0, "validation": 1.0}})
-    assert "| multi-stage | **0.910 ± 0.014** | **0.810 ± 0.014** |" in text
+    assert "| multi-stage | **0.910 ± 0.012** | **0.810 ± 0.012** |" in text
     assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
     small = format_tables({**groups, ("unet", 9, ""): [outcome(0.8, 0.82)]}, ("GM", "WM"), 2, {})
     assert "| 2 | GM | 0.8100 | 0.8100 | 0.9100 | +0.0000 | – |" in small
     assert "| without EMA | 0.8600 ± 0.0141 |" in text
     assert "multi-stage − unet | +0.1000" in text
-    assert "| unet | 10 | 0.25 | – | 3.0 | 2.0 |" in text and "| multi-stage | 10 | – | – | 3.0 | 2.0 |" in text
+    assert "| unet | 10 | 0.25 | – | 3.0 | 2.0 | two cores |" in text
+    # Seconds of two machines have no mean.
+    for row in ("3.0 | 2.0 | two cores", "1.0 | 0.5 | a GPU"):
+        assert f"| multi-stage | 10 | – | – | {row} |" in text
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):

@@ -10,6 +10,7 @@ from tf_msgan.evaluation.metrics import mean_scores
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.tested import read_tested
 from tf_msgan.files import write_json
+from tf_msgan.machine import describe_machine
 from tuning.cells import Cell, split_of
 from tuning.outcomes import Comparison
 
@@ -45,6 +46,7 @@ def _compute(comparison, labeled):
             "subjects": scores,
             "mean": mean_scores(scores),
             "volume_seconds": statistics.median(seconds[name]),
+            "machine": describe_machine(),
         }
         for name, scores in subjects.items()
     }

@@ -1,5 +1,7 @@
 """A comparison as Markdown tables."""
 
+import statistics
+
 from tuning.cells import ABLATIONS
 from tuning.statistics import METRICS, gap_closed, paired, summary
 
@@ -58,18 +60,20 @@ def _metric_table(main, tissues, metric, title):
 
 
 def _time_table(main, step_seconds):
+    """A row for each machine that a model was trained on."""
     rows = []
     for model, outcomes in main.items():
-        minutes = [outcome["training_minutes"] for outcome in outcomes if "training_minutes" in outcome]
-        trained = f"{sum(minutes) / len(minutes):.1f}" if minutes else "–"
-        volume = sum(outcome["volume_seconds"] for outcome in outcomes) / len(outcomes)
-        steps = (step_seconds.get(model, {}).get(phase) for phase in ("labels", "game"))
-        rows.append(
-            [model, outcomes[0].get("steps", "–"), *(f"{s:.2f}" if s else "–" for s in steps), trained, f"{volume:.1f}"]
-        )
+        seconds = [step_seconds.get(model, {}).get(phase) for phase in ("labels", "game")]
+        steps = [outcomes[0].get("steps", "–"), *(f"{s:.2f}" if s else "–" for s in seconds)]
+        for machine in dict.fromkeys(outcome["machine"] for outcome in outcomes):
+            there = [outcome for outcome in outcomes if outcome["machine"] == machine]
+            minutes = [outcome["training_minutes"] for outcome in there if "training_minutes" in outcome]
+            trained = f"{statistics.fmean(minutes):.1f}" if minutes else "–"
+            volume = statistics.fmean(outcome["volume_seconds"] for outcome in there)
+            rows.append([model, *steps, trained, f"{volume:.1f}", machine])
     header = [
         *("model", "steps", "a step on labels alone, seconds", "a step of the game, seconds"),
-        *("training as it went, minutes", "whole volume, seconds"),
+        *("training as it went, minutes", "whole volume, seconds", "machine of the last two"),
     ]
     return "### Time\n\n" + table(header, rows)
 
