@@ -11,14 +11,13 @@ goes on.
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.provenance import peer_versions, provenance
-from benchmarks.turns import ask
+from benchmarks.turns import ask, run_on
 from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
@@ -42,7 +41,7 @@ def parse(argv):
     parser.add_argument("--layout", default="albert")
     parser.add_argument("--split", default="albert-few-shot")
     parser.add_argument("--minutes", type=float, default=60, help="of each training")
-    parser.add_argument("--threads", type=int, default=2, help="of the peers")
+    parser.add_argument("--threads", type=int, default=2, help="and cores")
     parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="folder of the trainings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the outcomes")
     return parser.parse_args(argv)
@@ -82,7 +81,7 @@ def train_ours(options):
     command = [sys.executable, "-m", "tuning.compare", "--models", *OURS, "--seeds", 1, "--budget", "minutes"]
     command += ["--amount", options.minutes, "--data", options.data, "--layout", options.layout]
     command += ["--split", options.split, "--out", options.out / "ours", "--runs", options.runs / "ours"]
-    subprocess.run([str(part) for part in command], check=True)
+    run_on(options.threads, command)
     outcomes = {}
     for path in sorted((options.out / "ours" / "cells").glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -117,7 +116,7 @@ def main(argv=None):
         if not kept.exists():
             print(f"training {name}", flush=True)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
-            figures = ask(command)
+            figures = ask(command, options.threads)
             write_json(
                 kept, {"name": name, "training_minutes": minutes, **figures, **score_files(cohort, split.test, output)}
             )

@@ -15,6 +15,7 @@ from benchmarks.turns import ask
 from tf_msgan.files import write_json
 
 SUBJECTS = (5, 10, 20)
+CORES = 2
 
 
 def parse(argv):
@@ -62,11 +63,11 @@ def main(argv=None):
         write_files(folder, max(SUBJECTS))
         this = [sys.executable, "-m", "benchmarks.growth_cohort", "--seconds", options.seconds, "--measure", folder]
         # All shards are made before any process is measured.
-        ask([*this, max(SUBJECTS), cache])
+        ask([*this, max(SUBJECTS), cache], CORES)
         print(f"{'subjects':>9}{'source':>10}{'patches/s':>11}{'GiB':>7}")
         for subjects in SUBJECTS:
             for source, where in (("memory", ""), ("shards", cache)):
-                row = ask([*this, subjects, where])
+                row = ask([*this, subjects, where], CORES)
                 rows.append({"subjects": subjects, "source": source, **row})
                 print(f"{subjects:>9}{source:>10}{row['patches_per_second']:>11.1f}{row['peak_gib']:>7.2f}", flush=True)
     if options.json:

@@ -31,7 +31,7 @@ def main(argv=None):
     figures = {}
     for patch, batch in sorted({(p, USUAL_BATCH) for p in PATCHES} | {(USUAL_PATCH, b) for b in BATCHES}):
         this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads]
-        row = ask([*this, "--measure", "multi-stage", "float32", patch, batch])
+        row = ask([*this, "--measure", "multi-stage", "float32", patch, batch], options.threads)
         figures[patch, batch] = row
         print(f"{patch:>6}{batch:>6}{row['patches']:>9}{row['seconds']:>9.3f}{row['peak_gib']:>7.2f}", flush=True)
     along_patch = [figures[p, USUAL_BATCH]["seconds"] for p in PATCHES]

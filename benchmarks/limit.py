@@ -86,8 +86,7 @@ def forward_pass(network, *inputs):
 
 
 def matrix_product(precision):
-    dtype = tf.bfloat16 if precision == MIXED else tf.float32
-    matrix = tf.cast(tf.random.normal((MATRIX, MATRIX)), dtype)
+    matrix = tf.cast(tf.random.normal((MATRIX, MATRIX)), precision.removeprefix("mixed_"))
     return tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix))).get_concrete_function()
 
 
@@ -217,7 +216,7 @@ def main(argv=None):
     report["precisions"] = {}
     for precision in options.precisions or ([FLOAT, MIXED] if multiplies_bfloat16() else [FLOAT]):
         command = [sys.executable, "-m", "benchmarks.limit", *(argv or sys.argv[1:]), "--measure", precision]
-        report["precisions"][precision] = ask(command)
+        report["precisions"][precision] = ask(command, options.threads)
         show(precision, report["precisions"][precision])
     if options.json:
         write_json(options.json, report)

@@ -5,7 +5,6 @@ python -m benchmarks.phantoms --preset adult [--spacing 1] [--subjects 20] [--mo
 """
 
 import argparse
-import resource
 import time
 
 import matplotlib
@@ -16,6 +15,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from benchmarks.provenance import provenance
+from benchmarks.resident import peak_gib
 from tf_msgan.data.phantoms.adult import TESTING_CODES, AdultPhantom, adult_spacings, make_adult
 from tf_msgan.data.phantoms.cohort import SUBJECTS
 from tf_msgan.data.phantoms.infant import InfantPhantom, make_infant
@@ -112,7 +112,7 @@ def main():
     print(f"{'mean':>7} {mean[0]:5.1f} {mean[1]:6.0f} " + " ".join(f"{value:6.3f}" for value in mean[2:]))
     if not adult:
         print(f"iSEG-2017{'':>11} {0.22:6.3f} {0.47:6.3f} {0.31:6.3f} {0.70:6.3f} {0.90:6.3f}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    print(f"peak memory {peak_gib():.2f} GiB")
     if options.montage and adult:
         draw_adult_montage(drawn, spacings, options.montage)
     elif options.montage:

@@ -19,6 +19,8 @@ from benchmarks.turns import take_turns
 from tf_msgan.files import write_json
 
 SUBJECTS = 20
+# The peers have as many workers.
+CORES = 2
 # By name: whether patches come with contexts.
 OURS = {"tf_msgan": False, "tf_msgan, with contexts": True}
 PEERS = {"TorchIO Queue": "torchio_queue", "MONAI CacheDataset": "monai_cache"}
@@ -71,7 +73,7 @@ def main(argv=None):
         this = [sys.executable, "-m", "benchmarks.pipeline", "--peers", "", *seconds, "--measure"]
         ours = {name: [*this, name, folder] for name in OURS}
         theirs = {n: [options.peers, "-m", f"benchmarks.peers.{m}", folder, options.seconds] for n, m in PEERS.items()}
-        figures = take_turns(ours | theirs, options.rounds)
+        figures = take_turns(ours | theirs, options.rounds, CORES)
     print(f"\n{'':<26}{'patches/s':>10}{'s to load':>11}{'GiB':>7}")
     for name, row in figures.items():
         print(f"{name:<26}{row['patches_per_second']:>10.1f}{row['seconds_to_load']:>11.1f}{row['peak_gib']:>7.2f}")

@@ -1,14 +1,18 @@
 """Resident memory of this process, in GiB, without any library."""
 
-import resource
 from pathlib import Path
 
 
 def rest_gib() -> float:
     """Now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**30
+    return _status("VmRSS")
 
 
 def peak_gib() -> float:
-    """At its peak since the start."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    """At its peak since the start. (`getrusage` counts the process that started this one, too.)"""
+    return _status("VmHWM")
+
+
+def _status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 2**20

@@ -76,7 +76,7 @@ def main(argv=None):
     rows, formats = [], {}
     for patch, batch in SIZES:
         wanted = commands_of(options, patch, batch, formats)
-        for name, figures in take_turns(wanted, options.rounds).items():
+        for name, figures in take_turns(wanted, options.rounds, options.threads).items():
             rows.append({"name": name, "patch": patch, "batch": batch, **figures})
             rows[-1]["patches_per_second"] = figures.get("patches", batch) / figures["seconds"]
             formats[name, patch] = figures.get("format")

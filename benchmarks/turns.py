@@ -1,6 +1,7 @@
 """Measurements that take turns, A B A B …, each in a process of its own."""
 
 import json
+import os
 import statistics
 import subprocess
 from collections.abc import Callable
@@ -8,24 +9,39 @@ from collections.abc import Callable
 Command = list[str]
 
 
-def ask(command: Command) -> dict:
-    """Runs a command; returns the JSON object that is its last line of output.
+def run_on(cores: int, command: Command, **how) -> subprocess.CompletedProcess:
+    """Runs a command on that many cores, or on all if there are fewer, and on no GPU: whoever is measured has the same.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    result = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(result.stdout.splitlines()[-1])
+    mine = os.sched_getaffinity(0)
+    # A child begins with its parent's cores.
+    os.sched_setaffinity(0, sorted(mine)[:cores])
+    try:
+        hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run([str(part) for part in command], check=True, env=hidden, **how)
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
-def take_turns(commands: dict[str, Command], rounds: int, say: Callable = print) -> dict[str, dict]:
-    """Runs every command `rounds` times, in turns. Returns by name the medians of the fractions that it printed; all
-    else is taken from its last round."""
+def ask(command: Command, cores: int) -> dict:
+    """Runs a command as `run_on` does; returns the JSON object that is its last line of output.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    return json.loads(run_on(cores, command, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+
+
+def take_turns(commands: dict[str, Command], rounds: int, cores: int, say: Callable = print) -> dict[str, dict]:
+    """Runs every command `rounds` times, in turns, as `ask` does. Returns by name the medians of the fractions that it
+    printed; all else is taken from its last round."""
     answers = {name: [] for name in commands}
     for number in range(1, rounds + 1):
         for name, command in commands.items():
             say(f"round {number} of {rounds}: {name}")
-            answers[name].append(ask(command))
+            answers[name].append(ask(command, cores))
     return {name: _medians(each) for name, each in answers.items()}
 
 

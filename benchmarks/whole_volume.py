@@ -176,7 +176,7 @@ def compare(options, scratch):
     for what, tool in PEERS.items() if options.peers else ():
         that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, image, weights]
         commands[what] = [*that, tile[0], tiles_at_once(tile), scratch / f"{what}.npy"]
-    figures = take_turns(commands, options.rounds)
+    figures = take_turns(commands, options.rounds, options.threads)
     ours = np.load(scratch / f"{UNET}.npy")
     return figures, {
         what: float(np.mean(np.load(scratch / f"{what}.npy") == ours)) for what in PEERS if what in figures

@@ -1,6 +1,8 @@
 """What the benchmarks' figures stand on."""
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +12,34 @@ from benchmarks import limit, report
 from benchmarks.flops import count_flops
 from benchmarks.operators import operator_shares
 from benchmarks.throughput import compared
-from benchmarks.turns import take_turns
+from benchmarks.turns import ask, take_turns
+
+
+def test_memory_is_of_the_process_alone():
+    # A child begins with its parent's peak in `getrusage`.
+    child = "from benchmarks.resident import peak_gib; print(peak_gib())"
+    parent = f"""
+import subprocess, sys
+from benchmarks.resident import peak_gib, rest_gib
+memory = b"x" * 2**28
+full = peak_gib()
+del memory
+child = subprocess.run([sys.executable, "-c", "{child}"], capture_output=True, text=True, check=True).stdout
+print(full, peak_gib(), rest_gib(), child)
+"""
+    result = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    full, peak, rest, child = map(float, result.stdout.split())
+    assert 0.25 < full < 0.5 and 0.25 < peak < 0.5 and rest < 0.25 and 0 < child < 0.1
+
+
+def test_commands_have_so_many_cores_and_no_gpu():
+    mine = os.sched_getaffinity(0)
+    script = "import json, os; print(json.dumps([len(os.sched_getaffinity(0)), os.environ['CUDA_VISIBLE_DEVICES']]))"
+    for cores in (1, 1000):
+        assert ask([sys.executable, "-c", script], cores) == [min(cores, len(mine)), ""]
+    with pytest.raises(subprocess.CalledProcessError):
+        ask([sys.executable, "-c", "raise SystemExit(1)"], 1)
+    assert os.sched_getaffinity(0) == mine
 
 
 def test_commands_take_turns_and_medians_are_theirs(tmp_path):
@@ -24,7 +53,7 @@ print("something else")
 print(json.dumps({"seconds": {"A": 10.0, "B": 20.0}[name] + turn**2, "count": 7, "format": f"{name}{turn}"}))
 """
     commands = {name: [sys.executable, "-c", code, log, name] for name in "AB"}
-    figures = take_turns(commands, 3, say=lambda text: None)
+    figures = take_turns(commands, 3, 2, say=lambda text: None)
     assert log.read_text() == "ABABAB"
     assert figures == {
         "A": {"seconds": 14.0, "count": 7, "format": "A3"},
