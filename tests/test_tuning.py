@@ -16,7 +16,7 @@ from tf_msgan.run_folder import read_run_config
 from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, begin
-from tuning.statistics import METRICS, gap_closed, paired, summary, values
+from tuning.statistics import METRICS, gap_closed, paired, same_seeds, summary, values
 from tuning.step_seconds import epochs_within
 from tuning.tables import format_tables
 
@@ -116,7 +116,7 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
         ("multi-stage", 2, "EMA"): [outcome(0.85, 0.87)],
     }
     text = format_tables(groups, ("GM", "WM"), 2, {"unet": {"labels": 0.25, "game": 0.0, "validation": 1.0}})
-    assert "| multi-stage | **0.910 ± 0.012** | **0.810 ± 0.012** |" in text
+    assert "| multi-stage | **0.910 ± 0.014** | **0.810 ± 0.014** |" in text
     assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
     small = format_tables({**groups, ("unet", 9, ""): [outcome(0.8, 0.82)]}, ("GM", "WM"), 2, {})
     assert "| 2 | GM | 0.8100 | 0.8100 | 0.9100 | +0.0000 | – |" in small
@@ -126,6 +126,23 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
     # Seconds of two machines have no mean.
     for row in ("3.0 | 2.0 | two cores", "1.0 | 0.5 | a GPU"):
         assert f"| multi-stage | 10 | – | – | {row} |" in text
+
+
+def test_rows_of_a_table_are_of_the_same_seeds():
+    reference = {"subjects": outcome(0.5)["subjects"], "machine": "two cores", "volume_seconds": 1.0}
+    seeds = [outcome(dice, seed=seed) for seed, dice in enumerate((0.8, 0.9, 0.95))]
+    found = same_seeds({"unet": seeds[:2], "multi-stage": [outcome(0.82, seed=2), outcome(0.82)], "qda": [reference]})
+    assert found == {"unet": seeds[:1], "multi-stage": [outcome(0.82)], "qda": [reference]}
+    assert same_seeds({"unet": seeds[:1], "multi-stage": seeds[1:]}) == same_seeds({"qda": [reference]}) == {}
+
+    # With its second seed U-Net would seem ahead.
+    groups = {("qda", 2, ""): [reference], ("unet", 2, ""): seeds[:2], ("multi-stage", 2, ""): [outcome(0.82)]}
+    groups |= {("unet", 9, ""): [outcome(0.84, seed=1)], ("multi-stage", 2, "EMA"): [outcome(0.7, seed=1)]}
+    text = format_tables(groups, ("GM", "WM"), 2, {})
+    assert "### Dice (seed 0)" in text and "| multi-stage | **0.820 ± 0.000** |" in text
+    assert "| multi-stage − unet | +0.0200" in text
+    # What has no seed in common is not set side by side.
+    assert "number of labelled" not in text and "Ablation" not in text
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):

@@ -22,11 +22,13 @@ SHOTS, MODELS = "shots.png", "models.png"
 
 def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, command: str) -> str:
     """Writes what the cells that are done show, and the command that asked for them. Returns it as text."""
-    groups = {}
+    # In the order of the plan, whichever was done first.
+    groups = {(cell.model, cell.labeled, cell.without): [] for cell in cells}
     for cell in cells:
         outcome = read_outcome(comparison, cell)
         if outcome:
-            groups.setdefault((cell.model, cell.labeled, cell.without), []).append(outcome)
+            groups[cell.model, cell.labeled, cell.without].append(outcome)
+    groups = {key: outcomes for key, outcomes in groups.items() if outcomes}
     if not groups:
         return "nothing is done yet"
     groups = {**reference_outcomes(comparison, labeled), **groups}
@@ -60,15 +62,19 @@ def _provenance(comparison, groups, cells):
     roles = "; ".join(f"{role} {', '.join(ids) or 'none'}" for role, ids in comparison.split.roles().items())
     outcomes = [outcome for found in groups.values() for outcome in found if "versions" in outcome]
     machines = sorted({outcome["machine"] for outcome in outcomes})
-    commits = sorted({outcome["git"]["commit"][:10] for outcome in outcomes if outcome["git"]})
-    versions = ", ".join(f"{name} {number}" for name, number in outcomes[0]["versions"].items())
+    commits = sorted({_commit(outcome["git"]) for outcome in outcomes})
+    versions = sorted({", ".join(map(" ".join, outcome["versions"].items())) for outcome in outcomes})
     seeds = sorted({cell.seed for cell in cells})
     amount = f"{comparison.amount:g} {comparison.budget}"
     return (
         f"Subjects: {roles}. {amount} of training each, preset {comparison.preset}, seeds {seeds}; "
         f"{len(outcomes)} of {len(cells)} trainings are done. Mean ± standard deviation over seeds and test subjects. "
-        f"{'; '.join(machines)}; {versions}; commits {', '.join(commits) or 'unknown'}."
+        f"{'; '.join([*machines, *versions])}; commits {', '.join(commits)}."
     )
+
+
+def _commit(git):
+    return f"{git['commit'][:10]}{' with changes' * git['changed']}" if git else "unknown"
 
 
 def _draw(comparison, cells, groups, tissues, labeled):
@@ -82,7 +88,9 @@ def _draw(comparison, cells, groups, tissues, labeled):
     maps = {}
     for cell in cells:
         run = comparison.runs / cell.name
-        if cell.labeled == labeled and cell.seed == 0 and not cell.without and (run / "model.keras").is_file():
+        wanted = cell.labeled == labeled and cell.seed == 0 and not cell.without and read_outcome(comparison, cell)
+        # The runs may be gone.
+        if wanted and (run / "model.keras").is_file():
             maps[cell.model] = _predict(comparison, run, subject)
     if maps:
         volumes = read_images(comparison.cohort.subjects[subject].images)

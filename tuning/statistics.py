@@ -34,14 +34,29 @@ def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -
     Seeds that only one of the two has do not count; an outcome without a seed, of a reference, is paired with every
     seed. Seeds of one subject are not independent of each other: p is a guide, and no more.
     """
-    pairs = [(one, other) for one in outcomes for other in others if _seed(other) in (None, _seed(one))]
+    pairs = [(one, other) for one in outcomes for other in others if seed_of(other) in (None, seed_of(one))]
     ours, theirs = (values([pair[side] for pair in pairs], tissue, metric) for side in (0, 1))
     differences = ours - theirs
     p = float(wilcoxon(differences).pvalue) if np.any(differences) and len(differences) > 1 else 1.0
     return float(differences.mean()), p
 
 
-def _seed(outcome):
+def same_seeds(groups: dict) -> dict:
+    """Of each list of outcomes those with the seeds that all lists have, so that rows of a table may be compared while
+    some are still being made; outcomes without a seed, of references, stay. Empty if the lists have no seed in common.
+    """
+    seeds = [{seed_of(outcome) for outcome in outcomes} - {None} for outcomes in groups.values()]
+    common = set.intersection(*filter(None, seeds)) if any(seeds) else set()
+    if not common:
+        return {}
+    return {
+        key: [outcome for outcome in outcomes if seed_of(outcome) in {None, *common}]
+        for key, outcomes in groups.items()
+    }
+
+
+def seed_of(outcome: dict) -> int | None:
+    """None of a reference's."""
     return outcome.get("cell", {}).get("seed")
 
 

@@ -3,7 +3,7 @@
 import statistics
 
 from tuning.cells import ABLATIONS
-from tuning.statistics import METRICS, gap_closed, paired, summary
+from tuning.statistics import METRICS, gap_closed, paired, same_seeds, seed_of, summary
 
 # Of their abstract, and of their text the minutes; their tables were not at hand.
 PAPER = (
@@ -24,21 +24,31 @@ def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> st
         labeled: how many labelled subjects the main comparison has.
         step_seconds: by model, what `step_seconds.measure_in_turns` found, as far as it was asked.
     """
-    main = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
-    parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items()]
-    parts += [PAPER, _time_table(main, step_seconds)]
+    every = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
+    main = same_seeds(every)
+    trained = {key[:2]: found for key, found in groups.items() if not key[2] and "steps" in found[0]}
+    ablated = {key[2]: found for key, found in groups.items() if key[:2] == ("multi-stage", labeled)}
+    parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items() if main]
+    parts += [PAPER, _time_table(every, step_seconds)]
     if len(main) > 1:
         parts.append(_difference_table(main, tissues))
-    if any(shots != labeled for _, shots, _ in groups):
-        parts += [_shot_table(groups, tissues), _gap_table(groups, tissues)]
-    if any(without for *_, without in groups):
-        parts.append(_ablation_table(groups, tissues, labeled))
+    if len({shots for _, shots in trained}) > 1:
+        by_shots = same_seeds(trained)
+        parts += [_shot_table(by_shots, tissues), _gap_table(by_shots, tissues)] if by_shots else []
+    if len(ablated) > 1:
+        parts.append(_ablation_table(same_seeds(ablated), tissues))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def table(header, rows) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines)
+
+
+def _titled(title, groups, *table_of):
+    """A table under its title, with the seeds that its rows are of."""
+    seeds = sorted({seed_of(outcome) for outcomes in groups.values() for outcome in outcomes} - {None})
+    return f"### {title} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})\n\n{table(*table_of)}"
 
 
 def _metric_table(main, tissues, metric, title):
@@ -56,7 +66,7 @@ def _metric_table(main, tissues, metric, title):
         return f"**{text}**" if mean == best[column] else text
 
     rows = [[model, *(cell(of, column) for column in columns)] for model, of in averages.items()]
-    return f"### {title}\n\n" + table(["model", *columns], rows)
+    return _titled(title, main, ["model", *columns], rows)
 
 
 def _time_table(main, step_seconds):
@@ -85,27 +95,26 @@ def _difference_table(main, tissues):
     for other in others:
         found = [paired(main[last], main[other], column, "dice") for column in columns]
         rows.append([f"{last} − {other}", *(f"{mean:+.4f} (p {p:.3f})" for mean, p in found)])
-    return "### Paired differences of Dice\n\n" + table(["", *columns], rows) if rows else ""
+    return _titled("Paired differences of Dice", main, ["", *columns], rows)
 
 
 def _shot_table(groups, tissues):
     columns = [*tissues, "mean"]
     rows = []
-    for model, shots, without in sorted(groups, key=lambda key: (key[0], key[1])):
-        if not without and groups[model, shots, without][0].get("steps"):
-            averages = (summary(groups[model, shots, without], column, "dice") for column in columns)
-            rows.append([model, shots, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages)])
-    return "### Dice by the number of labelled subjects\n\n" + table(["model", "labelled", *columns], rows)
+    for model, shots in sorted(groups):
+        averages = (summary(groups[model, shots], column, "dice") for column in columns)
+        rows.append([model, shots, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages)])
+    return _titled("Dice by the number of labelled subjects", groups, ["model", "labelled", *columns], rows)
 
 
 def _gap_table(groups, tissues):
     """How much of what more labels give U-Net the multi-stage model has without them."""
-    known = sorted(shots for model, shots, without in groups if model == "unet" and not without)
+    known = sorted(shots for model, shots in groups if model == "unet")
     rows = []
     for few in known[:-1]:
-        if ("multi-stage", few, "") not in groups:
+        if ("multi-stage", few) not in groups:
             continue
-        keys = (("unet", few, ""), ("unet", known[-1], ""), ("multi-stage", few, ""))
+        keys = (("unet", few), ("unet", known[-1]), ("multi-stage", few))
         for tissue in (*tissues, "mean"):
             means = [summary(groups[key], tissue, "dice")[0] for key in keys]
             gap = means[1] - means[0]
@@ -114,15 +123,16 @@ def _gap_table(groups, tissues):
     if not rows:
         return ""
     header = ["labelled", "tissue", "U-Net", f"U-Net with {known[-1]}", "multi-stage", "gap", "share closed"]
-    return "### The gap that labels close\n\n" + table(header, rows)
+    return _titled("The gap that labels close", groups, header, rows)
 
 
-def _ablation_table(groups, tissues, labeled):
+def _ablation_table(groups, tissues):
+    """`groups` by what they are without; the whole model under ""."""
     columns = [*tissues, "mean"]
-    whole = groups.get(("multi-stage", labeled, ""))
+    whole = groups.get("")
     rows = []
     for part in ("", *ABLATIONS):
-        outcomes = groups.get(("multi-stage", labeled, part))
+        outcomes = groups.get(part)
         if not outcomes:
             continue
         averages = [summary(outcomes, column, "dice") for column in columns]
@@ -131,4 +141,4 @@ def _ablation_table(groups, tissues, labeled):
             change = "{:+.4f} (p {:.3f})".format(*paired(outcomes, whole, "mean", "dice"))
         name = f"without {part}" if part else "multi-stage"
         rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), change])
-    return "### Ablation, Dice\n\n" + table(["", *columns, "change of the mean"], rows)
+    return _titled("Ablation, Dice", groups, ["", *columns, "change of the mean"], rows) if rows else ""
