@@ -1,7 +1,9 @@
 """Studies: what they consist of, and whole ones from the command line, killed, spread over workers, and gone wrong."""
 
+import functools
 import json
 import math
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -16,11 +18,13 @@ from conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_c
 from tf_msgan.config import MODELS, PRESETS
 from tf_msgan.errors import InputError
 from tf_msgan.run_folder import read_run_config
+from tuning import roles
 from tuning.factors import FACTORS, PAPERS_BEST, plan_rows, scale_settings
 from tuning.oracles import TableOracle, make_search
-from tuning.roles import read_address
+from tuning.roles import read_address, run_workers
 from tuning.search_space import IDLE, SPACE, draw_values
 from tuning.study_report import factor_table
+from tuning.trials import Study
 
 PAPER = PRESETS["paper"]
 SMALL = ("network.unet_width=4", "training.steps_per_epoch=2", "training.batch_size=2", "training.epochs=2")
@@ -124,6 +128,35 @@ def test_addresses():
     for text in ("8000", "host:", "host:x", "host:70000"):
         with pytest.raises(InputError, match="HOST:PORT"):
             read_address(text)
+
+
+def test_workers_end_with_their_chief():
+    """One that has not asked by then would wait for an hour."""
+    chief = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0,))
+    chief.start()
+    begin = time.monotonic()
+    run_workers(functools.partial(time.sleep, 300), ("localhost", 1), 1, chief)
+    assert time.monotonic() - begin < 100
+
+
+def test_a_worker_needs_a_chief(monkeypatch):
+    monkeypatch.setattr(roles, "CHIEF_SECONDS", 0)
+    address = "localhost", free_ports(1)[0]
+    with pytest.raises(InputError, match=f"--oracle: found localhost:{address[1]} .*; expected where the chief"):
+        run_workers(functools.partial(time.sleep, 300), address, 1)
+
+
+def test_failures_are_tried_again_unless_they_diverged(tmp_path):
+    study = Study(tmp_path, None, None, None, "paper", (), PAPER, {})
+    outcomes = {
+        "good": {"val_dice": 0.5},
+        "full": {"error": "runs/full: found No space left on device; expected a training that ends well"},
+        "wild": {"error": "runs/wild: found d_loss = nan; expected a finite loss (a lower --lr may help)"},
+    }
+    for name, outcome in outcomes.items():
+        study.write_outcome({"name": name, **outcome})
+    study.forget_failures()
+    assert [outcome["name"] for outcome in study.read_outcomes()] == ["good", "wild"]
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +293,7 @@ def test_wrong_options(data, tmp_path):
     refused("--factor", "lr", "--workers", 2, words=["--workers", "--role worker"])
     refused("--factor", "lr", "--resume", words=["study.json", "no such file"])
     refused("--factor", "epochs", "--values", "x", words=["training.epochs=x"])
+    refused("--factor", "lr", "--set", "training.seed=1", words=["--set", "--seeds varies it"])
     assert not (tmp_path / "out").exists()
 
 

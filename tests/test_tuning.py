@@ -1,5 +1,6 @@
 """Comparisons: what they consist of, their statistics, and one from the command line."""
 
+import fcntl
 import json
 import math
 
@@ -14,7 +15,7 @@ from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
-from tuning.launch import complaint
+from tuning.launch import Training, complaint
 from tuning.outcomes import Comparison, begin
 from tuning.statistics import METRICS, gap_closed, paired, same_seeds, summary, values
 from tuning.step_seconds import epochs_within
@@ -86,6 +87,15 @@ def test_gap_by_hand():
     assert gap_closed(0.8, 0.9, 0.7) == pytest.approx(-1)
 
 
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path):
+    training = Training(tmp_path / "run", None, None, None, None, "unet", "best", 0, ())
+    with open(tmp_path / "run.log", "w") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process"):
+            training.run()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.log"]
+
+
 def test_what_a_failed_training_complained_of():
     assert complaint("epoch 1\nerror: run: found nan\nE0000 epoll_wait error: Bad file descriptor\n\n") == (
         "error: run: found nan"
@@ -147,7 +157,7 @@ def test_rows_of_a_table_are_of_the_same_seeds():
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):
     def comparison(amount=2, config=None):
-        cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("6",), ("5",))
+        cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("4", "6"), ("5",))
         return Comparison(
             *(tmp_path / "out", tmp_path / "runs", cohort, None, split),
             *("best", (), config or Config(), "steps", amount),
@@ -159,8 +169,11 @@ def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_pat
         begin(comparison(amount=3))
     with pytest.raises(InputError, match="another config"):
         begin(comparison(config=Config().with_fields(["loss.prediction=0"])))
+    flip_bit(tiny_folder / "subject-4-label.img")
+    with pytest.raises(InputError, match="another spare_labels_sha256;"):
+        begin(comparison())
     flip_bit(tiny_folder / "subject-5-T1.img")
-    with pytest.raises(InputError, match="another sha256"):
+    with pytest.raises(InputError, match="another sha256, spare_labels_sha256"):
         begin(comparison())
 
 
@@ -231,6 +244,8 @@ def test_wrong_options(tiny_folder, tmp_path):
     refused("--seeds", 0, words=["--seeds", "found 0"])
     refused("--labeled", 0, words=["--labeled", "found 0"])
     refused("--amount", -1, words=["--amount", "above 0"])
+    refused("--amount", "inf", words=["--amount", "found inf"])
+    refused("--set", "training.seed=3", words=["--set", "--seeds varies it"])
     refused("--models", "unet", "unet", words=["--models", "each once"])
     refused("--models", "unet", "--ablate", words=["--ablate", "multi-stage among --models"])
     refused("--shots", 9, words=["--shots", "found 9"])

@@ -6,6 +6,7 @@ embedded cohort of phantoms is used.
 """
 
 import argparse
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.cells import plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
+from tuning.plan import check_settings
 
 # What each model's training gets, unless asked otherwise: for scans, and for the embedded phantoms.
 AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
@@ -52,8 +54,9 @@ def check_options(options):
         value = getattr(options, name)
         if value is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{least} or more")
-    if options.amount is not None and not options.amount > 0:
-        raise InputError("--amount", options.amount, "above 0")
+    if options.amount is not None and not 0 < options.amount < math.inf:
+        raise InputError("--amount", options.amount, "above 0, and finite")
+    check_settings(options.set, {"training.seed": "--seeds varies it", "training.epochs": "--amount says how many"})
     if len(set(options.models)) < len(options.models):
         raise InputError("--models", " ".join(options.models), "each once")
     if options.ablate and "multi-stage" not in options.models:

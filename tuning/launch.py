@@ -2,6 +2,7 @@
 and how it fails, is its own affair."""
 
 import ctypes
+import fcntl
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.files import write_json
+
+
+class FailedTraining(InputError):
+    """A training that did not end well."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,29 @@ class Training:
         """Trains and evaluates, or goes on with what a kill left.
 
         Raises:
-            InputError: it failed; the text has its log's `complaint`.
+            FailedTraining: it failed; the text has its log's `complaint`.
+            InputError: another process is at it.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         split_path, log_path = (self.folder.with_name(f"{self.folder.name}.{suffix}") for suffix in ("json", "log"))
-        write_json(split_path, self.split.to_dict())
+        with open(log_path, "a", encoding="utf-8") as log:
+            try:
+                # The training holds it too, as long as it lives.
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(self.folder, "another process that trains there", "one at a time") from None
+            write_json(split_path, self.split.to_dict())
+            # An earlier attempt may have written there.
+            start = log.tell()
+            output = {"stdout": log, "stderr": subprocess.STDOUT}
+            status = subprocess.run(self._command(split_path), **output, preexec_fn=die_with_parent).returncode
+        if status:
+            said = complaint(log_path.read_bytes()[start:].decode("utf-8", errors="replace"))
+            raise FailedTraining(log_path, f"exit status {status} after {said!r}", "a training that ends well")
+
+    def _command(self, split_path):
         begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
-        command = [
+        parts = [
             *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
             *(("--labels", self.labels) if self.labels else ()),
             *("--crop", self.preparation.crop, "--normalise", self.preparation.normalise),
@@ -56,14 +77,7 @@ class Training:
             *("--no-progress", "--out", self.folder, "--resume" if begun else "--overwrite"),
             *(part for setting in self.settings for part in ("--set", setting)),
         ]
-        with open(log_path, "a", encoding="utf-8") as log:
-            # An earlier attempt may have written there.
-            start = log.tell()
-            output = {"stdout": log, "stderr": subprocess.STDOUT}
-            status = subprocess.run([*map(str, command)], **output, preexec_fn=die_with_parent).returncode
-        if status:
-            said = complaint(log_path.read_bytes()[start:].decode("utf-8", errors="replace"))
-            raise InputError(log_path, f"exit status {status} after {said!r}", "a training that ends well")
+        return [*map(str, parts)]
 
 
 def die_with_parent():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.digest import combine, digest_subject
 from tf_msgan.data.splits import Split
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
@@ -50,7 +51,9 @@ class Comparison:
     def facts(self) -> dict:
         """What must not change while a comparison is being made."""
         shared = describe(self.cohort, self.split, self.preset, self.settings, self.config)
-        return {**shared, "budget": self.budget, "amount": self.amount}
+        # More labelled subjects come from among the unlabelled ones.
+        spare = {id: digest_subject(self.cohort, id, with_labels=True) for id in self.split.unlabeled}
+        return {**shared, "spare_labels_sha256": combine(spare), "budget": self.budget, "amount": self.amount}
 
 
 def begin(comparison: Comparison):

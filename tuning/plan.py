@@ -24,6 +24,18 @@ def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...
     }
 
 
+def check_settings(settings, own: dict[str, str]):
+    """Refuses what a comparison or a study sets itself: fields, and where they come from.
+
+    Raises:
+        InputError: one of `settings`, texts `PART.FIELD=VALUE`, is of such a field.
+    """
+    for setting in settings:
+        field = setting.partition("=")[0]
+        if field in own:
+            raise InputError("--set", setting, f"another field: {own[field]}")
+
+
 def check_same(path: Path, facts: dict, expected: str):
     """Refuses facts that are not those of the plan in the file `path`.
 

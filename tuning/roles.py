@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from tuning.launch import die_with_parent
 
 # How often a worker that died is started again.
 RESTARTS = 3
+# How long a worker waits for a chief.
+CHIEF_SECONDS = 120
 
 
 def read_address(text: str) -> tuple[str, int]:
@@ -54,15 +57,17 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
     again, and its trial is gone on with. `chief` is the chief's process, if it is of this one.
 
     Raises:
-        InputError: they die again and again, or the chief dies.
+        InputError: they die again and again, the chief dies, or there is none.
     """
-    # A name must be the same after a restart: the chief keeps a worker's trial for it. KerasTuner takes any name that
-    # has "chief" in it for the chief's.
-    host = socket.gethostname().replace("chief", "c")
+    # A name must be the same after a restart: the chief keeps a worker's trial for it; and another's on this host must
+    # differ. KerasTuner takes any name that has "chief" in it for the chief's.
+    names = f"{socket.gethostname().replace('chief', 'c')}-{secrets.token_hex(4)}"
     context = multiprocessing.get_context("spawn")
 
     def start(number):
-        worker = context.Process(target=_be_worker, args=(search, address, f"{host}-{number}"))
+        if chief is None:
+            _wait_for_chief(address)
+        worker = context.Process(target=_be_worker, args=(search, address, f"{names}-{number}"))
         worker.start()
         return worker
 
@@ -72,6 +77,9 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
             time.sleep(0.2)
             if chief and chief.exitcode:
                 raise InputError("chief", f"exit status {chief.exitcode}", "one that lives as long as its workers")
+            if chief and chief.exitcode == 0:
+                # All is done, and a worker that has not asked yet would wait for an answer.
+                break
             for number, worker in list(workers.items()):
                 if worker.exitcode == 0:
                     del workers[number]
@@ -84,6 +92,20 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
     finally:
         for worker in workers.values():
             worker.kill()
+
+
+def _wait_for_chief(address):
+    """It may be started after its workers."""
+    end = time.monotonic() + CHIEF_SECONDS
+    while True:
+        try:
+            socket.create_connection(address, timeout=10).close()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                found = f"{':'.join(map(str, address))} ({error.strerror or error})"
+                raise InputError("--oracle", found, "where the chief of the study listens") from None
+        time.sleep(1)
 
 
 def run_locally(search: Callable[[], None], count: int):

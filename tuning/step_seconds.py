@@ -5,8 +5,10 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 from tf_msgan.config import Config
+from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 
@@ -43,7 +45,10 @@ def measure_in_turns(jobs: dict[str, tuple], show: Callable) -> dict[str, dict[s
 
 def _in_own_process(cohort, split, config):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_measure, cohort, split, config).result()
+        try:
+            return pool.submit(_measure, cohort, split, config).result()
+        except BrokenProcessPool:
+            raise InputError(config.model, "a process killed in mid-step", "memory enough for its steps") from None
 
 
 def _measure(cohort, split, config):
@@ -57,7 +62,8 @@ def _measure(cohort, split, config):
     scans = load_training_scans(cohort, split, config, None, Progress(False))
     # So many epochs that both phases have some.
     model = build_model(len(cohort.modalities), cohort.labels.tissues, config.with_training(epochs=100))
-    step = tf.function(model.train_step, reduce_retracing=True)
+    compiled = config.training.jit_compile or None
+    step = tf.function(model.train_step, reduce_retracing=True, jit_compile=compiled)
 
     def fastest_step(game):
         times = []
@@ -70,7 +76,7 @@ def _measure(cohort, split, config):
     def fastest_validation():
         if not scans.validation:
             return 0.0
-        test = tf.function(model.test_step)
+        test = tf.function(model.test_step, jit_compile=compiled)
         times = []
         for _ in range(1 + VALIDATIONS):
             start = time.perf_counter()

@@ -20,6 +20,7 @@ from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.factors import FACTORS, plan_rows, scale_settings
+from tuning.plan import check_settings
 from tuning.roles import be_chief, read_address, run_locally, run_workers
 
 SEARCHES = ("hyperband", "bayesian", "random")
@@ -75,6 +76,8 @@ def check_options(options):
         raise InputError("--role", "worker with --resume or --overwrite", "these where the chief is started")
     if options.resume and options.overwrite:
         raise InputError("--resume", "--overwrite beside it", "one of the two")
+    own = {"training.seed": "--seeds varies it", "training.deterministic": "what is recorded must repeat"}
+    check_settings(options.set, own)
 
 
 @exit_on_input_error
@@ -109,6 +112,8 @@ def main(argv=None):
         from tuning.trials import Study, begin
     study = Study(options.out, cohort, options.labels, split, preset, settings, config, plan)
     begin(study, resume=options.resume or options.role == "worker", overwrite=options.overwrite)
+    if options.resume:
+        study.forget_failures()
 
     work = functools.partial(search, study, rows, options.search, max_trials)
     if options.local_workers:
@@ -124,6 +129,8 @@ def main(argv=None):
 
     command = shlex.join(["python", *sys.orig_argv[1:]])
     print(write_report(study, rows, are_phantoms(cohort.root), command))
+    if all("error" in outcome for outcome in study.read_outcomes()):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import VISIBLE, write_json
 from tf_msgan.run_folder import read_run_config
+from tf_msgan.training.callbacks import DIVERGED
 from tuning.factors import Row
-from tuning.launch import Training
+from tuning.launch import FailedTraining, Training
 from tuning.plan import check_same, describe
 from tuning.search_space import draw_values
 
@@ -61,6 +62,12 @@ class Study:
             self.read_outcome(path.stem) for path in sorted(self._outcome_path("any").parent.glob(f"{VISIBLE}*.json"))
         ]
 
+    def forget_failures(self):
+        """So that they are tried again, save those that diverged: they would again."""
+        for outcome in self.read_outcomes():
+            if "error" in outcome and DIVERGED not in outcome["error"]:
+                self._outcome_path(outcome["name"]).unlink()
+
     def write_outcome(self, outcome: dict):
         write_json(self._outcome_path(outcome["name"]), outcome)
 
@@ -86,8 +93,10 @@ def begin(study: Study, resume: bool, overwrite: bool):
         if not path.exists():
             raise InputError(study.folder, f"no {PLAN} in it", "an earlier study: --overwrite deletes nothing else")
         # The plan is replaced last, so that a kill leaves a folder that may be overwritten again.
-        for name in ("runs", "keras_tuner", "trials", "tensorboard"):
+        for name in ("runs", "keras_tuner", "trials", "tensorboard", "figures"):
             shutil.rmtree(study.folder / name, ignore_errors=True)
+        for name in ("report.html", "results.json"):
+            (study.folder / name).unlink(missing_ok=True)
     write_json(path, study.facts())
 
 
@@ -142,7 +151,7 @@ def train(study: Study, name: str, seed: int, values: dict) -> dict:
     try:
         data = (study.cohort, study.labels, study.split, study.config.preparation)
         Training(run, *data, study.config.model, study.preset, seed, settings).run()
-    except InputError as error:
+    except FailedTraining as error:
         return {**facts, "error": str(error)}
     recorded, history = read_run_config(run), read_history(run / "history.csv")
     evaluation = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))

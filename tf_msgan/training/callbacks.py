@@ -16,6 +16,9 @@ from tf_msgan.training.models import make_model
 from tf_msgan.training.segmentation_model import SegmentationModel
 from tf_msgan.training.stopping import reason_to_stop
 
+# What is said of a run that diverges.
+DIVERGED = "a lower --lr may help"
+
 
 class EpochFacts(keras.callbacks.Callback):
     """Adds the learning rate and the epoch's `seconds`, validation included, to its logs."""
@@ -52,9 +55,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
 
     def _stop(self, where, found, expected):
         kept = f"the checkpoint of epoch {self.epoch} stands" if self.epoch else "no epoch was finished"
-        raise InputError(
-            f"{self.run}: epoch {self.epoch + 1}, {where}", found, f"{expected} (a lower --lr may help); {kept}"
-        )
+        raise InputError(f"{self.run}: epoch {self.epoch + 1}, {where}", found, f"{expected} ({DIVERGED}); {kept}")
 
 
 class KeepRun(keras.callbacks.Callback):
