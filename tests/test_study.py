@@ -139,6 +139,17 @@ def test_workers_end_with_their_chief():
     assert time.monotonic() - begin < 100
 
 
+def test_workers_of_a_host_have_names_of_their_own():
+    address = "localhost", free_ports(1)[0]
+    with roles._name_of_a_worker(address) as first:
+        with roles._name_of_a_worker(address) as second:
+            assert first != second
+        with roles._name_of_a_worker(address) as third:
+            assert third == second
+    with roles._name_of_a_worker(address) as again:
+        assert again == first
+
+
 def test_a_worker_needs_a_chief(monkeypatch):
     monkeypatch.setattr(roles, "CHIEF_SECONDS", 0)
     address = "localhost", free_ports(1)[0]

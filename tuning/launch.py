@@ -1,9 +1,8 @@
 """Runs one training of a study or a comparison as `tf_msgan.train`, in a process of its own: what it does to memory,
 and how it fails, is its own affair."""
 
-import ctypes
 import fcntl
-import signal
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,8 +59,7 @@ class Training:
             write_json(split_path, self.split.to_dict())
             # An earlier attempt may have written there.
             start = log.tell()
-            output = {"stdout": log, "stderr": subprocess.STDOUT}
-            status = subprocess.run(self._command(split_path), **output, preexec_fn=die_with_parent).returncode
+            status = subprocess.run(self._command(split_path), stdout=log, stderr=subprocess.STDOUT).returncode
         if status:
             said = complaint(log_path.read_bytes()[start:].decode("utf-8", errors="replace"))
             raise FailedTraining(log_path, f"exit status {status} after {said!r}", "a training that ends well")
@@ -69,6 +67,7 @@ class Training:
     def _command(self, split_path):
         begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
         parts = [
+            *(sys.executable, "-m", "tuning.die_with_parent", os.getpid()),
             *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
             *(("--labels", self.labels) if self.labels else ()),
             *("--crop", self.preparation.crop, "--normalise", self.preparation.normalise),
@@ -78,14 +77,6 @@ class Training:
             *(part for setting in self.settings for part in ("--set", setting)),
         ]
         return [*map(str, parts)]
-
-
-def die_with_parent():
-    """Makes this process end with the one that started it, however that ends: an orphan would go on writing into a
-    folder that a resumed study works in. Only Linux can."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def complaint(log: str) -> str:

@@ -1,14 +1,19 @@
 """Who does the trials of a study: one process, or workers that ask a chief for them (KerasTuner's own protocol)."""
 
+import contextlib
+import fcntl
+import getpass
+import itertools
 import multiprocessing
 import os
-import secrets
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tf_msgan.errors import InputError
-from tuning.launch import die_with_parent
+from tuning.die_with_parent import die_with_parent
 
 # How often a worker that died is started again.
 RESTARTS = 3
@@ -59,20 +64,21 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
     Raises:
         InputError: they die again and again, the chief dies, or there is none.
     """
-    # A name must be the same after a restart: the chief keeps a worker's trial for it; and another's on this host must
-    # differ. KerasTuner takes any name that has "chief" in it for the chief's.
-    names = f"{socket.gethostname().replace('chief', 'c')}-{secrets.token_hex(4)}"
     context = multiprocessing.get_context("spawn")
 
-    def start(number):
+    def start(name):
         if chief is None:
             _wait_for_chief(address)
-        worker = context.Process(target=_be_worker, args=(search, address, f"{names}-{number}"))
+        worker = context.Process(target=_be_worker, args=(search, address, name))
         worker.start()
         return worker
 
-    workers, restarts = {number: start(number) for number in range(count)}, 0
-    try:
+    with contextlib.ExitStack() as stack:
+        names = [stack.enter_context(_name_of_a_worker(address)) for _ in range(count)]
+        workers, restarts = {}, 0
+        stack.callback(lambda: [worker.kill() for worker in workers.values()])
+        for name in names:
+            workers[name] = start(name)
         while workers:
             time.sleep(0.2)
             if chief and chief.exitcode:
@@ -80,18 +86,31 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
             if chief and chief.exitcode == 0:
                 # All is done, and a worker that has not asked yet would wait for an answer.
                 break
-            for number, worker in list(workers.items()):
+            for name, worker in list(workers.items()):
                 if worker.exitcode == 0:
-                    del workers[number]
+                    del workers[name]
                 elif worker.exitcode is not None:
                     restarts += 1
                     if restarts > RESTARTS:
                         found = f"{restarts} deaths, the last with exit status {worker.exitcode}"
-                        raise InputError(f"worker {number}", found, f"{RESTARTS} at most")
-                    workers[number] = start(number)
-    finally:
-        for worker in workers.values():
-            worker.kill()
+                        raise InputError(f"worker {name}", found, f"{RESTARTS} at most")
+                    workers[name] = start(name)
+
+
+@contextlib.contextmanager
+def _name_of_a_worker(address):
+    """One that no other on this host has; free again when that dies, since the chief keeps a worker's trial for it."""
+    # KerasTuner takes any name that has "chief" in it for the chief's.
+    host = socket.gethostname().replace("chief", "c")
+    for number in itertools.count():
+        path = Path(tempfile.gettempdir()) / f"tf_msgan-{getpass.getuser()}-{'-'.join(map(str, address))}-{number}.lock"
+        with open(path, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield f"{host}-{number}"
+            return
 
 
 def _wait_for_chief(address):
