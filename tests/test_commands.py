@@ -208,6 +208,9 @@ def test_evaluate_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
     moved = ("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
     result = run_command(*moved)
     assert result.returncode == 0, result.stderr
+    (tmp_path / "run" / "samples").rename(tmp_path / "samples")
+    assert_one_line_error(run_command(*moved), tmp_path / "run" / "samples", "no epoch-")
+    (tmp_path / "samples").rename(tmp_path / "run" / "samples")
     # Other scans of the same names are not the run's.
     flip_bit(tmp_path / "moved" / "subject-5-T1.img")
     assert_one_line_error(run_command(*moved), tmp_path / "moved", "other files for subject 5")

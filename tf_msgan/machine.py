@@ -31,14 +31,14 @@ def describe_versions() -> dict[str, str]:
 
 
 def describe_commit() -> dict | None:
-    """The git commit of this code, and whether files that git tracks were changed since; None outside a repository."""
+    """The git commit of this code, and whether code that git tracks was changed since; None outside a repository."""
 
     def git(*arguments):
         folder = Path(__file__).parent
         return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        changed = git("status", "--porcelain", "--untracked-files=no", ":(top)*.py")
         return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -53,7 +53,8 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
     """Evaluates `run/model.keras` and writes what the run folder still lacks. Returns the table as text."""
     tissues = cohort.labels.tissues
     scores, reference_scores, outlines, seconds = {}, {}, {}, {}
-    model = load_model(run)
+    # What is not there is missed before the work.
+    history, samples, model = read_history(run / "history.csv"), read_samples(run), load_model(run)
     for case in evaluate_cases(model, cohort, split, progress):
         scores[case.id], reference_scores[case.id] = case.scores, case.reference_scores
         outlines[case.id], seconds[case.id] = case.outline, case.seconds
@@ -62,10 +63,9 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
             *(run / "figures" / f"subject-{case.id}.png", case.id, case.images[shown], cohort.modalities[shown]),
             *(case.truth, case.segmentation.labels, tissues, case.scores),
         )
-    history = read_history(run / "history.csv")
     draw_curves(run / "figures" / "curves.png", history, tissues)
     draw_health(run / "figures" / "health.png", history)
-    draw_samples(run / "figures" / "samples.png", read_samples(run), tissues)
+    draw_samples(run / "figures" / "samples.png", samples, tissues)
     evaluation = {
         "subjects": scores,
         "mean": mean_scores(scores),

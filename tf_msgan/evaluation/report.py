@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from tf_msgan.errors import InputError
 from tf_msgan.evaluation.metrics import DISTANCES, mean_dice
 from tf_msgan.files import write_text
 
@@ -60,8 +61,14 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
-    """Reads the slices of at most `SAMPLED_EPOCHS` epochs, first and last included, by epoch from 1."""
+    """Reads the slices of at most `SAMPLED_EPOCHS` epochs, first and last included, by epoch from 1.
+
+    Raises:
+        InputError: there are none.
+    """
     paths = {int(path.stem.removeprefix("epoch-")): path for path in run.glob("samples/epoch-*.npz")}
+    if not paths:
+        raise InputError(run / "samples", "no epoch-*.npz", "the samples that tf_msgan.train left there")
     epochs = sorted(paths)
     chosen = {epochs[round(at)] for at in np.linspace(0, len(epochs) - 1, min(SAMPLED_EPOCHS, len(epochs)))}
     return {epoch: dict(np.load(paths[epoch])) for epoch in sorted(chosen)}
