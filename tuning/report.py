@@ -14,7 +14,7 @@ from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
 from tuning.references import reference_outcomes
-from tuning.statistics import METRICS, summary
+from tuning.statistics import METRICS, same_seeds, summary
 from tuning.tables import format_tables
 
 SHOTS, MODELS = "shots.png", "models.png"
@@ -80,8 +80,8 @@ def _commit(git):
 def _draw(comparison, cells, groups, tissues, labeled):
     """Draws what can be drawn. Returns titles by file name."""
     pictures = {}
-    if len({shots for model, shots, without in groups if not without}) > 1:
-        trained = {key: found for key, found in groups.items() if found[0].get("steps")}
+    trained = same_seeds({key: found for key, found in groups.items() if "steps" in found[0] and not key[2]})
+    if len({shots for _, shots, _ in trained}) > 1:
         draw_shots(comparison.folder / SHOTS, trained, tissues)
         pictures[SHOTS] = "Dice by the number of labelled subjects"
     subject = comparison.split.test[0]
