@@ -81,7 +81,7 @@ def train_ours(options):
     command = [sys.executable, "-m", "tuning.compare", "--models", *OURS, "--seeds", 1, "--budget", "minutes"]
     command += ["--amount", options.minutes, "--data", options.data, "--layout", options.layout]
     command += ["--split", options.split, "--out", options.out / "ours", "--runs", options.runs / "ours"]
-    run_on(options.threads, command)
+    run_on(command, options.threads)
     outcomes = {}
     for path in sorted((options.out / "ours" / "cells").glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))

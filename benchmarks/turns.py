@@ -9,7 +9,7 @@ from collections.abc import Callable
 Command = list[str]
 
 
-def run_on(cores: int, command: Command, **how) -> subprocess.CompletedProcess:
+def run_on(command: Command, cores: int, **how) -> subprocess.CompletedProcess:
     """Runs a command on that many cores, or on all if there are fewer, and on no GPU: whoever is measured has the same.
 
     Raises:
@@ -31,7 +31,7 @@ def ask(command: Command, cores: int) -> dict:
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    return json.loads(run_on(cores, command, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+    return json.loads(run_on(command, cores, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def take_turns(commands: dict[str, Command], rounds: int, cores: int, say: Callable = print) -> dict[str, dict]:

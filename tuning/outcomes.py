@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_subject
+from tf_msgan.data.digest import combine, digest_label_map
 from tf_msgan.data.splits import Split
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
@@ -52,7 +52,7 @@ class Comparison:
         """What must not change while a comparison is being made."""
         shared = describe(self.cohort, self.split, self.preset, self.settings, self.config)
         # More labelled subjects come from among the unlabelled ones.
-        spare = {id: digest_subject(self.cohort, id, with_labels=True) for id in self.split.unlabeled}
+        spare = {id: digest_label_map(self.cohort, id) for id in self.split.unlabeled}
         return {**shared, "spare_labels_sha256": combine(spare), "budget": self.budget, "amount": self.amount}
 
 

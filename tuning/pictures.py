@@ -13,19 +13,19 @@ from tuning.statistics import summary
 def draw_shots(path, groups: dict, tissues):
     """Mean Dice and its standard deviation against the number of labelled subjects, a panel a tissue.
 
-    `groups` are outcomes by (model, labelled, without).
+    `groups` are outcomes by (model, labelled).
     """
     columns = [*tissues, "mean"]
-    models = dict.fromkeys(model for model, _, without in groups if not without)
+    models = dict.fromkeys(model for model, _ in groups)
     figure, axes = plt.subplots(1, len(columns), figsize=(3.2 * len(columns), 3.4), layout="constrained")
     for axis, column in zip(axes, columns, strict=True):
         for model in models:
-            shots = sorted(s for m, s, without in groups if m == model and not without)
-            found = [summary(groups[model, s, ""], column, "dice") for s in shots]
+            shots = sorted(s for m, s in groups if m == model)
+            found = [summary(groups[model, s], column, "dice") for s in shots]
             means, deviations = zip(*found, strict=True)
             axis.errorbar(shots, means, deviations, marker="o", capsize=3, label=model)
         axis.set(title=column, xlabel="labelled subjects", xscale="log")
-        axis.set_xticks(sorted({s for _, s, _ in groups}), [str(s) for s in sorted({s for _, s, _ in groups})])
+        axis.set_xticks(sorted({s for _, s in groups}), [str(s) for s in sorted({s for _, s in groups})])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("Dice")

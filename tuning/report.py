@@ -14,7 +14,7 @@ from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
 from tuning.references import reference_outcomes
-from tuning.statistics import METRICS, same_seeds, summary
+from tuning.statistics import METRICS, summary, trained_by_shots
 from tuning.tables import format_tables
 
 SHOTS, MODELS = "shots.png", "models.png"
@@ -22,19 +22,18 @@ SHOTS, MODELS = "shots.png", "models.png"
 
 def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, command: str) -> str:
     """Writes what the cells that are done show, and the command that asked for them. Returns it as text."""
+    done = {cell: outcome for cell in cells if (outcome := read_outcome(comparison, cell))}
+    if not done:
+        return "nothing is done yet"
     # In the order of the plan, whichever was done first.
     groups = {(cell.model, cell.labeled, cell.without): [] for cell in cells}
-    for cell in cells:
-        outcome = read_outcome(comparison, cell)
-        if outcome:
-            groups[cell.model, cell.labeled, cell.without].append(outcome)
+    for cell, outcome in done.items():
+        groups[cell.model, cell.labeled, cell.without].append(outcome)
     groups = {key: outcomes for key, outcomes in groups.items() if outcomes}
-    if not groups:
-        return "nothing is done yet"
     groups = {**reference_outcomes(comparison, labeled), **groups}
     tissues = comparison.cohort.labels.tissues
     tables = format_tables(groups, tissues, labeled, read_step_seconds(comparison))
-    pictures = _draw(comparison, cells, groups, tissues, labeled)
+    pictures = _draw(comparison, done, groups, tissues, labeled)
     lines = [
         f"# {len({cell.model for cell in cells})} models on the {comparison.cohort.layout} layout",
         f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
@@ -77,20 +76,19 @@ def _commit(git):
     return f"{git['commit'][:10]}{' with changes' * git['changed']}" if git else "unknown"
 
 
-def _draw(comparison, cells, groups, tissues, labeled):
-    """Draws what can be drawn. Returns titles by file name."""
+def _draw(comparison, done, groups, tissues, labeled):
+    """Draws what can be drawn of the cells that are `done`. Returns titles by file name."""
     pictures = {}
-    trained = same_seeds({key: found for key, found in groups.items() if "steps" in found[0] and not key[2]})
-    if len({shots for _, shots, _ in trained}) > 1:
+    trained = trained_by_shots(groups)
+    if len({shots for _, shots in trained}) > 1:
         draw_shots(comparison.folder / SHOTS, trained, tissues)
         pictures[SHOTS] = "Dice by the number of labelled subjects"
     subject = comparison.split.test[0]
     maps = {}
-    for cell in cells:
+    for cell in done:
         run = comparison.runs / cell.name
-        wanted = cell.labeled == labeled and cell.seed == 0 and not cell.without and read_outcome(comparison, cell)
         # The runs may be gone.
-        if wanted and (run / "model.keras").is_file():
+        if cell.labeled == labeled and cell.seed == 0 and not cell.without and (run / "model.keras").is_file():
             maps[cell.model] = _predict(comparison, run, subject)
     if maps:
         volumes = read_images(comparison.cohort.subjects[subject].images)

@@ -55,6 +55,12 @@ def same_seeds(groups: dict) -> dict:
     }
 
 
+def trained_by_shots(groups: dict) -> dict:
+    """By (model, labelled) the outcomes of whole models, and no references, with seeds that all have; of `groups` by
+    (model, labelled, without)."""
+    return same_seeds({key[:2]: found for key, found in groups.items() if not key[2] and "steps" in found[0]})
+
+
 def seed_of(outcome: dict) -> int | None:
     """None of a reference's."""
     return outcome.get("cell", {}).get("seed")

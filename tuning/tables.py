@@ -3,7 +3,7 @@
 import statistics
 
 from tuning.cells import ABLATIONS
-from tuning.statistics import METRICS, gap_closed, paired, same_seeds, seed_of, summary
+from tuning.statistics import METRICS, gap_closed, paired, same_seeds, seed_of, summary, trained_by_shots
 
 # Of their abstract, and of their text the minutes; their tables were not at hand.
 PAPER = (
@@ -25,18 +25,16 @@ def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> st
         step_seconds: by model, what `step_seconds.measure_in_turns` found, as far as it was asked.
     """
     every = {model: found for (model, shots, without), found in groups.items() if shots == labeled and not without}
-    main = same_seeds(every)
-    trained = {key[:2]: found for key, found in groups.items() if not key[2] and "steps" in found[0]}
-    ablated = {key[2]: found for key, found in groups.items() if key[:2] == ("multi-stage", labeled)}
+    main, trained = same_seeds(every), trained_by_shots(groups)
+    ablated = same_seeds({key[2]: found for key, found in groups.items() if key[:2] == ("multi-stage", labeled)})
     parts = [_metric_table(main, tissues, metric, title) for metric, title in METRICS.items() if main]
     parts += [PAPER, _time_table(every, step_seconds)]
     if len(main) > 1:
         parts.append(_difference_table(main, tissues))
     if len({shots for _, shots in trained}) > 1:
-        by_shots = same_seeds(trained)
-        parts += [_shot_table(by_shots, tissues), _gap_table(by_shots, tissues)] if by_shots else []
+        parts += [_shot_table(trained, tissues), _gap_table(trained, tissues)]
     if len(ablated) > 1:
-        parts.append(_ablation_table(same_seeds(ablated), tissues))
+        parts.append(_ablation_table(ablated, tissues))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -141,4 +139,4 @@ def _ablation_table(groups, tissues):
             change = "{:+.4f} (p {:.3f})".format(*paired(outcomes, whole, "mean", "dice"))
         name = f"without {part}" if part else "multi-stage"
         rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), change])
-    return _titled("Ablation, Dice", groups, ["", *columns, "change of the mean"], rows) if rows else ""
+    return _titled("Ablation, Dice", groups, ["", *columns, "change of the mean"], rows)

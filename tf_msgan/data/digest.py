@@ -19,8 +19,21 @@ def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
         OSError: a file cannot be read.
     """
     subject = cohort.subjects[subject_id]
+    return _digest_files(*subject.images, subject.label if with_labels else None)
+
+
+def digest_label_map(cohort: Cohort, subject_id: str) -> str:
+    """SHA-256, in hexadecimal, of a subject's label map; of nothing if it has none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _digest_files(cohort.subjects[subject_id].label)
+
+
+def _digest_files(*paths):
     total = hashlib.sha256()
-    for path in filter(None, (*subject.images, subject.label if with_labels else None)):
+    for path in filter(None, paths):
         # An Analyze volume is two files.
         for part in (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,):
             with open(part, "rb") as file:
