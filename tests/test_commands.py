@@ -324,6 +324,7 @@ def test_help_is_quick_to_import():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_forty_steps_on_the_real_neonates(albert, tmp_path):
     split = tmp_path / "split.json"
     split.write_text(json.dumps({"train": ["01"], "validation": ["02"], "unlabeled": ["08"], "test": ["03"]}))

@@ -64,9 +64,8 @@ def history(run):
     return {name: table[name] for name in table.dtype.names if name != "seconds"}
 
 
-@pytest.mark.parametrize(
-    ("precision", "tolerance"), [("float32", 1e-6), pytest.param("mixed_float16", 1e-3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-6), ("mixed_float16", 1e-3)])
 def test_two_logical_devices_equal_one(tiny_cohort, tmp_path, precision, tolerance):
     """With plain descent: Adam would hide a gradient that is too large by the number of devices."""
     for name, devices in (("one", 0), ("mirrored", 2)):
