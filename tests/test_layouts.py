@@ -208,6 +208,23 @@ def test_own_predictions_are_no_truth(tmp_path, where):
     assert [id for id, s in read_cohort(root).subjects.items() if s.label] == ["sub-01", "sub-02", "sub-03"]
 
 
+def test_a_description_of_all_derivatives_hides_no_label_map(tmp_path):
+    root = write_bids(tmp_path)
+    (root / "derivatives" / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
+    assert [id for id, s in read_cohort(root).subjects.items() if s.label] == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_bids_subjects_called_as_in_no_bids(tmp_path):
+    """With a hyphen or a letter of its own; each has its own label map, and is a person."""
+    for subject in ("sub-HC-01", "sub-HC-02", "sub-é1"):
+        save_nifti(tmp_path / subject / "anat" / f"{subject}_T1w.nii.gz", tiny_brain(1)[0])
+    label = tmp_path / "derivatives/manual/sub-HC-02/anat/sub-HC-02_dseg.nii.gz"
+    save_nifti(label, tiny_brain(1)[2])
+    subjects = read_cohort(tmp_path).subjects
+    assert {id: s.label for id, s in subjects.items()} == {"sub-HC-01": None, "sub-HC-02": label, "sub-é1": None}
+    assert {s.person for s in subjects.values()} == set(subjects)
+
+
 def test_a_described_map_is_taken_where_there_is_no_plain_one(tmp_path):
     root = write_bids(tmp_path)
     path = root / "derivatives/manual/sub-04/anat/sub-04_desc-manual_dseg.nii.gz"

@@ -12,6 +12,7 @@ from tf_msgan.files import VISIBLE
 
 SUFFIXES = ("T1w", "T2w", "FLAIR", "PDw")
 DSEG = "_dseg.nii.gz"
+DESCRIPTION = "dataset_description.json"
 # FreeSurfer's, which fMRIPrep writes beside its own, have other codes; …
 OTHERS = ("aseg", "aparcaseg")
 # … and label maps in a template's space lie on another grid than the scan.
@@ -58,7 +59,8 @@ def read_bids(root, labels: LabelTable | None = None) -> Cohort:
 
 def _entities(name):
     """The entities of a file's name, as `{"sub": "01", "space": "T1w"}`."""
-    return dict(re.findall(r"(?:^|_)([a-z]+)-([a-zA-Z0-9+]+)", name))
+    # Labels as they come: `sub-HC-01` is not BIDS, but no other's than `sub-HC-02`.
+    return dict(re.findall(r"(?:^|_)([a-z]+)-([^_]*)", name))
 
 
 def _find_label_maps(root):
@@ -79,14 +81,15 @@ def _folders(path, root):
 def _is_ours(path, root):
     """Whether a prediction's sidecar lies beside it, or a description that names this project above it."""
     sidecar = _read_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"))
-    descriptions = [_read_json(folder / "dataset_description.json") for folder in _folders(path, root)]
-    makers = [maker for description in descriptions for maker in _list(description.get("GeneratedBy"))]
-    ours = any(isinstance(maker, dict) and maker.get("Name") == "tf_msgan" for maker in makers)
-    return "OutlineFailed" in sidecar or ours
+    # What is said of all derivatives is said of no one's label maps.
+    return "OutlineFailed" in sidecar or any(map(is_described_as_ours, _folders(path, root)[:-1]))
 
 
-def _list(value):
-    return value if isinstance(value, list) else [value]
+def is_described_as_ours(folder) -> bool:
+    """Whether the `dataset_description.json` of a folder names this project as who made it."""
+    makers = _read_json(folder / DESCRIPTION).get("GeneratedBy")
+    makers = makers if isinstance(makers, list) else [makers]
+    return any(isinstance(maker, dict) and maker.get("Name") == "tf_msgan" for maker in makers)
 
 
 def _read_json(path):
