@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_msgan.data.cases import Case, case_of_files, find_cases, read_case_list, take_shard
+from tf_msgan.data.cases import Case, case_of_files, find_cases, lack_modalities, read_case_list, take_shard
 from tf_msgan.errors import InputError
 
 MODALITIES = ("T1", "T2")
@@ -32,6 +32,12 @@ def test_nnunet(tmp_path):
         "nnunet",
         {(".", "a"): ["a_0000.nii.gz", "a_0001.nii.gz"], (".", "b_7"): ["b_7_0000.nii", "b_7_0001.nii"]},
     )
+
+
+def test_cases_numbered_like_channels(tmp_path):
+    touch(tmp_path, "subj_0000.nii.gz", "subj_0001.nii.gz", "subj_0002.nii.gz")
+    with pytest.raises(InputError, match=r"subj_0002\.nii\.gz: found channel 0002; expected 0000 to 0001: T1, T2"):
+        find_cases(tmp_path, MODALITIES)
 
 
 def test_bids(tmp_path):
@@ -104,13 +110,31 @@ def test_hidden_files_are_nobody_s(tmp_path):
 def test_a_folder_a_case(tmp_path):
     touch(tmp_path, "Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz", "Template01/Segmentation.nii.gz")
     touch(tmp_path, "ann/t1.nii.gz", "ann/t2.nii.gz", "notes/readme.txt")
-    # Two files could be the T1: neither is taken.
-    touch(tmp_path, "bob/a_T1.nii.gz", "bob/b_T1.nii.gz", "bob/T2.nii.gz")
+    touch(tmp_path, "eve/T1.nii.gz", "eve/T2_FLAIR.nii.gz")
     naming, cases = found(tmp_path)
-    assert naming == "plain" and set(cases) == {(".", "Template01"), (".", "ann"), (".", "bob")}
+    assert naming == "plain" and set(cases) == {(".", "Template01"), (".", "ann"), (".", "eve")}
     assert cases[".", "Template01"] == ["Template01/T1w_brain.nii.gz", "Template01/T2w_brain.nii.gz"]
     assert cases[".", "ann"] == ["ann/t1.nii.gz", "ann/t2.nii.gz"]
-    assert cases[".", "bob"] == ["bob/T1.nii.gz", "bob/T2.nii.gz"]
+    # A FLAIR is no T2.
+    assert cases[".", "eve"] == ["eve/T1.nii.gz", "eve/T2.nii.gz"]
+    assert [path.name for path in find_cases(tmp_path, ("T1", "FLAIR")).cases[-1].images] == [
+        *("T1.nii.gz", "T2_FLAIR.nii.gz")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "first", "other"),
+    [
+        (("bob/a_T1.nii.gz", "bob/b_T1.nii.gz", "bob/T2.nii.gz"), "a_T1", "b_T1"),
+        (("bob_T1.nii.gz", "bob_T1_brain.nii.gz", "bob_T2_brain.nii.gz"), "bob_T1", "bob_T1_brain"),
+    ],
+)
+def test_two_files_of_one_modality(tmp_path, names, first, other):
+    """Neither is taken, nor is the case segmented without."""
+    touch(tmp_path, *names)
+    (case,) = find_cases(tmp_path, MODALITIES).cases
+    with pytest.raises(InputError, match=rf"{first}\.nii\.gz: found {other}\.nii\.gz beside it; expected one of them"):
+        lack_modalities(case, MODALITIES, may_lack=True)
 
 
 def test_no_scans(tmp_path):
@@ -138,6 +162,13 @@ def test_no_scans(tmp_path):
 def test_id_of_a_scan(tmp_path, first, id):
     touch(tmp_path, first, "other.nii.gz")
     assert case_of_files([tmp_path / first, tmp_path / "other.nii.gz"], MODALITIES).id == id
+
+
+def test_id_of_a_link_into_a_store(tmp_path):
+    touch(tmp_path, "store/ab/SHA.nii.gz", "T2.nii.gz")
+    (tmp_path / "sub01").mkdir()
+    (tmp_path / "sub01/T1.nii.gz").symlink_to(tmp_path / "store/ab/SHA.nii.gz")
+    assert case_of_files([tmp_path / "sub01/T1.nii.gz", tmp_path / "T2.nii.gz"], MODALITIES).id == "sub01"
 
 
 def test_wrong_files(tmp_path):

@@ -1,6 +1,7 @@
 """Scans to segment: single files, lists of them, and folders as they come."""
 
 import dataclasses
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from tf_msgan.files import VISIBLE
 # What stands for the file of a modality that a scan lacks.
 LACKING = "none"
 ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
+# Sequences whose names begin as another's.
+LONGER = ("T1_IR", "T2_FLAIR")
 # What skull-strippers add to a name, as FSL's BET.
 BRAIN = "([-_]brain)?"
 
@@ -20,11 +23,13 @@ BRAIN = "([-_]brain)?"
 @dataclass(frozen=True)
 class Case:
     """One scan: `images`, a file a modality in the model's order, which need not exist, or None for one that it
-    lacks; `folder`, where its outputs go, relative to the output folder."""
+    lacks; `folder`, where its outputs go, relative to the output folder; `unclear`, files that are called after one
+    modality, so that nobody can say which is meant."""
 
     id: str
     images: tuple[Path | None, ...]
     folder: Path = Path()
+    unclear: tuple[Path, ...] = ()
 
     def existing(self) -> tuple[Path | None, ...]:
         """`images`, with None for those that do not exist."""
@@ -57,15 +62,19 @@ def case_of_files(files, modalities, where="--input") -> Case:
         raise InputError(where, f"{LACKING} alone", f"a volume of {' or '.join(modalities)}")
     stem = re.sub(f"({ENDING}|\\.img)$", "", images[number].name)
     id = re.sub(f"(^|[-_])({number:04}|{_named(modalities[number])}{BRAIN})$", "", stem, flags=re.IGNORECASE)
-    return Case(id or images[number].resolve().parent.name, images)
+    # Not where a link leads: stores such as git-annex call files after what they hold.
+    return Case(id or Path(os.path.abspath(images[number])).parent.name, images)
 
 
 def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
     """The case with None for the files that it lacks.
 
     Raises:
-        InputError: it lacks one and may not, or lacks all.
+        InputError: it lacks one and may not, or lacks all, or it is not clear which file is a modality's.
     """
+    if case.unclear:
+        first, *others = case.unclear
+        raise InputError(first, f"{', '.join(path.name for path in others)} beside it", "one of them, or a --list")
     images = case.existing()
     missing = missing_modalities(modalities, images)
     if missing and (not may_lack or len(missing) == len(images)):
@@ -166,13 +175,21 @@ def _files(folder):
 
 
 def find_nnunet_cases(folder: Path, modalities) -> list[Case]:
-    """The cases `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, … of a folder, which need not exist."""
+    """The cases `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, … of a folder, which need not exist.
+
+    Raises:
+        InputError: a case has a channel beyond the modalities.
+    """
     files = _files(folder)
     marks = [f"_{n:04}" for n in range(len(modalities))]
     found = {}
     for name, path in files.items():
         if name.endswith(tuple(marks)):
             found.setdefault(name[:-5], path.name.removeprefix(name))
+    for name, path in files.items():
+        # Cases that are numbered in four digits look like the channels of one.
+        if name[:-5] in found and re.fullmatch(r"_\d{4}", name[-5:]) and not name.endswith(tuple(marks)):
+            raise InputError(path, f"channel {name[-4:]}", f"0000 to {marks[-1][1:]}: {', '.join(modalities)}")
     return [
         Case(id, tuple(files.get(id + mark, folder / f"{id}{mark}{ending}") for mark in marks))
         for id, ending in found.items()
@@ -209,35 +226,45 @@ def _side_by_side(folder, modalities):
         for name, path in files.items():
             match = re.fullmatch(f"(.+?)[-_]{_named(modality)}{BRAIN}", name, re.IGNORECASE)
             if match:
-                found.setdefault(match[1], {}).setdefault(n, path)
+                found.setdefault(match[1], {}).setdefault(n, []).append(path)
 
     def expected(id, n):
-        path = next(iter(found[id].values()))
+        path = next(iter(found[id].values()))[0]
         suffix = next(suffix for suffix in SUFFIXES if path.name.endswith(suffix))
         return path.with_name(f"{path.name[: len(id) + 1]}{modalities[n]}{suffix}")
 
     return [
-        Case(id, tuple(images.get(n, expected(id, n)) for n in range(len(modalities)))) for id, images in found.items()
+        _of_candidates(id, [of_it.get(n) or [expected(id, n)] for n in range(len(modalities))])
+        for id, of_it in found.items()
     ]
+
+
+def _of_candidates(id, candidates):
+    """A case of the files that each of its modalities may be."""
+    unclear = next((tuple(files) for files in candidates if len(files) > 1), ())
+    return Case(id, tuple(files[0] for files in candidates), unclear=unclear)
 
 
 def _folders(folder, modalities):
     cases = []
     for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = _files(inner)
-        images = [_of_modality(files, modality, modalities) or inner / f"{modality}.nii.gz" for modality in modalities]
-        if any(image.exists() for image in images):
-            cases.append(Case(inner.name, tuple(images)))
+        found = [_of_modality(files, modality, modalities) for modality in modalities]
+        if any(found):
+            expected = [[inner / f"{modality}.nii.gz"] for modality in modalities]
+            cases.append(_of_candidates(inner.name, [f or e for f, e in zip(found, expected, strict=True)]))
     return cases
 
 
 def _of_modality(files, modality, modalities):
-    """The file called after a modality, or the only one whose name has it; a T1_IR is no T1, if there are both."""
+    """The files called after a modality, or else those whose names have it. A T1_IR is no T1, and a T2_FLAIR no T2."""
 
     def has(name, modality):
         return re.fullmatch(f"(.*[-_])?{_named(modality)}([-_].*)?", name, re.IGNORECASE)
 
     exact = [path for name, path in files.items() if re.fullmatch(_named(modality), name, re.IGNORECASE)]
     longer = [other for other in modalities if other != modality and has(other, modality)]
-    match = [path for name, path in files.items() if has(name, modality) and not any(has(name, o) for o in longer)]
-    return next((found[0] for found in (exact, match) if len(found) == 1), None)
+    longer += [other for other in LONGER if other.startswith(f"{_unweighted(modality)}_")]
+    return exact or [
+        path for name, path in files.items() if has(name, modality) and not any(has(name, other) for other in longer)
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_msgan.config import Preparation
 from tf_msgan.data.cases import Case, lack_modalities
-from tf_msgan.data.cohort import read_images, reference_of
+from tf_msgan.data.cohort import missing_modalities, read_images, reference_of
 from tf_msgan.data.volumes import Volume
 from tf_msgan.errors import InputError
 from tf_msgan.inference.outputs import Outputs
@@ -59,6 +59,8 @@ def predict_cases(
             yield Prediction(case, error=error)
             continue
         reference, doubts = reference_of(volumes), unlike_training(volumes, preparation)
+        if missing := missing_modalities(modalities, case.images):
+            doubts.append(f"segmented without {', '.join(missing)}, which it lacks")
         if result.outline_failed:
             doubts.append("hardly any brain was outlined; all of it was refined")
         outputs.write(case, reference, result)
