@@ -14,6 +14,12 @@ def test_a_single_slice_is_drawn(tmp_path):
     assert picture.std() > 0.05
 
 
+def test_names_are_no_formulas(tmp_path):
+    labels = np.ones((20, 24, 3), np.uint8)
+    draw_prediction(tmp_path / "a.png", labels * 7.0, labels, np.eye(4), ("$x_$",), "a$x_$", 70)
+    assert (tmp_path / "a.png").is_file()
+
+
 def test_a_game_of_one_epoch_is_seen(tmp_path):
     def picture(real_fake):
         history = {"epoch": [0, 1, 2], "lr": [3.0, 2.0, 1.0], "real_fake": [float("nan")] * 2 + [real_fake]}

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from conftest import save_nifti
 
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.bias import correct_bias
 from tf_msgan.data.normalise import CLIP, find_mask, normalise
+from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.data.volumes import read_image
+from tf_msgan.errors import InputError
 
 HEADS = Preparation(crop="nonzero")
 
@@ -64,6 +68,15 @@ def test_a_missing_modality_is_background():
 def test_nothing_gives_nothing():
     for preparation in (STRIPPED, HEADS, Preparation(normalise="percentile")):
         assert not np.any(normalise(column([0, 0], [0, 0]), preparation))
+
+
+def test_a_single_slice_is_not_for_n4(tmp_path):
+    pytest.importorskip("SimpleITK")
+    path = save_nifti(tmp_path / "slice.nii.gz", np.random.default_rng(0).uniform(1, 9, (64, 64, 1)))
+    volumes = [read_image(path)]
+    preparation = Preparation(n4=True)
+    with pytest.raises(InputError, match=r"slice\.nii\.gz: found a scan that N4 cannot correct"):
+        take_image(volumes, network_grid(volumes, preparation), preparation)
 
 
 def test_n4_takes_a_bias_field_away():

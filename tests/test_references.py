@@ -53,6 +53,16 @@ def test_one_class_alone_is_all_that_there_is(tiny_cohort):
     assert np.array_equal(got == 1, scan.mask)
 
 
+def test_a_class_of_fewer_voxels_than_modalities(tiny_cohort):
+    """It has no Gaussian, and the others have theirs."""
+    scan = load_scan(tiny_cohort, "1", with_labels=True)
+    masked = np.concatenate([scan.masked[..., :1], scan.masked], axis=-1)
+    labels = scan.labels.copy()
+    labels.ravel()[np.flatnonzero(scan.mask)[:3]] = 4
+    three = dataclasses.replace(scan, masked=masked, labels=labels)
+    assert fit_qda([three]).classes_.tolist() == [1, 2, 3]
+
+
 def test_air_of_one_value_is_a_class_like_another(tiny_cohort):
     scan = load_scan(tiny_cohort, "1", with_labels=True)
     masked = scan.masked.copy()

@@ -20,6 +20,7 @@ def correct_bias(data: np.ndarray, spacing) -> np.ndarray:
 
     Raises:
         InputError: there is no SimpleITK.
+        RuntimeError: N4 fails, as on a single slice.
     """
     if not can_correct_bias():
         raise InputError("--n4", "no SimpleITK", "it, as in the training (pip install simpleitk)")

@@ -84,7 +84,13 @@ def take_image(volumes: list[Volume | None], grid: NetworkGrid, preparation: Pre
         if volume is None:
             return np.zeros(grid.shape, np.float32)
         taken = grid.take_intensities(volume.data)
-        return correct_bias(taken, grid.spacing) if preparation.n4 else taken
+        if not preparation.n4:
+            return taken
+        try:
+            return correct_bias(taken, grid.spacing)
+        except RuntimeError as error:
+            found = f"a scan that N4 cannot correct ({str(error).strip().splitlines()[-1].strip()})"
+            raise InputError(volume.path, found, "another, or none of --n4") from None
 
     return np.stack([channel(volume) for volume in volumes], axis=-1)
 

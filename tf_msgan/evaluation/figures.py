@@ -15,6 +15,9 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.volumes import Volume
 from tf_msgan.files import atomic_write
 
+# Names of scans and tissues are no formulas, whatever stands between two `$`.
+matplotlib.rcParams["text.parse_math"] = False
+
 # Of the background and the tissues 1, 2, …; more than nineteen tissues share them.
 TISSUE_COLOURS = (
     "#000000",

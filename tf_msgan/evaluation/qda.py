@@ -20,11 +20,11 @@ def fit_qda(labelled: Iterable[Scan]) -> ClassifierMixin:
     """Fits one Gaussian a class to the scored intensities of `labelled_voxels`. A class is a tissue or, in heads, the
     background; where there is one alone it is all that there is."""
     features, tissues = labelled_voxels(labelled)
-    # A Gaussian needs two voxels.
-    enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > 1))
-    if len(np.unique(tissues[enough])) == 1:
+    # A Gaussian needs more voxels than there are modalities.
+    enough = np.isin(tissues, np.flatnonzero(np.bincount(tissues) > features.shape[1]))
+    if len(np.unique(tissues[enough])) < 2:
         # A brain mask of skull-stripped scans, say.
-        return DummyClassifier(strategy="prior").fit(features[enough], tissues[enough])
+        return DummyClassifier(strategy="prior").fit(features, tissues)
     return QuadraticDiscriminantAnalysis(reg_param=REGULARISATION).fit(features[enough], tissues[enough])
 
 
