@@ -315,6 +315,17 @@ def test_doctor_warns_of_labels_that_do_not_cover_the_brain(files, capfd, change
     assert re.search(f"^warning: {re.escape(str(files.label))}: {message}", out, re.MULTILINE), out
 
 
+def test_doctor_warns_of_axes_that_are_not_at_right_angles(files, capfd):
+    for path in (files.t1, files.t2, files.label):
+        sheared = image_of(path)[1].copy()
+        sheared[0, 1] += 0.5 * sheared[0, 0]
+        rewrite(path, affine=sheared)
+    call(doctor, files.root, "--no-progress")
+    out, _ = capfd.readouterr()
+    for path in (files.t1, files.t2):
+        assert re.search(f"^warning: {re.escape(str(path))}: axes that are not at right angles", out, re.MULTILINE), out
+
+
 def test_training_on_scans_as_they_may_be(tmp_path):
     """To the end, report included, with all of them in the roles that read their labels, one without its second
     modality, and with every preparation there is; then once more what `--resume` would contradict."""

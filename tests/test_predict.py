@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import re
 import shutil
@@ -14,9 +15,10 @@ from conftest import assert_one_line_error, run_command, tiny_brain, write_untra
 from tf_msgan import predict as command
 from tf_msgan.config import Preparation
 from tf_msgan.data.cases import Case
-from tf_msgan.data.volumes import Volume, write_nifti
-from tf_msgan.evaluation.quality import CaseFacts, outlier_scores
-from tf_msgan.inference.outputs import normalised_entropy, tissue_volumes
+from tf_msgan.data.volumes import Volume, read_image, write_nifti
+from tf_msgan.errors import InputError
+from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
+from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.training.run import load_model
 
@@ -84,8 +86,7 @@ def test_maps_are_the_segmenters(one_case, untrained_run):
     assert json.loads((out / "ann_probseg.json").read_text())["LabelMap"] == ["CSF", "GM", "WM"]
     with open(out / "ann_volumes.tsv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    # The lengths of the affine's columns.
-    voxel = np.prod(np.linalg.norm(AFFINE[:3, :3], axis=0))
+    voxel = np.abs(np.linalg.det(AFFINE[:3, :3]))
     for number, row in enumerate(rows, start=1):
         assert float(row["volume_ml"]) == pytest.approx(np.sum(labels == number) * voxel / 1000, abs=1e-3)
 
@@ -153,13 +154,88 @@ def test_another_scan_of_the_same_name(untrained_run, tmp_path, capsys):
     assert "0 segmented, 0 failed, of 1 cases" in call("left", "--skip-existing").out
 
 
+@pytest.mark.parametrize(("names", "theirs"), [("ann_T1 ann_T2", "ann_dseg"), ("ann_0000 ann_0001", "ann")])
+def test_a_label_map_of_another_maker_stays(untrained_run, tmp_path, capsys, names, theirs):
+    write_case(tmp_path / "in", [f"{name}.nii.gz" for name in names.split()])
+    truth = write_case(tmp_path / "out", [f"{theirs}.nii.gz"])[0]
+    before = truth.read_bytes()
+    for more in ((), ("--skip-existing",)):
+        options = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out", "--no-progress", *more)
+        with pytest.raises(SystemExit, match="1"):
+            command.main([str(untrained_run), *map(str, options)])
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert str(truth) in line and "another --output" in line
+        assert truth.read_bytes() == before
+
+
+def outputs(root, naming="plain", tissues=("CSF", "GM", "WM"), source="the run a"):
+    root.mkdir(exist_ok=True)
+    return Outputs(root, naming, tissues, source)
+
+
+def test_what_is_said_of_all_cases_is_not_replaced(tmp_path):
+    out = tmp_path / "out"
+    outputs(out, "bids").begin()
+    outputs(out, "bids", source="the run b").begin()
+    before = (out / "dseg.tsv").read_bytes()
+    with pytest.raises(InputError, match=r"dseg\.tsv: found other labels; expected lesion, or another --output"):
+        outputs(out, "bids", ("lesion",)).begin()
+    assert (out / "dseg.tsv").read_bytes() == before
+    described = tmp_path / "set" / "dataset_description.json"
+    described.parent.mkdir()
+    described.write_text('{"Name": "mine"}')
+    with pytest.raises(InputError, match="found another data set; expected another --output"):
+        outputs(described.parent, "bids").begin()
+    assert [path.name for path in described.parent.iterdir()] == [described.name]
+    assert described.read_text() == '{"Name": "mine"}'
+
+
+def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
+    """The disk is full just before the label map, where an earlier model's lies."""
+    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
+    case, reference = Case("ann", (path,)), read_image(path)
+    labels = np.zeros(reference.data.shape, np.uint8)
+    probabilities = np.full((*labels.shape, 4), 0.25, np.float32)
+    first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
+    for kind in ("entropy.nii.gz", "realness.nii.gz", "figure.png"):
+        first.path(case, kind).touch()
+    first.write(case, reference, Segmentation(labels, probabilities, None, None, False))
+    assert names(tmp_path / "out") == [f"ann_{k}" for k in ("dseg.json", "dseg.nii.gz", "probseg.json")] + [
+        *("ann_probseg.nii.gz", "ann_volumes.tsv")
+    ]
+    first.thumbnail(case).parent.mkdir()
+    first.thumbnail(case).touch()
+    assert is_done(case, first)
+
+    def full(path, data, reference):
+        if "dseg" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_nifti(path, data, reference)
+
+    monkeypatch.setattr("tf_msgan.inference.outputs.write_nifti", full)
+    with pytest.raises(OSError, match="No space"):
+        second.write(case, reference, Segmentation(labels + 1, probabilities, None, None, False))
+    assert not is_done(case, second) and not is_done(case, first)
+    # And is not refused when tried again.
+    second.check_free(case)
+
+
 def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, capsys):
     shutil.copytree(untrained_run, tmp_path / "other")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    for run in (untrained_run, tmp_path / "other"):
-        options = ("--input", *files, "--output", tmp_path / "out", "--skip-existing", "--no-progress")
+
+    def call(run, *more):
+        options = ("--input", *files, "--output", tmp_path / "out", "--skip-existing", "--no-progress", *more)
         command.main([str(run), *map(str, options)])
-        assert "1 segmented, 0 failed" in capsys.readouterr().out
+        return int(re.search(r"(\d+) segmented, 0 failed", capsys.readouterr().out)[1])
+
+    assert [call(untrained_run), call(tmp_path / "other")] == [1, 1]
+    # The run is trained anew, or asked for something else.
+    model = load_model(tmp_path / "other")
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    model.save(tmp_path / "other" / "model.keras")
+    assert call(tmp_path / "other") == 1
+    assert [call(tmp_path / "other", "--tta"), call(tmp_path / "other", "--tta")] == [1, 0]
 
 
 def test_scans_unlike_those_of_the_training_are_doubted(untrained_run, tmp_path, capsys):
@@ -228,7 +304,7 @@ def test_entropy_and_volumes_by_hand():
     probabilities = np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]], np.float32).reshape(3, 1, 1, 4)
     assert normalised_entropy(probabilities).ravel() == pytest.approx([0, 1, 0.5], abs=1e-6)
     result = Segmentation(np.array([0, 1, 1], np.uint8).reshape(3, 1, 1), probabilities, None, None, False)
-    csf, gm, _ = tissue_volumes(result, (2.0, 2.0, 5.0), ("CSF", "GM", "WM"))
+    csf, gm, _ = tissue_volumes(result, 0.02, ("CSF", "GM", "WM"))
     assert csf == {"tissue": "CSF", "voxels": 2, "volume_ml": 0.04, "expected_ml": 0.015}
     assert gm == {"tissue": "GM", "voxels": 0, "volume_ml": 0.0, "expected_ml": 0.005}
 

@@ -92,11 +92,16 @@ def main(argv=None):
     found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
     segmenter = server or load(options)
-    source = f"{options.name} at {options.serving}" if server else f"the run {options.run.resolve()}"
     with quiet_import():
+        from tf_msgan.data.digest import digest_file
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs
         from tf_msgan.inference.predict_cases import predict_cases
+    if server:
+        source = f"{options.name} at {options.serving}"
+    else:
+        mirrored = ", with --tta" if options.tta else ""
+        source = f"the run {options.run.resolve()}, model {digest_file(options.run / 'model.keras')[:12]}{mirrored}"
     outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
     outputs.begin()
     if options.skip_existing:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,15 @@ def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
     """
     subject = cohort.subjects[subject_id]
     return _digest_files(*subject.images, subject.label if with_labels else None)
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256, in hexadecimal, of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _digest_files(path)
 
 
 def digest_label_map(cohort: Cohort, subject_id: str) -> str:

@@ -22,6 +22,8 @@ UNLIKE_VOXELS = 2.0
 MOVED = 0.01
 # … and one that leaves such a share of a skull-stripped brain without a label calls tissue background.
 BARE = 0.05
+# A voxel at right angles fills at least such a share of its sides' product.
+RIGHT = 0.99
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,8 @@ def _read(cohort, facts, seen):
     codes = read_codes(subject.label)
     facts.codes = np.unique(codes.data).tolist()
     labels = encode_labels(cohort, codes, volumes)
-    voxel_ml = float(np.prod(reference.spacing)) / 1000
     for number, tissue in enumerate(cohort.labels.tissues, start=1):
-        facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * voxel_ml)
+        facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * reference.voxel_ml)
         if not facts.volumes_ml[tissue]:
             facts.problems.append(Problem("warning", f"{subject.label}: no voxel of {tissue}"))
     _check_cover(facts, subject.label, labels > 0, reference.data != 0, cohort.crop)
@@ -144,4 +145,7 @@ def _check_forms(facts, volume: Volume):
     apart = forms_apart(volume.path)
     if apart > max(volume.spacing):
         text = f"{volume.path}: qform and sform lie {apart:.1f} mm apart; the sform is used"
+        facts.problems.append(Problem("warning", text))
+    if 1000 * volume.voxel_ml < RIGHT * np.prod(volume.spacing):
+        text = f"{volume.path}: axes that are not at right angles; distances in mm take them as if they were"
         facts.problems.append(Problem("warning", text))

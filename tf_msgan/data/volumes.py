@@ -44,6 +44,11 @@ class Volume:
         """Voxel size in mm along i, j, k."""
         return tuple(float(s) for s in nib.affines.voxel_sizes(self.affine))
 
+    @property
+    def voxel_ml(self) -> float:
+        """What a voxel holds, in mL; less than its sides' product where they are not at right angles."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
+
 
 def find_volume(folder: Path, name: str) -> Path | None:
     """The volume called `name`, with whichever of `SUFFIXES` comes first."""

@@ -32,14 +32,14 @@ def draw(prediction: Prediction, outputs: Outputs, figure: bool):
     """Draws the case for the page and, if `figure`, a larger picture beside its label map."""
     case, reference, labels = prediction.case, prediction.reference, prediction.result.labels
     arguments = (reference.data, labels, reference.affine, outputs.tissues, case.id)
-    draw_prediction(_thumbnail(outputs, case), *arguments, dpi=70)
+    draw_prediction(outputs.thumbnail(case), *arguments, dpi=70)
     if figure:
         draw_prediction(outputs.path(case, "figure.png"), *arguments, dpi=160)
 
 
 def is_done(case: Case, outputs: Outputs) -> bool:
     """Whether an earlier call segmented and drew the case, from the same files by the same model."""
-    return outputs.holds(case) and _thumbnail(outputs, case).is_file()
+    return outputs.holds(case) and outputs.thumbnail(case).is_file()
 
 
 def write_page(cases: list[Case], outputs: Outputs) -> Path:
@@ -47,7 +47,7 @@ def write_page(cases: list[Case], outputs: Outputs) -> Path:
     done = [case for case in cases if is_done(case, outputs)]
     facts = [_read(outputs, case) for case in done]
     rows = [
-        {"facts": fact, "score": score, "picture": data_url(_thumbnail(outputs, fact.case))}
+        {"facts": fact, "score": score, "picture": data_url(outputs.thumbnail(fact.case))}
         for fact, score in zip(facts, outlier_scores(facts), strict=True)
     ]
     rows.sort(key=lambda row: (row["facts"].outline_failed, row["score"]), reverse=True)
@@ -68,10 +68,6 @@ def outlier_scores(facts: list[CaseFacts]) -> list[float]:
     apart = np.abs(features - np.median(features, axis=0))
     # A spread of less than a thousandth is rounding, and nobody's outlier.
     return (apart / (1.4826 * np.median(apart, axis=0) + 1e-3)).max(axis=1).tolist()
-
-
-def _thumbnail(outputs, case):
-    return outputs.root / "qc" / case.folder / f"{case.id}.png"
 
 
 def _read(outputs, case):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.data.cases import Case
+from tf_msgan.data.layouts.bids import DESCRIPTION, is_described_as_ours
 from tf_msgan.data.volumes import Volume, write_nifti
 from tf_msgan.errors import InputError
 from tf_msgan.files import write_json, write_text
@@ -22,7 +23,7 @@ class Outputs:
     Attributes:
         naming: of `Cases`.
         tissues: names of the classes 1, 2, ….
-        source: what made them, for the sidecars: a run, or a server.
+        source: what made them, for the sidecars: a run and its model, or a server.
         with_entropy: whether maps of entropy are written.
     """
 
@@ -40,6 +41,10 @@ class Outputs:
             name = f"{case.id}.nii.gz"
         return self.root / case.folder / name
 
+    def thumbnail(self, case: Case) -> Path:
+        """The picture of the case for the quality page."""
+        return self.root / "qc" / case.folder / f"{case.id}.png"
+
     def holds(self, case: Case) -> bool:
         """Whether the case's label map is there, made from the same files by the same source."""
         made = self._recorded(case)
@@ -47,12 +52,14 @@ class Outputs:
         return there and made["GeneratedBy"] == self.source and made["Sources"] == _absolute(case.existing())
 
     def check_free(self, case: Case):
-        """Refuses to replace the segmentation of another scan, called as the case's would be.
+        """Refuses to replace another label map, called as the case's would be: of another scan, or of another maker.
 
         Raises:
             InputError: there is one.
         """
-        made = self._recorded(case)
+        made, labels = self._recorded(case), self.path(case, "dseg.nii.gz")
+        if made is None and labels.exists():
+            raise InputError(labels, "a label map that is not of this command", "another --output")
         if made is not None and made["Sources"] != _absolute(case.existing()):
             found = f"the segmentation of {', '.join(made['Sources']) or 'unknown files'}"
             raise InputError(self.path(case, "dseg.json"), found, "another --output")
@@ -69,16 +76,30 @@ class Outputs:
             return {"Sources": [], "GeneratedBy": ""}
 
     def begin(self):
-        """Writes what is said of all cases: the names of the labels and, for BIDS, of the data set."""
+        """Writes what is said of all cases: the names of the labels and, for BIDS, of the data set.
+
+        Raises:
+            InputError: something else is said there already, and would be of other label maps.
+        """
         rows = ["index\tname", "0\tbackground", *(f"{n}\t{name}" for n, name in enumerate(self.tissues, start=1))]
-        write_text(self.root / "dseg.tsv", "\n".join(rows) + "\n")
+        table, names = self.root / "dseg.tsv", "\n".join(rows) + "\n"
+        if table.exists() and table.read_bytes() != names.encode():
+            raise InputError(table, "other labels", f"{', '.join(self.tissues)}, or another --output")
+        described = self.root / DESCRIPTION
+        if self.naming == "bids" and described.exists() and not is_described_as_ours(self.root):
+            raise InputError(described, "another data set", "another --output, as derivatives/tf_msgan")
+        write_text(table, names)
         if self.naming == "bids":
             description = {"Name": "tf_msgan tissue segmentation", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
             generated = [{"Name": "tf_msgan", "Description": self.source}]
-            write_json(self.root / "dataset_description.json", {**description, "GeneratedBy": generated})
+            write_json(described, {**description, "GeneratedBy": generated})
 
     def write(self, case: Case, reference: Volume, result: Segmentation):
-        """Writes all files of a case, on the grid of `reference`, the first modality; the label map last."""
+        """Writes all files of a case, on the grid of `reference`, the first modality; the label map last. Those of an
+        earlier call go first: half of each would pass for one."""
+        for kind in ("dseg.nii.gz", "entropy.nii.gz", "realness.nii.gz", "figure.png"):
+            self.path(case, kind).unlink(missing_ok=True)
+        self.thumbnail(case).unlink(missing_ok=True)
         entropy = normalised_entropy(result.probabilities)
         brain = result.labels > 0
         facts = {
@@ -94,7 +115,7 @@ class Outputs:
             write_nifti(self.path(case, "entropy.nii.gz"), entropy, reference)
         if result.realness is not None:
             write_nifti(self.path(case, "realness.nii.gz"), result.realness, reference)
-        write_text(self.path(case, "volumes.tsv"), _table(tissue_volumes(result, reference.spacing, self.tissues)))
+        write_text(self.path(case, "volumes.tsv"), _table(tissue_volumes(result, reference.voxel_ml, self.tissues)))
         write_json(self.path(case, "dseg.json"), facts)
         write_nifti(self.path(case, "dseg.nii.gz"), result.labels, reference)
 
@@ -110,9 +131,8 @@ def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
     return np.clip(entropy, 0, 1).astype(np.float32)
 
 
-def tissue_volumes(result: Segmentation, spacing, tissues) -> list[dict]:
+def tissue_volumes(result: Segmentation, voxel_ml: float, tissues) -> list[dict]:
     """A row a tissue: its `voxels`, their `volume_ml`, and `expected_ml`, where a voxel counts by its probability."""
-    voxel_ml = float(np.prod(spacing)) / 1000
     rows = []
     for number, name in enumerate(tissues, start=1):
         voxels = int(np.count_nonzero(result.labels == number))
