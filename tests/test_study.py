@@ -34,6 +34,11 @@ def test_tables_are_the_papers():
     rows = plan_rows(FACTORS, None, 2, PAPER)
     assert len(rows) == len({row.name for row in rows}) == 2 * 3 * 4
     assert [row.seed for row in rows] == sorted(row.seed for row in rows)
+    # The paper's best is in each table, and trained once.
+    assert sum(row.begins_trial for row in rows) == 2 * (4 + 3 + 3)
+    best = [row.trial for row in rows if row.seed == 1 and row.value == PAPERS_BEST[row.factor]]
+    assert best == ["epochs-80-seed-1"] * 3
+    assert [row.trial for row in plan_rows(["lr"], None, 1, PAPER)][-1] == "lr-0.0001-seed-0"
     assert [row.values for row in rows[:4]] == [{"training.epochs": n} for n in (20, 40, 60, 80)]
     # While one is varied, the others stay at the paper's best.
     training = PAPER.training

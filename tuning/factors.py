@@ -1,5 +1,6 @@
 """What a study varies: the paper's three factors one at a time, or several values jointly."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -20,15 +21,22 @@ LEAST_PATCH = 16
 
 @dataclass(frozen=True)
 class Row:
-    """One training of a factor's table: a factor's value, and the seed."""
+    """A row of a factor's table: a factor's value, and the seed; `trial` names its training, which rows that ask for
+    the same share."""
 
     factor: str
     value: float
     seed: int
+    trial: str
 
     @property
     def name(self) -> str:
-        return f"{self.factor}-{self.value:g}-seed-{self.seed}"
+        return _name(self.factor, self.value, self.seed)
+
+    @property
+    def begins_trial(self) -> bool:
+        """Whether it is the first row of its training."""
+        return self.name == self.trial
 
     @property
     def values(self) -> dict:
@@ -49,7 +57,17 @@ def plan_rows(factors, texts: list[str] | None, seeds: int, config: Config) -> l
         InputError: a value stands twice, or cannot be one of its factor.
     """
     values = {factor: _values(factor, texts, config) for factor in factors}
-    return [Row(factor, value, seed) for seed in range(seeds) for factor in factors for value in values[factor]]
+    rows, trials = [], {}
+    for seed, factor in itertools.product(range(seeds), factors):
+        for value in values[factor]:
+            # The point where all factors are at the paper's best is in each table.
+            asked = (seed, config.with_fields([f"{FACTORS[factor][0]}={value}"]))
+            rows.append(Row(factor, value, seed, trials.setdefault(asked, _name(factor, value, seed))))
+    return rows
+
+
+def _name(factor, value, seed):
+    return f"{factor}-{value:g}-seed-{seed}"
 
 
 def _values(factor, texts, config):

@@ -56,7 +56,8 @@ def search(study: Study, rows: list[Row] | None, kind: str | None, max_trials: i
         oracle = make_search(kind, max_trials, study.config.training.epochs)
         trials = SearchTrial(study)
     else:
-        oracle, trials = TableOracle(len(rows)), TableTrial(study, rows)
+        firsts = [row for row in rows if row.begins_trial]
+        oracle, trials = TableOracle(len(firsts)), TableTrial(study, firsts)
     name = os.environ.get("KERASTUNER_TUNER_ID", "alone")
     tuner = StudyTuner(oracle, trials, directory=study.folder / "keras_tuner", project_name=name, overwrite=True)
     try:

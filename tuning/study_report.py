@@ -46,7 +46,7 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: 
         command=command,
         study=facts,
         training=study.config.training,
-        total=len(rows) if rows else len(outcomes),
+        total=sum(row.begins_trial for row in rows) if rows else len(outcomes),
         done=len(done),
         failed=failed,
         tables=tables,
@@ -135,8 +135,8 @@ def _by_value(done, rows, factor):
     """Outcomes of a factor's values, in the order of its table."""
     by_value = {}
     for row in rows:
-        if row.factor == factor and row.name in done:
-            by_value.setdefault(row.value, []).append(done[row.name])
+        if row.factor == factor and row.trial in done:
+            by_value.setdefault(row.value, []).append(done[row.trial])
     order = list(dict.fromkeys(row.value for row in rows if row.factor == factor))
     return {value: by_value[value] for value in order if value in by_value}
 

@@ -121,7 +121,7 @@ class TrainingTrial(keras_tuner.HyperModel):
 
 
 class TableTrial(TrainingTrial):
-    """A row of a table."""
+    """A row of a table; each begins a trial."""
 
     def __init__(self, study: Study, rows: list[Row]):
         super().__init__(study)
@@ -129,7 +129,7 @@ class TableTrial(TrainingTrial):
 
     def build(self, hp):
         row = self.rows[hp.Int("row", 0, len(self.rows) - 1)]
-        return row.name, row.seed, row.values
+        return row.trial, row.seed, row.values
 
 
 class SearchTrial(TrainingTrial):
