@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -221,6 +222,7 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
         "finite loss",
         "1 of 2 trials ended well",
         "data:image/png",
+        f"keras {keras.__version__}, numpy",
     ):
         assert words in page, words
     assert list((out / "tensorboard" / "lr-0.001-seed-0").glob("events*"))

@@ -13,6 +13,7 @@ from tf_msgan.files import VISIBLE, write_json, write_text
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
+from tuning.provenance import say_provenance
 from tuning.references import reference_outcomes
 from tuning.statistics import METRICS, summary, trained_by_shots
 from tuning.tables import format_tables
@@ -60,20 +61,13 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
 def _provenance(comparison, groups, cells):
     roles = "; ".join(f"{role} {', '.join(ids) or 'none'}" for role, ids in comparison.split.roles().items())
     outcomes = [outcome for found in groups.values() for outcome in found if "versions" in outcome]
-    machines = sorted({outcome["machine"] for outcome in outcomes})
-    commits = sorted({_commit(outcome["git"]) for outcome in outcomes})
-    versions = sorted({", ".join(map(" ".join, outcome["versions"].items())) for outcome in outcomes})
     seeds = sorted({cell.seed for cell in cells})
     amount = f"{comparison.amount:g} {comparison.budget}"
     return (
         f"Subjects: {roles}. {amount} of training each, preset {comparison.preset}, seeds {seeds}; "
         f"{len(outcomes)} of {len(cells)} trainings are done. Mean ± standard deviation over seeds and test subjects. "
-        f"{'; '.join([*machines, *versions])}; commits {', '.join(commits)}."
+        + say_provenance(outcomes)
     )
-
-
-def _commit(git):
-    return f"{git['commit'][:10]}{' with changes' * git['changed']}" if git else "unknown"
 
 
 def _draw(comparison, done, groups, tissues, labeled):

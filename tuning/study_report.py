@@ -9,6 +9,7 @@ from tf_msgan.evaluation.metrics import mean_dice, mean_scores
 from tf_msgan.evaluation.report import data_url, render
 from tf_msgan.files import write_json, write_text
 from tuning.factors import PAPERS_BEST, Row
+from tuning.provenance import say_provenance
 from tuning.study_pictures import draw_curves, draw_factor
 from tuning.trials import OBJECTIVE, Study
 
@@ -34,11 +35,11 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: 
         shown = {f"Dice by {factor}": pictures / f"{factor}.png" for factor in of_factors}
         for factor, by_value in of_factors.items():
             draw_factor(pictures / f"{factor}.png", factor, by_value, columns)
-    draw_curves(pictures / "curves.png", {name: outcome["curve"] for name, outcome in done.items()})
+    in_order = sorted(done) if rows is None else [row.trial for row in rows if row.begins_trial and row.trial in done]
+    draw_curves(pictures / "curves.png", {name: done[name]["curve"] for name in in_order})
     shown["Validation Dice by epoch"] = pictures / "curves.png"
     write_hparams(study.folder / "tensorboard", done, columns)
     facts = study.facts()
-    provenance = {fact: sorted({str(of[fact]) for of in done.values()}) for fact in ("machine", "versions", "git")}
     page = render(
         "study.html.jinja",
         package="tuning",
@@ -50,11 +51,11 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: 
         done=len(done),
         failed=failed,
         tables=tables,
-        provenance=provenance,
+        provenance=say_provenance(list(done.values())),
         pictures={title: data_url(path) for title, path in shown.items()},
     )
     write_text(study.folder / "report.html", page)
-    results = {**facts, **provenance, "command": command, "phantoms": phantoms, "trials": outcomes}
+    results = {**facts, "command": command, "phantoms": phantoms, "trials": outcomes}
     write_json(study.folder / "results.json", results)
     text = [f"{table['title']}\n" + as_text([table["header"], *table["rows"]]) for table in tables]
     text += [f"failed: {name}: {error}" for name, error in failed.items()]
