@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, assert_one_line_error, free_ports, repeatable_run, run_command
+from conftest import ROOT, free_ports, repeatable_run, run_command
 
+from tf_msgan import train
 from tf_msgan.errors import InputError
 from tf_msgan.training.strategy import lost_worker_named
 
@@ -157,8 +158,8 @@ def test_a_killed_worker_ends_the_others_and_all_resume(tiny_cohort, tmp_path):
     assert workers.digests() == expected
 
 
-def test_wrong_options(tmp_path, tiny_cohort):
-    begun = ("tf_msgan.train", *repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run")
+def test_wrong_options(tmp_path, tiny_cohort, monkeypatch, capfd):
+    begun = (*repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run", "--overwrite")
 
     # An earlier run, which nothing that is refused may cost.
     earlier = tmp_path / "run" / "config.json"
@@ -166,8 +167,12 @@ def test_wrong_options(tmp_path, tiny_cohort):
     earlier.write_text("{}")
 
     def refused(*options, words, **environment):
-        result = run_command(*begun, "--overwrite", *options, env={**os.environ, **environment})
-        assert_one_line_error(result, *words)
+        with monkeypatch.context() as patch, pytest.raises(SystemExit, match="2"):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            train.main([*map(str, (*begun, *options))])
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        assert all(str(word) in line for word in words), line
         assert earlier.read_text() == "{}"
 
     refused("--devices", 2, words=["--devices", "mirrored"])
@@ -179,13 +184,15 @@ def test_wrong_options(tmp_path, tiny_cohort):
     refused(*mirrored, 2, "--jit-compile", words=["--jit-compile", "mirrored", "one device"])
 
 
-def test_unlabelled_patches_must_divide_only_where_some_are_looked_at(tmp_path, tiny_cohort):
-    plan = ("tf_msgan.train", *repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run")
+def test_unlabelled_patches_must_divide_only_where_some_are_looked_at(tmp_path, tiny_cohort, capfd):
+    plan = (*repeatable_run(tiny_cohort.root, tmp_path, 1, batch_size=4), "--out", tmp_path / "run")
     plan += ("--set", "training.unlabelled_share=0.25", "--strategy", "mirrored", "--devices", 2, "--dry-run")
-    assert_one_line_error(run_command(*plan), "--batch-size", "4 labelled patches and 1 unlabelled", "2 devices")
-    result = run_command(*plan, "--model", "unet")
-    assert result.returncode == 0, result.stderr
-    assert "4 labelled a step" in result.stdout
+    with pytest.raises(SystemExit, match="2"):
+        train.main([*map(str, plan)])
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert "--batch-size" in line and "4 labelled patches and 1 unlabelled" in line and "2 devices" in line
+    train.main([*map(str, plan), "--model", "unet"])
+    assert "4 labelled a step" in capfd.readouterr().out
 
 
 def tf_config(type, index):
