@@ -29,7 +29,8 @@ def digest_file(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return _digest_files(path)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_label_map(cohort: Cohort, subject_id: str) -> str:
@@ -46,8 +47,7 @@ def _digest_files(*paths):
     for path in filter(None, paths):
         # An Analyze volume is two files.
         for part in (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,):
-            with open(part, "rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
+            total.update(bytes.fromhex(digest_file(part)))
     return total.hexdigest()
 
 

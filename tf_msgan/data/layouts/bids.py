@@ -74,15 +74,14 @@ def _find_label_maps(root):
 
 
 def _folders(path, root):
-    """The folders of a label map, up to `derivatives`."""
-    return [folder for folder in path.parents if folder.is_relative_to(root / "derivatives")]
+    """The folders of a label map below `derivatives`: what is said of all derivatives is said of no one's maps."""
+    return [folder for folder in path.parents if folder.parent.is_relative_to(root / "derivatives")]
 
 
 def _is_ours(path, root):
     """Whether a prediction's sidecar lies beside it, or a description that names this project above it."""
     sidecar = _read_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"))
-    # What is said of all derivatives is said of no one's label maps.
-    return "OutlineFailed" in sidecar or any(map(is_described_as_ours, _folders(path, root)[:-1]))
+    return "OutlineFailed" in sidecar or any(map(is_described_as_ours, _folders(path, root)))
 
 
 def is_described_as_ours(folder) -> bool:
@@ -137,7 +136,7 @@ def _read_table(root, labels):
     tables = {}
     for label in filter(None, labels):
         beside = label.with_name(label.name.removesuffix(".nii.gz") + ".tsv")
-        above = [folder / "dseg.tsv" for folder in _folders(label, root)[:-1]]
+        above = [folder / "dseg.tsv" for folder in _folders(label, root)]
         path = next((path for path in (beside, *above) if path.is_file()), None)
         tables[label] = read_label_table(str(path)) if path else BIDS
     first = next(iter(tables), None)
