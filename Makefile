@@ -26,12 +26,12 @@ lint: .venv/dev.stamp
 
 # All but accuracy. A short training first: the coarse stage must have learnt where the brain is.
 bench: .venv/run.stamp .venv-peers/stamp
-	$(BIN)/python -m tf_msgan.train --epochs 4 --out runs/bench --overwrite --no-progress
+	$(BIN)/python -m tf_msgan.train --epochs 2 --out runs/bench --overwrite --no-progress
 	$(BIN)/python -m benchmarks.throughput --peers $(PEERS) --json $(RESULTS)/throughput.json
 	$(BIN)/python -m benchmarks.pipeline --peers $(PEERS) --json $(RESULTS)/pipeline.json
 	$(BIN)/python -m benchmarks.whole_volume runs/bench --peers $(PEERS) --json $(RESULTS)/whole_volume.json
 	$(BIN)/python -m benchmarks.limit --json $(RESULTS)/limit.json
-	$(BIN)/python -m benchmarks.growth_training --json $(RESULTS)/growth_training.json
+	$(BIN)/python -m benchmarks.growth_training --known $(RESULTS)/throughput.json --json $(RESULTS)/growth_training.json
 	$(BIN)/python -m benchmarks.growth_volume runs/bench --json $(RESULTS)/growth_volume.json
 	$(BIN)/python -m benchmarks.growth_cohort --json $(RESULTS)/growth_cohort.json
 	$(BIN)/python -m benchmarks.first_minute runs/bench --json $(RESULTS)/first_minute.json

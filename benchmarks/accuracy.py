@@ -6,7 +6,7 @@ nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory tha
 None averages over mirror images. This project's models choose their epoch by the validation subject, and multi-stage
 sees the unlabelled ones; the others have use for neither. This project's get the steps that should take so long by the
 step's fastest time, and the others then as long as these took in fact. One seed. What is done is kept: the same command
-goes on.
+goes on, so each training's machine is told.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from tf_msgan.data.volumes import read_codes, write_nifti
 from tf_msgan.errors import exit_on_input_error
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.files import write_json
+from tf_msgan.machine import describe_machine
 
 OURS = ("multi-stage", "unet")
 # GB for which nnU-Net plans a patch of about 64³.
@@ -117,16 +118,15 @@ def main(argv=None):
             print(f"training {name}", flush=True)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
             figures = ask(command, options.threads)
-            write_json(
-                kept, {"name": name, "training_minutes": minutes, **figures, **score_files(cohort, split.test, output)}
-            )
+            about = {"name": name, "machine": describe_machine(), "training_minutes": minutes}
+            write_json(kept, {**about, **figures, **score_files(cohort, split.test, output)})
         outcomes[name] = json.loads(kept.read_text(encoding="utf-8"))
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
     about = {"provenance": provenance(), "peers": peer_versions(options.peers), "minutes": options.minutes}
-    facts = ("mean", "training_minutes", "patch", "batch", "iterations", "steps", "parameters")
+    facts = ("machine", "mean", "training_minutes", "patch", "batch", "iterations", "steps", "parameters")
     rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})
 

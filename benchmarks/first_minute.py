@@ -24,7 +24,7 @@ MOST_SECONDS_OF_HELP = 1.5
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_minute", description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--json", help="write the figures here too")
     parser.add_argument("--first-step", metavar="FOLDER", help=argparse.SUPPRESS)
     return parser.parse_args(argv)

@@ -5,7 +5,9 @@ Seconds and peak memory of the multi-stage step, over patches of 16³ to 64³ in
 """
 
 import argparse
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from benchmarks.provenance import provenance
 from benchmarks.turns import ask
 from tf_msgan.files import write_json
 
+MODEL = "multi-stage"
 PATCHES, BATCHES = (16, 32, 48, 64), (4, 8, 16, 30)
 USUAL_PATCH, USUAL_BATCH = 32, 4
 
@@ -20,6 +23,12 @@ USUAL_PATCH, USUAL_BATCH = 32, 4
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth_training", description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--known",
+        type=Path,
+        metavar="JSON",
+        help="figures of benchmarks.throughput; what is there is not measured again",
+    )
     parser.add_argument("--json", help="write the figures here too")
     return parser.parse_args(argv)
 
@@ -29,10 +38,11 @@ def main(argv=None):
     print(provenance(), flush=True)
     print(f"{'patch':>6}{'batch':>6}{'patches':>9}{'seconds':>9}{'GiB':>7}")
     figures = {}
+    known = read_known(options.known) if options.known else {}
     for patch, batch in sorted({(p, USUAL_BATCH) for p in PATCHES} | {(USUAL_PATCH, b) for b in BATCHES}):
         this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads]
-        row = ask([*this, "--measure", "multi-stage", "float32", patch, batch], options.threads)
-        figures[patch, batch] = row
+        this += ["--measure", MODEL, "float32", patch, batch]
+        row = figures[patch, batch] = known.get((patch, batch)) or ask(this, options.threads)
         print(f"{patch:>6}{batch:>6}{row['patches']:>9}{row['seconds']:>9.3f}{row['peak_gib']:>7.2f}", flush=True)
     along_patch = [figures[p, USUAL_BATCH]["seconds"] for p in PATCHES]
     along_batch = [figures[USUAL_PATCH, b] for b in BATCHES]
@@ -45,6 +55,12 @@ def main(argv=None):
     if options.json:
         rows = [{"patch": patch, "batch": batch, **row} for (patch, batch), row in figures.items()]
         write_json(options.json, {"provenance": provenance(), "rows": rows, "slopes": slopes})
+
+
+def read_known(path):
+    """By patch and batch, figures of the model's step that `benchmarks.throughput` wrote."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return {(row["patch"], row["batch"]): row for row in rows if row["name"] == MODEL}
 
 
 def slope(sizes, seconds):

@@ -46,7 +46,7 @@ def parse(argv):
     )
     parser.add_argument("--batch-size", type=int, default=4, help="labelled patches")
     parser.add_argument("--patch", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", help="write the figures here too")
     parser.add_argument("--measure", choices=PRECISIONS, help=argparse.SUPPRESS)

@@ -48,7 +48,7 @@ def draw_pipeline(figures, path):
 def draw_whole_volume(figures, path):
     figure, axis = plt.subplots(figsize=(8, 2.8), layout="constrained")
     values = {name: row["seconds"] for name, row in figures["figures"].items()}
-    _bars(axis, values, ["multi-stage", "multi-stage, ungated"], "seconds a volume")
+    _bars(axis, values, ["multi-stage"], "seconds a volume")
     _save(figure, path)
 
 

@@ -1,28 +1,28 @@
 """What a whole volume costs: `python -m benchmarks.whole_volume RUN [--peers .venv-peers/bin/python]`.
 
 Seconds, and peak memory above that at rest, for an infant phantom in a field of 144×192×256 voxels at 1 mm, two
-modalities: for multi-stage (with and without gates); for a plain U-Net of the refiner's size over the whole grid, in
-the same graph of tiles; for that U-Net, with the same weights, in PyTorch through MONAI's `sliding_window_inference`
-and TorchIO's `GridSampler`, over tiles of the same size; and, for scale, for a network of SynthSeg's size on one
-modality in one pass. Each is a process of its own; they take turns; figures are medians. A network's weights do not
-matter to its time: the U-Net is untrained. The share of voxels to which the tools give the label that our U-Net gives
-shows that they do the same work.
+modalities: for multi-stage; for a plain U-Net of the refiner's size over the whole grid, in the same graph of tiles;
+for that U-Net, with the same weights, in PyTorch through MONAI's `sliding_window_inference` and TorchIO's
+`GridSampler`, over tiles of the same size; and, for scale, for a network of SynthSeg's size on one modality in one
+pass. Each is a process of its own; they take turns; figures are medians. A network's weights do not matter to its time:
+the U-Net is untrained. The share of voxels to which the tools give the label that our U-Net gives shows that they do
+the same work.
 """
 
 import argparse
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks.provenance import peer_versions, provenance
 from benchmarks.resident import peak_gib, rest_gib
+from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import take_turns
 from tf_msgan.files import write_json
 
 SHAPE = (144, 192, 256)
-MULTI_STAGE, UNGATED, UNET = "multi-stage", "multi-stage, ungated", "U-Net, whole grid"
+MULTI_STAGE, UNET = "multi-stage", "U-Net, whole grid"
 SYNTHSEG = "SynthSeg-sized, one pass"
 PEERS = {"same U-Net, MONAI": "monai", "same U-Net, TorchIO": "torchio"}
 # Of multi-stage's seconds in those of each.
@@ -109,13 +109,13 @@ def make_segment(run, what):
         segment = over_whole_grid(unet)
         return lambda image: segment(image).numpy(), unet.count_params()
     model = load_model(run)
-    segmenter = Segmenter(model, gated=what != UNGATED)
+    segmenter = Segmenter(model)
     used = (model.coarse_average, model.refine_average)
     return lambda image: segmenter(image).labels, sum(network.count_params() for network in used)
 
 
 def measure(run, threads, what, scratch):
-    """Seconds of one volume after one of warm-up, memory at the peak above that before the first, and parameters."""
+    """Seconds of the volume after a warm-up, memory at the peak above that before it, and parameters."""
     import numpy as np
     import tensorflow as tf
 
@@ -126,10 +126,8 @@ def measure(run, threads, what, scratch):
     segment, parameters = make_segment(run, what)
     tf.zeros(1).numpy()
     rest = rest_gib()
-    segment(image)
-    start = time.perf_counter()
-    labels = segment(image)
-    seconds = time.perf_counter() - start
+    # A network in one pass is another graph for each size.
+    seconds, labels = seconds_of_volume(segment, image, image if what == SYNTHSEG else None)
     np.save(Path(scratch) / f"{what}.npy", labels.astype(np.uint8))
     return {"seconds": seconds, "memory_gib": peak_gib() - rest, "parameters": parameters}
 
@@ -172,7 +170,7 @@ def compare(options, scratch):
     np.save(image, phantom_image())
     np.savez(weights, *make_unet().get_weights())
     this = [sys.executable, "-m", "benchmarks.whole_volume", options.run, "--threads", options.threads, "--measure"]
-    commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNGATED, UNET, SYNTHSEG)}
+    commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNET, SYNTHSEG)}
     for what, tool in PEERS.items() if options.peers else ():
         that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, image, weights]
         commands[what] = [*that, tile[0], tiles_at_once(tile), scratch / f"{what}.npy"]

@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import limit, report
+from benchmarks import growth_training, limit, report
 from benchmarks.flops import count_flops
 from benchmarks.operators import operator_shares
 from benchmarks.throughput import compared
+from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import ask, take_turns
 
 
@@ -108,6 +110,44 @@ def test_page_shows_what_was_measured_and_names_what_was_not(tmp_path, monkeypat
     assert "0.71 (at most 1.5: met)" in page and "0.97" in page
     assert "Not measured yet: throughput, pipeline" in page
     assert (tmp_path / "growth_training.png").is_file() and not (tmp_path / "throughput.png").exists()
+
+
+def test_growth_takes_what_is_known_and_measures_the_rest(tmp_path, monkeypatch):
+    known = [
+        {
+            "name": growth_training.MODEL,
+            "patch": p,
+            "batch": b,
+            "patches": b,
+            "seconds": b * p**3 / 1e5,
+            "peak_gib": 1.0,
+        }
+        for p, b in ((32, 4), (32, 30), (64, 4))
+    ]
+    another = {**known[0], "name": "U-Net", "patch": 48, "seconds": 1e9}
+    (tmp_path / "throughput.json").write_text(json.dumps({"rows": [*known, another]}))
+    asked = []
+
+    def ask(command, cores):
+        patch, batch = command[-2:]
+        asked.append((patch, batch))
+        return {"patches": batch, "seconds": batch * patch**3 / 1e5, "peak_gib": 1.0}
+
+    monkeypatch.setattr(growth_training, "ask", ask)
+    figures = tmp_path / "growth.json"
+    growth_training.main(["--known", str(tmp_path / "throughput.json"), "--json", str(figures)])
+    assert asked == [(16, 4), (32, 8), (32, 16), (48, 4)]
+    slopes = json.loads(figures.read_text())["slopes"]
+    assert slopes == {"voxels of a patch": pytest.approx(1), "patches of a step": pytest.approx(1)}
+
+
+def test_a_volume_is_timed_after_a_warm_up_on_its_middle():
+    seen = []
+    seconds, labels = seconds_of_volume(
+        lambda image: seen.append(image) or image.sum(), np.arange(6**3).reshape(6, 6, 6)
+    )
+    assert seconds > 0 and labels == sum(range(6**3))
+    assert [image.shape for image in seen] == [(2, 2, 2), (6, 6, 6)] and seen[0][0, 0, 0] == 2 * 36 + 2 * 6 + 2
 
 
 @pytest.mark.slow

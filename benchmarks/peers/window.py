@@ -3,13 +3,12 @@
     python -m benchmarks.peers.window monai|torchio THREADS IMAGE.npy WEIGHTS.npz TILE AT_ONCE LABELS.npy
 
 This project's U-Net in PyTorch, with the weights given, over cubic tiles of TILE voxels a side that overlap by half,
-AT_ONCE in a batch, weighted towards their middle. Writes the labels; prints a line of JSON: seconds of one volume after
-one of warm-up, memory at the peak above that at rest, parameters.
+AT_ONCE in a batch, weighted towards their middle. Writes the labels; prints a line of JSON: seconds of the volume after
+a warm-up on its middle, memory at the peak above that at rest, parameters.
 """
 
 import json
 import sys
-import time
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from monai.inferers import sliding_window_inference
 
 from benchmarks.peers.nets import SameUNet, count_parameters
 from benchmarks.resident import peak_gib, rest_gib
+from benchmarks.timing import seconds_of_volume
 
 
 def through_monai(net, image, tile, at_once):
@@ -44,13 +44,13 @@ def main(tool, threads, image, weights, tile, at_once, labels):
     def net(x):
         return unet(x.contiguous(memory_format=torch.channels_last_3d)).softmax(1)
 
-    volume = torch.from_numpy(np.load(image)).movedim(-1, 0).contiguous()
+    def segment(volume):
+        return TOOLS[tool](net, volume.movedim(-1, 0).contiguous(), int(tile), int(at_once))
+
+    volume = torch.from_numpy(np.load(image))
     rest = rest_gib()
     with torch.inference_mode():
-        for _ in range(2):
-            start = time.perf_counter()
-            found = TOOLS[tool](net, volume, int(tile), int(at_once))
-            seconds = time.perf_counter() - start
+        seconds, found = seconds_of_volume(segment, volume)
     np.save(labels, found.numpy().astype(np.uint8))
     figures = {"seconds": seconds, "memory_gib": peak_gib() - rest, "parameters": count_parameters(unet)}
     print(json.dumps(figures))
