@@ -10,17 +10,12 @@ import statistics
 import time
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
-from matplotlib import pyplot as plt
 from scipy.ndimage import find_objects, zoom
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.phantoms.infant import make_infant
-from tf_msgan.files import atomic_write, write_json
+from tf_msgan.files import write_json
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.run import load_model
 
@@ -32,7 +27,6 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth_volume", description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--plot", help="draw both curves here")
     parser.add_argument("--json", help="write the figures here too")
     return parser.parse_args(argv)
 
@@ -80,22 +74,6 @@ def main(argv=None):
     if options.json:
         rows = [{"what": w, "times": t, "voxels": voxels[w, t], "seconds": s} for (w, t), s in medians.items()]
         write_json(options.json, {"provenance": provenance(), "rows": rows, "box_growth": growth, "slope": slope})
-    if options.plot:
-        draw(options.plot, medians, voxels, slope)
-
-
-def draw(path, medians, voxels, slope):
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    axes[0].plot(BOXES, [medians["box", n] for n in BOXES], "o-")
-    axes[0].set(xlabel="volume of the box, times that of the brain's", ylabel="seconds", ylim=(0, None))
-    sizes = np.array([voxels["brain", n] for n in BRAINS]) / 1e6
-    axes[1].loglog(sizes, [medians["brain", n] for n in BRAINS], "o-", label=f"slope {slope:.2f}")
-    axes[1].set(xlabel="voxels of the brain, millions", ylabel="seconds")
-    axes[1].legend()
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=110)
 
 
 if __name__ == "__main__":

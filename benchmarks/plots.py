@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import pipeline, throughput
 from tf_msgan.files import atomic_write
@@ -25,6 +26,13 @@ def _bars(axis, values, ours, label):
     axis.bar_label(bars, fmt="{:.3g}", padding=3)
     axis.set_xlabel(label)
     axis.margins(x=0.15)
+
+
+def _write_plainly(logarithmic):
+    """Has 0.5, 1, 2, 5 written along an axis, in place of powers of ten."""
+    logarithmic.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    logarithmic.set_major_formatter("{x:g}")
+    logarithmic.set_minor_formatter(NullFormatter())
 
 
 def draw_throughput(figures, path):
@@ -77,6 +85,7 @@ def draw_growth_training(figures, path):
         axis.set_xlabel(label)
         axis.set_xticks(size, [f"{n:,}" for n in size])
         axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+        _write_plainly(axis.yaxis)
         axis.grid(alpha=0.3)
         axis.legend()
     _save(figure, path)
@@ -86,9 +95,12 @@ def draw_growth_volume(figures, path):
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     boxes, brains = ([row for row in figures["rows"] if row["what"] == what] for what in ("box", "brain"))
     axes[0].plot([row["times"] for row in boxes], [row["seconds"] for row in boxes], "o-")
-    axes[0].set(xlabel="volume of the box, times that of the brain's", ylabel="seconds", ylim=(0, None))
+    longest = max(row["seconds"] for row in boxes)
+    axes[0].set(xlabel="volume of the box, times that of the brain's", ylabel="seconds", ylim=(0, 1.1 * longest))
     axes[1].loglog([row["voxels"] / 1e6 for row in brains], [row["seconds"] for row in brains], "o-")
     axes[1].set(xlabel="voxels of the brain, millions", ylabel="seconds")
+    _write_plainly(axes[1].xaxis)
+    _write_plainly(axes[1].yaxis)
     for axis in axes:
         axis.grid(alpha=0.3)
     _save(figure, path)
