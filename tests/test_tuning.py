@@ -9,12 +9,14 @@ import pytest
 from conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from scipy.stats import wilcoxon
 
-from tf_msgan.config import MODELS, Config
+from tf_msgan.config import MODELS, PRESETS, Config
 from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.splits import Split
+from tf_msgan.data.splits import Split, read_split
 from tf_msgan.errors import InputError
+from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
-from tuning.cells import ABLATIONS, Cell, plan_cells, split_of
+from tuning import outcomes
+from tuning.cells import ABLATIONS, Cell, parts_of, plan_cells, split_of
 from tuning.launch import Training, complaint
 from tuning.outcomes import Comparison, begin
 from tuning.statistics import METRICS, gap_closed, paired, same_seeds, summary, values
@@ -40,9 +42,16 @@ def outcome(*dice, seed=0, **more):
     }
 
 
+UNTIMED = {"machine": None, "models": {}}
+
+
 def test_cells_are_planned_seed_by_seed():
-    cells = plan_cells(MODELS, 2, [1, 9], 2, True)
-    assert len(cells) == len(set(cells)) == 2 * (4 + 2 * 2 + len(ABLATIONS))
+    assert parts_of(PRESETS["best"]) == list(ABLATIONS)
+    # It makes no coarse tissues; without them it would be trained twice.
+    assert "coarse tissues" not in parts_of(PRESETS["paper"])
+    cells = plan_cells(MODELS, 2, [1, 9], 2, ["EMA", "stage 2"])
+    assert len(cells) == len(set(cells)) == 2 * (4 + 2 * 2 + 2)
+    assert len({cell.without for cell in cells}) == 3
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
     assert len({cell.name for cell in cells}) == len(cells)
     assert {cell.model for cell in cells if cell.labeled != 2} == {MODELS[0], MODELS[-1]}
@@ -125,11 +134,13 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
         ("unet", 9, ""): [outcome(0.92, 0.94)],
         ("multi-stage", 2, "EMA"): [outcome(0.85, 0.87)],
     }
-    text = format_tables(groups, ("GM", "WM"), 2, {"unet": {"labels": 0.25, "game": 0.0, "validation": 1.0}})
+    timed = {"machine": "a laptop", "models": {"unet": {"labels": 0.25, "game": 0.0, "validation": 1.0}}}
+    text = format_tables(groups, ("GM", "WM"), 2, timed)
+    assert "Steps were timed on a laptop." in text
     assert "| multi-stage | **0.910 ± 0.014** | **0.810 ± 0.014** |" in text
     assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
-    small = format_tables({**groups, ("unet", 9, ""): [outcome(0.8, 0.82)]}, ("GM", "WM"), 2, {})
-    assert "| 2 | GM | 0.8100 | 0.8100 | 0.9100 | +0.0000 | – |" in small
+    small = format_tables({**groups, ("unet", 9, ""): [outcome(0.804, 0.824)]}, ("GM", "WM"), 2, UNTIMED)
+    assert "| 2 | GM | 0.8100 | 0.8140 | 0.9100 | +0.0040 | – |" in small and "Steps were timed" not in small
     assert "| without EMA | 0.8600 ± 0.0141 |" in text
     assert "multi-stage − unet | +0.1000" in text
     assert "| unet | 10 | 0.25 | – | 3.0 | 2.0 | two cores |" in text
@@ -148,7 +159,7 @@ def test_rows_of_a_table_are_of_the_same_seeds():
     # With its second seed U-Net would seem ahead.
     groups = {("qda", 2, ""): [reference], ("unet", 2, ""): seeds[:2], ("multi-stage", 2, ""): [outcome(0.82)]}
     groups |= {("unet", 9, ""): [outcome(0.84, seed=1)], ("multi-stage", 2, "EMA"): [outcome(0.7, seed=1)]}
-    text = format_tables(groups, ("GM", "WM"), 2, {})
+    text = format_tables(groups, ("GM", "WM"), 2, UNTIMED)
     assert "### Dice (seed 0)" in text and "| multi-stage | **0.820 ± 0.000** |" in text
     assert "| multi-stage − unet | +0.0200" in text
     # What has no seed in common is not set side by side.
@@ -229,11 +240,43 @@ def test_all_steps_are_measured_before_the_first_training(tmp_path):
     minutes = ("--budget", "minutes", "--amount", 0.001, "--models", "unet", "multi-stage", "--max-cells", 1)
     result = compare(tmp_path / "data", tmp_path / "out", *scans, *minutes)
     assert result.returncode == 0, result.stdout + result.stderr
-    seconds = json.loads((tmp_path / "out" / "step-seconds.json").read_text())
-    assert seconds.keys() == {"unet", "multi-stage"} and seconds["multi-stage"]["game"] > 0
+    timed = json.loads((tmp_path / "out" / "step-seconds.json").read_text())
+    assert timed["machine"] == describe_machine()
+    assert timed["models"].keys() == {"unet", "multi-stage"} and timed["models"]["multi-stage"]["game"] > 0
     assert len(list((tmp_path / "out" / "cells").glob("*-seed-*.json"))) == 1
     run = read_run_config(tmp_path / "out" / "runs" / "unet-2-labelled-seed-0")
     assert run["data"]["labels"]["tissues"] == ["CSF", "brain"] and run["config"]["preparation"]["resample"] == 2.5
+
+
+def test_all_models_are_timed_on_one_machine(tiny_folder, tmp_path, monkeypatch):
+    cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1",), (), ("4", "6"), ("5",))
+    comparison = Comparison(tmp_path, tmp_path, cohort, None, split, "best", (), Config(), "minutes", 1)
+    asked = []
+
+    def measure(jobs, show):
+        asked.append(list(jobs))
+        return {name: {"labels": 0.1, "game": 0.0, "validation": 1.0} for name in jobs}
+
+    monkeypatch.setattr(outcomes, "measure_in_turns", measure)
+    # An ablation gets the whole model's steps.
+    multi_stage = [Cell("multi-stage", 1, 0), Cell("multi-stage", 1, 0, "EMA"), Cell("multi-stage", 2, 1)]
+    for machine, cells in (("A", multi_stage), ("B", multi_stage), ("A", [Cell("unet", 1, 0)])):
+        monkeypatch.setattr(outcomes, "describe_machine", lambda machine=machine: machine)
+        outcomes.measure_steps(comparison, cells, print)
+    assert asked == [["multi-stage"], ["unet"]]
+    monkeypatch.setattr(outcomes, "describe_machine", lambda: "B")
+    with pytest.raises(InputError, match=r"step-seconds\.json.*no steps of one-stage.*timed on A.*not B"):
+        outcomes.measure_steps(comparison, [*multi_stage, Cell("one-stage", 1, 0)], print)
+
+
+def test_a_wrong_scan_is_found_before_anything_is_trained(tmp_path):
+    data = tmp_path / "data"
+    write_tiny_cohort(data)
+    cohort = read_cohort(data, "iseg")
+    path = cohort.subjects[read_split(None, cohort).test[-1]].label.with_suffix(".img")
+    path.write_bytes(b"\x4d" * path.stat().st_size)
+    assert_one_line_error(compare(data, tmp_path / "out"), path.stem, "77")
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_options(tiny_folder, tmp_path):

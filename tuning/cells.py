@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
+from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split, check_split
 from tf_msgan.errors import InputError
@@ -40,16 +41,20 @@ class Cell:
         return ABLATIONS[self.without] if self.without else ()
 
 
-def plan_cells(models, labeled: int, shots, seeds: int, ablate: bool) -> list[Cell]:
+def parts_of(config: Config) -> list[str]:
+    """The keys of `ABLATIONS` that take something away from a config."""
+    return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields(settings) != config]
+
+
+def plan_cells(models, labeled: int, shots, seeds: int, parts=()) -> list[Cell]:
     """All cells, those of one seed together: every model with `labeled` subjects, the first and the last model with
-    each number of `shots`, and the multi-stage model without each of its parts."""
+    each number of `shots`, and the multi-stage model without each of the `parts`."""
     cells = []
     for seed in range(seeds):
         cells += [Cell(model, labeled, seed) for model in models]
         ends = dict.fromkeys((models[0], models[-1]))
         cells += [Cell(model, shot, seed) for shot in shots if shot != labeled for model in ends]
-        if ablate:
-            cells += [Cell("multi-stage", labeled, seed, part) for part in ABLATIONS]
+        cells += [Cell("multi-stage", labeled, seed, part) for part in parts]
     return list(dict.fromkeys(cells))
 
 
@@ -63,7 +68,10 @@ def split_of(cell: Cell, cohort: Cohort, split: Split) -> Split:
     spare = [id for id in split.unlabeled if cohort.subjects[id].label]
     known = [*split.train, *spare]
     if not 1 <= cell.labeled <= len(known):
-        raise InputError("--labeled or --shots", cell.labeled, f"1 to {len(known)}: so many have labels")
+        raise InputError(
+            *("--labeled or --shots", cell.labeled),
+            f"1 to {len(known)}: so many have labels, and are for neither validation nor test",
+        )
     train = tuple(known[: cell.labeled])
     unlabeled = tuple(id for id in split.unlabeled if id not in train)
     if cell.without == "unlabelled data":

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tf_msgan.config import MODELS, PRESETS, choose_preset
+from tf_msgan.data.check import check_scans
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
 from tf_msgan.data.splits import read_split
@@ -19,7 +20,7 @@ from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
-from tuning.cells import plan_cells, split_of
+from tuning.cells import parts_of, plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 from tuning.plan import check_settings
 
@@ -77,9 +78,12 @@ def main(argv=None):
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
     config = prepare_config(PRESETS[preset].with_fields(options.set), cohort, split, options)
-    cells = plan_cells(options.models, labeled, options.shots, options.seeds, options.ablate)
-    for cell in cells:
-        split_of(cell, cohort, split)
+    parts = parts_of(config) if options.ablate else ()
+    cells = plan_cells(options.models, labeled, options.shots, options.seeds, parts)
+    splits = [split_of(cell, cohort, split) for cell in cells]
+    if options.max_cells != 0:
+        most = max(splits, key=lambda each: len(each.train))
+        check_scans(cohort, most, progress.task("checking the scans"))
     comparison = Comparison(
         *(options.out, options.runs or options.out / "runs", cohort, options.labels, split),
         *(preset, tuple(options.set), config, options.budget, amount),

@@ -13,8 +13,10 @@ from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.digest import combine, digest_label_map
 from tf_msgan.data.splits import Split
+from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
 from tf_msgan.files import write_json
+from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
@@ -92,41 +94,46 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
 
 
 def measure_steps(comparison: Comparison, cells, show: Callable):
-    """Measures, for equal minutes, what steps take of each model and variation that has not been measured: all before
-    the first training, since another machine may go on with the later ones. `show` is told (done, total)."""
+    """Measures, for equal minutes, what steps take of each model that has not been measured: all before the first
+    training, since another machine may go on with the later ones. `show` is told (done, total).
+
+    Raises:
+        InputError: others were measured, on another machine.
+    """
     if comparison.budget == "steps":
         return
     known, cohort = read_step_seconds(comparison), comparison.cohort
     jobs = {}
     for cell in cells:
-        if _kind(cell) not in known:
+        if cell.model not in known["models"]:
             split = split_of(cell, cohort, comparison.split)
-            jobs.setdefault(_kind(cell), (cohort, split, _config(comparison, cell)))
-    if jobs:
-        write_json(comparison.folder / STEP_SECONDS, {**known, **measure_in_turns(jobs, show)})
+            jobs.setdefault(cell.model, (cohort, split, _config(comparison, cell.model)))
+    if not jobs:
+        return
+    machine, path = describe_machine(), comparison.folder / STEP_SECONDS
+    if known["machine"] not in (None, machine):
+        found = f"no steps of {', '.join(jobs)}, and those of others timed on {known['machine']}"
+        raise InputError(path, found, f"that machine, not {machine}, or another --out: minutes are equal on one alone")
+    write_json(path, {"machine": machine, "models": {**known["models"], **measure_in_turns(jobs, show)}})
 
 
 def read_step_seconds(comparison: Comparison) -> dict:
-    """What `measure_in_turns` found, by model."""
+    """The "machine", None if nothing was measured, and by name of the "models" what `measure_in_turns` found."""
     path = comparison.folder / STEP_SECONDS
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": None, "models": {}}
 
 
-def _kind(cell):
-    return " without ".join(filter(None, (cell.model, cell.without)))
-
-
-def _config(comparison, cell):
-    return Config(**{**vars(comparison.config), "model": cell.model}).with_fields(cell.settings)
+def _config(comparison, model):
+    return Config(**{**vars(comparison.config), "model": model})
 
 
 def _epochs(comparison, cell):
-    """As many as the budget has room for: the same for all seeds and numbers of labelled subjects."""
+    """As many as the budget has room for: the same for all seeds, numbers of labelled subjects and ablations."""
     training = comparison.config.training
     if comparison.budget == "steps":
         return max(round(comparison.amount / training.steps_per_epoch), 1)
-    seconds = read_step_seconds(comparison)[_kind(cell)]
-    return epochs_within(comparison.amount, _config(comparison, cell), seconds)
+    seconds = read_step_seconds(comparison)["models"][cell.model]
+    return epochs_within(comparison.amount, _config(comparison, cell.model), seconds)
 
 
 def _outcome(cell, run):

@@ -34,15 +34,12 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
     groups = {**reference_outcomes(comparison, labeled), **groups}
     tissues = comparison.cohort.labels.tissues
     tables = format_tables(groups, tissues, labeled, read_step_seconds(comparison))
-    pictures = _draw(comparison, done, groups, tissues, labeled)
-    lines = [
+    parts = [
         f"# {len({cell.model for cell in cells})} models on the {comparison.cohort.layout} layout",
         f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
         f"```\n{command}\n```",
         tables.rstrip(),
-        *(f"![{title}]({name})" for name, title in pictures.items()),
     ]
-    write_text(comparison.folder / "README.md", "\n\n".join(lines) + "\n")
     rows = [
         {
             **{"model": model, "labelled": shots, "without": without, "seeds": len(outcomes)},
@@ -55,7 +52,16 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
     ]
     results = {**comparison.facts(), "command": command, "phantoms": phantoms, "rows": rows}
     write_json(comparison.folder / "results.json", results)
+    write_text(comparison.folder / "README.md", _page(parts))
+    # Last, since the pictures take predictions, which may fail.
+    pictures = _draw(comparison, done, groups, tissues, labeled)
+    parts += [f"![{title}]({name})" for name, title in pictures.items()]
+    write_text(comparison.folder / "README.md", _page(parts))
     return f"{tables}\nreport: {comparison.folder / 'README.md'}"
+
+
+def _page(parts):
+    return "\n\n".join(parts) + "\n"
 
 
 def _provenance(comparison, groups, cells):
