@@ -11,6 +11,8 @@ goes on, so each training's machine is told.
 
 import argparse
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -104,9 +106,16 @@ def peer_commands(options, minutes):
     return commands
 
 
-@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
+    try:
+        measure(options)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: {' '.join(map(str, error.cmd[1:3]))} ended with {error.returncode}; see above")
+
+
+@exit_on_input_error
+def measure(options):
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
     print(provenance(), flush=True)
@@ -116,6 +125,8 @@ def main(argv=None):
         kept = options.out / f"{output.parent.name}.json"
         if not kept.exists():
             print(f"training {name}", flush=True)
+            # Whatever cases lie there are trained on.
+            shutil.rmtree(root, ignore_errors=True)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
             figures = ask(command, options.threads)
             about = {"name": name, "machine": describe_machine(), "training_minutes": minutes}

@@ -35,10 +35,11 @@ def parse(argv):
 
 def main(argv=None):
     options = parse(argv)
-    print(provenance(), flush=True)
+    where = provenance()
+    print(where, flush=True)
     print(f"{'patch':>6}{'batch':>6}{'patches':>9}{'seconds':>9}{'GiB':>7}")
     figures = {}
-    known = read_known(options.known) if options.known else {}
+    known = read_known(options.known, where) if options.known else {}
     for patch, batch in sorted({(p, USUAL_BATCH) for p in PATCHES} | {(USUAL_PATCH, b) for b in BATCHES}):
         this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads]
         this += ["--measure", MODEL, "float32", patch, batch]
@@ -54,13 +55,20 @@ def main(argv=None):
         print(f"log-log slope of the seconds over the {what}: {value:.2f}")
     if options.json:
         rows = [{"patch": patch, "batch": batch, **row} for (patch, batch), row in figures.items()]
-        write_json(options.json, {"provenance": provenance(), "rows": rows, "slopes": slopes})
+        write_json(options.json, {"provenance": where, "rows": rows, "slopes": slopes})
 
 
-def read_known(path):
-    """By patch and batch, figures of the model's step that `benchmarks.throughput` wrote."""
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return {(row["patch"], row["batch"]): row for row in rows if row["name"] == MODEL}
+def read_known(path, where):
+    """By patch and batch, figures of the model's step that `benchmarks.throughput` wrote with the same machine and
+    versions."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if without_date(content["provenance"]) != without_date(where):
+        raise SystemExit(f"error: {path} was measured elsewhere, on {content['provenance']}; measure it anew first")
+    return {(row["patch"], row["batch"]): row for row in content["rows"] if row["name"] == MODEL}
+
+
+def without_date(provenance):
+    return provenance.partition("; ")[2]
 
 
 def slope(sizes, seconds):

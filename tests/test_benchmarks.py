@@ -12,6 +12,7 @@ import tensorflow as tf
 from benchmarks import growth_training, limit, report
 from benchmarks.flops import count_flops
 from benchmarks.operators import operator_shares
+from benchmarks.provenance import provenance
 from benchmarks.throughput import compared
 from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import ask, take_turns
@@ -125,7 +126,8 @@ def test_growth_takes_what_is_known_and_measures_the_rest(tmp_path, monkeypatch)
         for p, b in ((32, 4), (32, 30), (64, 4))
     ]
     another = {**known[0], "name": "U-Net", "patch": 48, "seconds": 1e9}
-    (tmp_path / "throughput.json").write_text(json.dumps({"rows": [*known, another]}))
+    content = {"provenance": f"2000-01-01; {growth_training.without_date(provenance())}", "rows": [*known, another]}
+    (tmp_path / "throughput.json").write_text(json.dumps(content))
     asked = []
 
     def ask(command, cores):
@@ -139,6 +141,9 @@ def test_growth_takes_what_is_known_and_measures_the_rest(tmp_path, monkeypatch)
     assert asked == [(16, 4), (32, 8), (32, 16), (48, 4)]
     slopes = json.loads(figures.read_text())["slopes"]
     assert slopes == {"voxels of a patch": pytest.approx(1), "patches of a step": pytest.approx(1)}
+    (tmp_path / "throughput.json").write_text(json.dumps({**content, "provenance": "2000-01-01; some machine"}))
+    with pytest.raises(SystemExit, match="measured elsewhere"):
+        growth_training.main(["--known", str(tmp_path / "throughput.json")])
 
 
 def test_a_volume_is_timed_after_a_warm_up_on_its_middle():

@@ -4,8 +4,8 @@
 
 FOLDER holds nnU-Net's layout. The network is MONAI's default, the loss cross-entropy and Dice, the optimiser AdamW, its
 rate falls to 0 along a cosine by the clock; crops of 64³ in batches of two, changed as in `peers.monai_cache`, but
-where there is nothing. Predicts `imagesTs` into OUTPUT in half-overlapping windows. Prints a line of JSON: patch,
-batch, iterations, parameters.
+where there is nothing. Predicts the box around the brain of `imagesTs` into OUTPUT, in half-overlapping windows. Prints
+a line of JSON: patch, batch, iterations, parameters.
 """
 
 import json
@@ -21,8 +21,10 @@ import torch
 from monai import transforms
 from monai.data import CacheDataset, DataLoader, list_data_collate
 from monai.inferers import sliding_window_inference
-from monai.losses import MaskedDiceLoss
+from monai.losses import DiceLoss
 from monai.networks.nets import BasicUNet
+from monai.networks.utils import one_hot
+from monai.transforms.utils import generate_spatial_bounding_box
 from torch.nn.functional import cross_entropy
 
 from benchmarks.peers.cohort import describe, images_of, read_subjects
@@ -62,10 +64,18 @@ def batches(folder):
         yield from loader
 
 
+def segmentation_loss(logits, labels, ignored):
+    """Cross-entropy and Dice of classes `(batch, 1, i, j, k)` over voxels that are not to be ignored."""
+    counted = labels != ignored
+    # MONAI's MaskedDiceLoss takes what is masked for background that was missed.
+    truth = one_hot(torch.where(counted, labels, 0), logits.shape[1]) * counted
+    overlap = DiceLoss()(logits.softmax(1) * counted, truth)
+    return cross_entropy(logits, labels[:, 0], ignore_index=ignored) + overlap
+
+
 def train(net, stream, minutes, ignored):
     """Returns how many iterations were done."""
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4, fused=True)
-    overlap = MaskedDiceLoss(to_onehot_y=True, softmax=True)
     next(stream)
     iterations, start = 0, time.perf_counter()
     while (share := (time.perf_counter() - start) / (60 * minutes)) < 1:
@@ -74,12 +84,8 @@ def train(net, stream, minutes, ignored):
         batch = next(stream)
         image = batch["image"].as_tensor().contiguous(memory_format=torch.channels_last_3d)
         labels = batch["label"].as_tensor().long()
-        counted = labels != ignored
         optimizer.zero_grad(set_to_none=True)
-        logits = net(image)
-        loss = cross_entropy(logits, labels[:, 0], ignore_index=ignored)
-        loss = loss + overlap(logits, torch.where(counted, labels, 0), counted)
-        loss.backward()
+        segmentation_loss(net(image), labels, ignored).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         iterations += 1
@@ -90,9 +96,12 @@ def predict(net, folder, output):
     prepare = transforms.Compose(preparation(["image"]))
     for first in sorted((Path(folder) / "imagesTs").glob("*_0000.nii.gz")):
         files = images_of(folder, "Ts", first.name.removesuffix("_0000.nii.gz"))
-        image = prepare({"image": files})["image"].as_tensor()[None]
-        maps = sliding_window_inference(image, (PATCH,) * 3, 2, net, overlap=0.5, mode="gaussian")
-        labels = maps[0].argmax(0).numpy().astype(np.uint8)
+        image = prepare({"image": files})["image"].as_tensor()
+        corners = generate_spatial_bounding_box(image, lambda x: x != 0)
+        box = tuple(slice(low, high) for low, high in zip(*corners, strict=True))
+        maps = sliding_window_inference(image[:, *box][None], (PATCH,) * 3, 2, net, overlap=0.5, mode="gaussian")
+        labels = np.zeros(image.shape[1:], np.uint8)
+        labels[box] = maps[0].argmax(0).numpy()
         path = Path(output) / first.name.replace("_0000", "")
         nib.save(nib.Nifti1Image(labels, nib.load(first).affine), path)
 
