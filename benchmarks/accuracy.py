@@ -125,8 +125,9 @@ def measure(options):
         kept = options.out / f"{output.parent.name}.json"
         if not kept.exists():
             print(f"training {name}", flush=True)
-            # Whatever cases lie there are trained on.
-            shutil.rmtree(root, ignore_errors=True)
+            if root.exists():
+                # Whatever cases lie there are trained on.
+                shutil.rmtree(root)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
             figures = ask(command, options.threads)
             about = {"name": name, "machine": describe_machine(), "training_minutes": minutes}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.provenance import provenance
+from benchmarks.provenance import provenance, without_date
 from benchmarks.turns import ask
 from tf_msgan.files import write_json
 
@@ -65,10 +65,6 @@ def read_known(path, where):
     if without_date(content["provenance"]) != without_date(where):
         raise SystemExit(f"error: {path} was measured elsewhere, on {content['provenance']}; measure it anew first")
     return {(row["patch"], row["batch"]): row for row in content["rows"] if row["name"] == MODEL}
-
-
-def without_date(provenance):
-    return provenance.partition("; ")[2]
 
 
 def slope(sizes, seconds):

@@ -19,6 +19,10 @@ def provenance() -> str:
     return f"{time.strftime('%Y-%m-%d')}; {describe_machine()}; {versions}"
 
 
+def without_date(provenance: str) -> str:
+    return provenance.partition("; ")[2]
+
+
 def peer_versions(python: str) -> str:
     """Of the libraries in the environment of an interpreter."""
     return subprocess.run([python, "-c", SAY_VERSIONS], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

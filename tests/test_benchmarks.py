@@ -12,7 +12,7 @@ import tensorflow as tf
 from benchmarks import growth_training, limit, report
 from benchmarks.flops import count_flops
 from benchmarks.operators import operator_shares
-from benchmarks.provenance import provenance
+from benchmarks.provenance import provenance, without_date
 from benchmarks.throughput import compared
 from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import ask, take_turns
@@ -126,7 +126,7 @@ def test_growth_takes_what_is_known_and_measures_the_rest(tmp_path, monkeypatch)
         for p, b in ((32, 4), (32, 30), (64, 4))
     ]
     another = {**known[0], "name": "U-Net", "patch": 48, "seconds": 1e9}
-    content = {"provenance": f"2000-01-01; {growth_training.without_date(provenance())}", "rows": [*known, another]}
+    content = {"provenance": f"2000-01-01; {without_date(provenance())}", "rows": [*known, another]}
     (tmp_path / "throughput.json").write_text(json.dumps(content))
     asked = []
 

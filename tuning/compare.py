@@ -81,18 +81,18 @@ def main(argv=None):
     parts = parts_of(config) if options.ablate else ()
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, parts)
     splits = [split_of(cell, cohort, split) for cell in cells]
-    if options.max_cells != 0:
-        most = max(splits, key=lambda each: len(each.train))
-        check_scans(cohort, most, progress.task("checking the scans"))
     comparison = Comparison(
         *(options.out, options.runs or options.out / "runs", cohort, options.labels, split),
         *(preset, tuple(options.set), config, options.budget, amount),
     )
+    todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
+    if todo[: options.max_cells]:
+        most = max(splits, key=lambda each: len(each.train))
+        check_scans(cohort, most, progress.task("checking the scans"))
     begin(comparison)
 
-    todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
-    if options.max_cells != 0:
+    if todo[: options.max_cells]:
         measure_steps(comparison, todo, progress.task("measuring the steps of each model, in turns"))
     failed = []
     for cell in todo[: options.max_cells]:
