@@ -11,6 +11,8 @@ from tf_msgan.config import Config
 from tf_msgan.errors import InputError
 from tf_msgan.run_folder import begin_run, check_run_folder, describe_run, read_run_config, recorded_config
 
+EMPTY = {"config": {}, "data": {}, "versions": {}}
+
 
 class Killed(BaseException):
     pass
@@ -19,7 +21,7 @@ class Killed(BaseException):
 def earlier_run(folder):
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "epoch-0001.npz").write_bytes(b"old")
-    (folder / "config.json").write_text('{"old": true}')
+    (folder / "config.json").write_text(json.dumps(EMPTY | {"old": True}))
     (folder / "history.csv").write_text("epoch\n0\n")
     return folder
 
@@ -29,9 +31,9 @@ def contents(folder):
 
 
 def test_takes_the_place_of_an_earlier_run(tmp_path):
-    begin_run(earlier_run(tmp_path / "run"), {"new": True}, overwrite=True)
+    begin_run(earlier_run(tmp_path / "run"), EMPTY | {"new": True}, overwrite=True)
     assert contents(tmp_path / "run") == ["config.json"]
-    assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"new": True}
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == EMPTY | {"new": True}
 
 
 @pytest.mark.parametrize("at", range(20))
@@ -55,7 +57,7 @@ def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypat
         ):
             patch.setattr(owner, name, killing(getattr(owner, name)))
         try:
-            begin_run(run, {"new": True}, overwrite=True)
+            begin_run(run, EMPTY | {"new": True}, overwrite=True)
         except Killed:
             pass
         else:
@@ -67,7 +69,7 @@ def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypat
     else:
         with pytest.raises(InputError, match="no such file"):
             read_run_config(run)
-    begin_run(run, {"new": True}, overwrite=True)
+    begin_run(run, EMPTY | {"new": True}, overwrite=True)
     assert contents(run) == ["config.json"]
 
 
@@ -76,16 +78,25 @@ def test_of_two_trainings_in_one_folder_the_first_has_it(tmp_path):
     run = tmp_path / "run"
     for _ in range(2):
         check_run_folder(run, overwrite=False)
-    begin_run(run, {"first": True}, overwrite=False)
+    begin_run(run, EMPTY | {"first": True}, overwrite=False)
     with pytest.raises(InputError, match="something there already"):
         begin_run(run, {"first": False}, overwrite=False)
-    assert json.loads((run / "config.json").read_text()) == {"first": True}
+    assert json.loads((run / "config.json").read_text()) == EMPTY | {"first": True}
+
+
+@pytest.mark.parametrize("text", ['{"model_type": "bert"}', "[]", "no JSON"])
+def test_a_config_that_is_no_runs_gives_nothing_away(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    (tmp_path / "thesis.tex").write_text("keep me")
+    with pytest.raises(InputError, match=r"no config\.json of a run"):
+        begin_run(tmp_path, EMPTY, overwrite=True)
+    assert contents(tmp_path) == ["config.json", "thesis.tex"]
 
 
 def test_what_a_kill_left_half_written_is_no_obstacle(tmp_path):
     (tmp_path / ".tmp-host-1-config.json").write_text("{")
     check_run_folder(tmp_path, overwrite=False)
-    begin_run(tmp_path, {"new": True}, overwrite=True)
+    begin_run(tmp_path, EMPTY | {"new": True}, overwrite=True)
     assert contents(tmp_path) == ["config.json"]
 
 
@@ -100,9 +111,10 @@ def test_a_link_in_an_earlier_run_is_removed_and_not_followed(tmp_path):
 
 def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_split):
     whole = describe_run(tiny_cohort, tiny_split, Config(), [])
-    begin_run(tmp_path, whole, overwrite=False)
-    assert recorded_config(read_run_config(tmp_path), tmp_path) == Config()
-    for older in (
+    run = tmp_path / "whole"
+    begin_run(run, whole, overwrite=False)
+    assert recorded_config(read_run_config(run), run) == Config()
+    others = (
         {**whole, "data": {name: value for name, value in whole["data"].items() if name != "subjects_sha256"}},
         {name: value for name, value in whole.items() if name != "data"},
         {**whole, "config": {"model": "multi-stage"}},
@@ -111,7 +123,9 @@ def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_spli
         {**whole, "config": None},
         {**whole, "data": None},
         [],
-    ):
-        begin_run(tmp_path, older, overwrite=True)
+    )
+    for number, older in enumerate(others):
+        run = tmp_path / f"older-{number}"
+        begin_run(run, older, overwrite=False)
         with pytest.raises(InputError, match=r"config\.json.* this version"):
-            recorded_config(read_run_config(tmp_path), tmp_path)
+            recorded_config(read_run_config(run), run)

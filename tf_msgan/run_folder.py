@@ -34,8 +34,17 @@ def check_run_folder(run: Path, overwrite: bool):
     if run.is_dir() and any(not path.name.startswith(TEMPORARY) for path in run.iterdir()):
         if not overwrite:
             raise InputError(run, "something there already", "a new folder, or --overwrite")
-        if not any((run / name).is_file() for name in (CONFIG, REPLACED)):
-            raise InputError(run, f"no {CONFIG} in it", "an earlier run: --overwrite deletes nothing else")
+        if not any(_is_of_a_run(run / name) for name in (CONFIG, REPLACED)):
+            raise InputError(run, f"no {CONFIG} of a run in it", "an earlier run: --overwrite deletes nothing else")
+
+
+def _is_of_a_run(path):
+    """Whether a file is what `describe_run` describes, of whatever version: others call files `config.json` too."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"config", "data", "versions"} <= set(content)
 
 
 def begin_run(run: Path, description: dict, overwrite: bool):
