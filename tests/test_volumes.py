@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf_msgan.data.volumes import Volume, check_same_grid, read_codes, read_grid, read_image, write_analyze
+from tf_msgan.data.volumes import (
+    Volume,
+    check_same_grid,
+    forms_apart,
+    read_codes,
+    read_grid,
+    read_image,
+    write_analyze,
+    write_nifti,
+)
 from tf_msgan.errors import InputError
 
 
@@ -109,11 +118,11 @@ def test_wrong_number_of_axes(tmp_path, shape):
         read_image(save(tmp_path / "scan.nii", np.ones(shape, np.float32)))
 
 
-@pytest.mark.parametrize("value", [2.5, np.nan, np.inf, 1e12])
+@pytest.mark.parametrize("value", [2.5, 1.1, np.nan, np.inf, 1e12])
 def test_codes_must_be_whole(tmp_path, value):
     data = np.zeros((3, 3, 3), np.float32)
     data[1] = value
-    with pytest.raises(InputError, match=re.escape(f"found the label value {np.float32(value):g}")):
+    with pytest.raises(InputError, match=re.escape(f"found the label value {np.float32(value):.7g}")):
         read_codes(save(tmp_path / "label.nii", data))
 
 
@@ -135,3 +144,35 @@ def test_grids_must_agree():
         check_same_grid(volume(shape=(9, 10, 10)), volume())
     with pytest.raises(InputError, match=r"2\.50 mm away"):
         check_same_grid(volume(shift=2.5), volume())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_codes_survive_a_slope(tmp_path, dtype):
+    """As nibabel stores floats with the header of an integer map."""
+    codes = np.random.default_rng(0).integers(0, 5003, (9, 9, 9)) if dtype == np.int16 else np.arange(729) % 4
+    codes = codes.reshape(9, 9, 9)
+    integers = nib.Nifti1Image(codes.astype(dtype), np.eye(4))
+    nib.save(nib.Nifti1Image(codes.astype(np.float64), np.eye(4), integers.header), tmp_path / "label.nii.gz")
+    stored = nib.load(tmp_path / "label.nii.gz")
+    assert stored.get_data_dtype() == dtype and not np.array_equal(stored.get_fdata(), codes)
+    assert np.array_equal(read_codes(tmp_path / "label.nii.gz").data, codes)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("quatern_b", 1.5), ("xyzt_units", 5), ("xyzt_units", 200), ("pixdim", np.nan)]
+)
+def test_a_damaged_field_beside_a_sound_sform_is_left_behind(tmp_path, field, value):
+    affine = np.diag([1.0, 2, 3, 1])
+    image = nib.Nifti1Image(np.ones((4, 5, 6), np.uint8), affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=2)
+    image.header[field] = value
+    path = tmp_path / "scan.nii"
+    with open(path, "wb") as file:
+        file.write(image.header.binaryblock + b"\0" * 4 + image.dataobj.tobytes(order="F"))
+    volume = read_image(path)
+    assert forms_apart(path) == (0 if field == "xyzt_units" else np.inf)
+    write_nifti(tmp_path / "written.nii.gz", volume.data, volume)
+    written = nib.load(tmp_path / "written.nii.gz")
+    assert np.array_equal(written.affine, affine) and np.array_equal(written.get_fdata(), volume.data)
+    assert int(written.header["sform_code"]) == 2

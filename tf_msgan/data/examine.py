@@ -1,5 +1,6 @@
 """Reads a whole cohort, and says what it holds and what is wrong with it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -144,8 +145,8 @@ def _check_cover(facts, path, labelled, scan, crop):
 def _check_forms(facts, volume: Volume):
     apart = forms_apart(volume.path)
     if apart > max(volume.spacing):
-        text = f"{volume.path}: qform and sform lie {apart:.1f} mm apart; the sform is used"
-        facts.problems.append(Problem("warning", text))
+        found = f"qform and sform lie {apart:.1f} mm apart" if math.isfinite(apart) else "the qform is none"
+        facts.problems.append(Problem("warning", f"{volume.path}: {found}; the sform is used"))
     if 1000 * volume.voxel_ml < RIGHT * np.prod(volume.spacing):
         text = f"{volume.path}: axes that are not at right angles; distances in mm take them as if they were"
         facts.problems.append(Problem("warning", text))

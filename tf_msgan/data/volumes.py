@@ -24,8 +24,14 @@ SUFFIXES = (".nii.gz", ".nii", ".hdr")
 MOST_VOXELS = 512**3
 SPACING_MM = (0.05, 30.0)
 
+# What nibabel raises at a quaternion that is none, or a unit that NIfTI has not; the sform may be sound all the same.
+UNREADABLE_FIELD = (ValueError, KeyError, nib.spatialimages.HeaderDataError)
+
 # nibabel prints what it mends in a header; a file that is accepted needs no word, and one that is not gets its own.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
+
+# Integers that nibabel and SPM store with a slope come back off by half of it: 0.04 for FreeSurfer's codes in 16 bits.
+CODE_TOLERANCE = 0.05
 
 # ALBERT's T1 and T2 share their voxels, but their headers' origins differ by up to 0.43 mm, half a voxel.
 GRID_TOLERANCE_VOXELS = 1.0
@@ -73,13 +79,15 @@ def read_codes(path) -> Volume:
     """Reads a label map's own codes as int32.
 
     Raises:
-        InputError: as `read_image`, or a code is not a whole number.
+        InputError: as `read_image`, or a code is not a whole number, but for the rounding of a header's scaling.
     """
     volume = _read(path, np.float64)
-    whole = np.isfinite(volume.data) & (np.rint(volume.data) == volume.data) & (np.abs(volume.data) < 2**31)
+    with np.errstate(invalid="ignore"):
+        codes = np.rint(volume.data)
+        whole = (np.abs(volume.data - codes) <= CODE_TOLERANCE) & (np.abs(codes) < 2**31)
     if not whole.all():
-        raise InputError(path, f"the label value {volume.data[~whole][0]:g}", "whole numbers")
-    return Volume(volume.data.astype(np.int32), volume.affine, volume.path)
+        raise InputError(path, f"the label value {volume.data[~whole][0]:.7g}", "whole numbers")
+    return Volume(codes.astype(np.int32), volume.affine, volume.path)
 
 
 def read_grid(path) -> tuple[tuple[int, int, int], np.ndarray]:
@@ -163,13 +171,20 @@ def corners_apart(shape, affine, other) -> float:
 
 
 def forms_apart(path) -> float:
-    """How far, in mm, the qform and the sform of a volume put some corner of it apart; 0 without both."""
+    """How far, in mm, the qform and the sform of a volume put some corner of it apart; 0 without both, infinite where
+    the qform is none though the header says that there is one."""
     with _refusing_damage(path), np.errstate(all="ignore"):
         image, shape = _open(path)
         if not isinstance(image, nib.Nifti1Pair):
             return 0.0
-        forms = [form for form in (image.get_qform(coded=True)[0], image.get_sform(coded=True)[0]) if form is not None]
-        return corners_apart(shape, *forms) if len(forms) == 2 else 0.0
+        try:
+            forms = image.get_qform(coded=True)[0], image.get_sform(coded=True)[0]
+        except UNREADABLE_FIELD:
+            return math.inf
+        if any(form is None for form in forms):
+            return 0.0
+        apart = corners_apart(shape, *forms)
+        return apart if math.isfinite(apart) else math.inf
 
 
 def check_same_grid(volume: Volume, reference: Volume):
@@ -185,13 +200,15 @@ def check_same_grid(volume: Volume, reference: Volume):
 
 def write_nifti(path, data, reference: Volume):
     """Writes `data` `(i, j, k)` or `(i, j, k, channel)` as NIfTI in its dtype, on the grid of `reference`: the same
-    affine, and for a NIfTI file the same qform and sform with their codes."""
+    affine, and for a NIfTI file the same units, qform and sform with their codes, as far as its header has sound ones."""
     source = nib.load(reference.path)
     image = nib.Nifti1Image(data, reference.affine)
     if isinstance(source, nib.Nifti1Pair):
-        image.set_qform(*source.get_qform(coded=True))
+        with contextlib.suppress(*UNREADABLE_FIELD), np.errstate(all="ignore"):
+            image.set_qform(*source.get_qform(coded=True))
         image.set_sform(*source.get_sform(coded=True))
-        image.header.set_xyzt_units(*source.header.get_xyzt_units())
+        with contextlib.suppress(*UNREADABLE_FIELD):
+            image.header.set_xyzt_units(*source.header.get_xyzt_units())
     _save(image, path)
 
 
