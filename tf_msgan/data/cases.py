@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tf_msgan.data.cohort import missing_modalities
+from tf_msgan.data.folders import check_name, folders_below, is_there, names_in
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
-from tf_msgan.files import VISIBLE
 
 # What stands for the file of a modality that a scan lacks.
 LACKING = "none"
@@ -32,8 +33,12 @@ class Case:
     unclear: tuple[Path, ...] = ()
 
     def existing(self) -> tuple[Path | None, ...]:
-        """`images`, with None for those that do not exist."""
-        return tuple(path if path and path.exists() else None for path in self.images)
+        """`images`, with None for those that do not exist.
+
+        Raises:
+            InputError: a folder may not be searched.
+        """
+        return tuple(path if path and is_there(path) else None for path in self.images)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,11 @@ def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
     """The case with None for the files that it lacks.
 
     Raises:
-        InputError: it lacks one and may not, or lacks all, or it is not clear which file is a modality's.
+        InputError: it lacks one and may not, or lacks all, it is not clear which file is a modality's, or a name is
+            not UTF-8.
     """
+    for path in (case.folder / case.id, *filter(None, case.images)):
+        check_name(path)
     if case.unclear:
         first, *others = case.unclear
         raise InputError(first, f"{', '.join(path.name for path in others)} beside it", "one of them, or a --list")
@@ -79,7 +87,7 @@ def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
     missing = missing_modalities(modalities, images)
     if missing and (not may_lack or len(missing) == len(images)):
         expected = f"all of {', '.join(modalities)}: the model was not trained with --drop-modality"
-        where = next((path for path in case.images if path and not path.exists()), case.id)
+        where = next((path for path in case.images if path and not is_there(path)), case.id)
         raise InputError(where, f"no {', '.join(missing)}", "one at least" if may_lack else expected)
     return dataclasses.replace(case, images=images)
 
@@ -167,10 +175,11 @@ def _unweighted(modality):
 
 def _files(folder):
     """The volumes in a folder, by what comes before their ending; .nii.gz goes before .nii and .hdr."""
-    found = {}
+    names, found = [name for name in names_in(folder) if not name.startswith(".")], {}
     for suffix in reversed(SUFFIXES):
-        for path in sorted(folder.glob(f"{VISIBLE}*{suffix}")):
-            found[path.name.removesuffix(suffix)] = path
+        for name in names:
+            if name.endswith(suffix):
+                found[name.removesuffix(suffix)] = folder / name
     return dict(sorted(found.items()))
 
 
@@ -200,7 +209,7 @@ def find_bids_cases(folder: Path, modalities) -> list[Case]:
     """The cases `sub-*/**/anat/*_T1w.nii.gz`, … of a folder. Files of one name but for the modality are a case; what
     else a session has only one of belongs to its first case, whatever its acquisition is called."""
     cases = []
-    for anat in sorted(path for path in folder.glob("sub-*/**/anat") if path.is_dir()):
+    for anat in find_anat_folders(folder):
         files, by_entities = _files(anat), {}
         for n, modality in enumerate(modalities):
             matches = (re.fullmatch(f"(sub-.+)_{_named(modality)}", name) for name in files)
@@ -214,6 +223,13 @@ def find_bids_cases(folder: Path, modalities) -> list[Case]:
             found = tuple(images.get(n, path) for n, path in enumerate(expected))
             cases.append(Case(entities, found, anat.relative_to(folder)))
     return cases
+
+
+def find_anat_folders(folder: Path) -> Iterator[Path]:
+    """BIDS's `sub-*/**/anat`."""
+    for name in names_in(folder):
+        if name.startswith("sub-"):
+            yield from (path for path in folders_below(folder / name) if path.name == "anat")
 
 
 def _bids_suffix(modality):
@@ -247,7 +263,7 @@ def _of_candidates(id, candidates):
 
 def _folders(folder, modalities):
     cases = []
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for inner in (folder / name for name in names_in(folder) if (folder / name).is_dir()):
         files = _files(inner)
         found = [_of_modality(files, modality, modalities) for modality in modalities]
         if any(found):

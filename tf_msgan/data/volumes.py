@@ -15,6 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from tf_msgan.data.folders import is_there
 from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write
 
@@ -57,8 +58,12 @@ class Volume:
 
 
 def find_volume(folder: Path, name: str) -> Path | None:
-    """The volume called `name`, with whichever of `SUFFIXES` comes first."""
-    return next((path for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if path.exists()), None)
+    """The volume called `name`, with whichever of `SUFFIXES` comes first.
+
+    Raises:
+        InputError: the folder may not be searched.
+    """
+    return next((path for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if is_there(path)), None)
 
 
 def read_image(path) -> Volume:
@@ -110,7 +115,7 @@ def _open(path):
     if Path(path).is_dir():
         raise InputError(path, "a folder", expected)
     if not Path(path).is_file():
-        raise InputError(path, "no such file", expected)
+        raise InputError(path, "a link to no file" if Path(path).is_symlink() else "no such file", expected)
     image = nib.load(path)
     if not isinstance(image, nib.spatialimages.SpatialImage):
         raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")

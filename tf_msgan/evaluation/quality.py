@@ -1,5 +1,6 @@
 """The quality page of predictions: every case in three planes, those that stand out first."""
 
+import contextlib
 import csv
 import json
 from dataclasses import dataclass
@@ -44,11 +45,16 @@ def is_done(case: Case, outputs: Outputs) -> bool:
 
 def write_page(cases: list[Case], outputs: Outputs) -> Path:
     """Writes `qc.html` over all of the cases that are done, in whatever call. Returns its path."""
-    done = [case for case in cases if is_done(case, outputs)]
-    facts = [_read(outputs, case) for case in done]
+    done = []
+    for case in cases:
+        # Another shard may be segmenting a case anew.
+        with contextlib.suppress(FileNotFoundError):
+            if is_done(case, outputs):
+                done.append((_read(outputs, case), data_url(outputs.thumbnail(case))))
+    scores = outlier_scores([facts for facts, _ in done])
     rows = [
-        {"facts": fact, "score": score, "picture": data_url(outputs.thumbnail(fact.case))}
-        for fact, score in zip(facts, outlier_scores(facts), strict=True)
+        {"facts": facts, "score": score, "picture": picture}
+        for (facts, picture), score in zip(done, scores, strict=True)
     ]
     rows.sort(key=lambda row: (row["facts"].outline_failed, row["score"]), reverse=True)
     page = outputs.root / "qc.html"

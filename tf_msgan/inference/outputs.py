@@ -48,8 +48,13 @@ class Outputs:
     def holds(self, case: Case) -> bool:
         """Whether the case's label map is there, made from the same files by the same source."""
         made = self._recorded(case)
-        there = made is not None and self.path(case, "dseg.nii.gz").is_file()
-        return there and made["GeneratedBy"] == self.source and made["Sources"] == _absolute(case.existing())
+        if made is None or made["GeneratedBy"] != self.source or not self.path(case, "dseg.nii.gz").is_file():
+            return False
+        try:
+            return made["Sources"] == _absolute(case.existing())
+        except InputError:
+            # Segmenting it again will say why.
+            return False
 
     def check_free(self, case: Case):
         """Refuses to replace another label map, called as the case's would be: of another scan, or of another maker.

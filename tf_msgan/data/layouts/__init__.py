@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.folders import check_name, names_in
 from tf_msgan.data.label_tables import read_label_table
 from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.layouts import albert, bids, folder, iseg, mrbrains
@@ -27,13 +28,20 @@ def read_cohort(root, layout: str | None = None, labels: str | LabelTable | None
             not read.
 
     Raises:
-        InputError: there is no such folder, no layout fits, or there is nothing in it.
+        InputError: there is no such folder, it may not be read, no layout fits, there is nothing in it, or a name is
+            not UTF-8.
     """
     root = Path(root)
     if not root.is_dir():
         raise InputError(root, "no such folder", f"a folder in the layout {layout or ' or '.join(LAYOUTS)}")
+    check_name(root.resolve())
+    names_in(root)
     if layout is None:
         layout = next((name for name, (matches, _) in LAYOUTS.items() if matches(root)), None)
     if layout is None:
         raise InputError(root, "no layout that is known", f"one of {', '.join(LAYOUTS)} (docs/data.md)")
-    return LAYOUTS[layout][1](root, read_label_table(labels) if isinstance(labels, str) else labels)
+    cohort = LAYOUTS[layout][1](root, read_label_table(labels) if isinstance(labels, str) else labels)
+    for subject in cohort.subjects.values():
+        for path in filter(None, (*subject.images, subject.label)):
+            check_name(path)
+    return cohort

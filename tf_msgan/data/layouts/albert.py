@@ -3,6 +3,7 @@
 import dataclasses
 
 from tf_msgan.data.cohort import Cohort, Subject
+from tf_msgan.data.folders import names_in
 from tf_msgan.data.freesurfer import FREESURFER
 from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.volumes import find_volume
@@ -25,10 +26,11 @@ def read_albert(root, labels: LabelTable | None = None) -> Cohort:
         InputError: there is no subject.
     """
     subjects = {}
-    for folder in sorted(path for path in root.glob("Template*") if path.is_dir()):
-        number = folder.name.removeprefix("Template")
-        images = tuple(find_volume(folder, name) for name in FILES)
-        subjects[number] = Subject(number, images, find_volume(folder, "Segmentation"))
+    for folder in (root / name for name in names_in(root) if name.startswith("Template")):
+        if folder.is_dir():
+            number = folder.name.removeprefix("Template")
+            images = tuple(find_volume(folder, name) for name in FILES)
+            subjects[number] = Subject(number, images, find_volume(folder, "Segmentation"))
     if not subjects:
         raise InputError(root, "no folder TemplateNN", f"the ALBERT layout: TemplateNN/{{{','.join(FILES)}}}.nii.gz")
     return Cohort("albert", root, MODALITIES, labels or LABELS, subjects, crop="brain")

@@ -3,6 +3,7 @@
 import re
 
 from tf_msgan.data.cohort import Cohort, Subject
+from tf_msgan.data.folders import names_in
 from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
@@ -21,13 +22,13 @@ def read_iseg(root, labels: LabelTable | None = None) -> Cohort:
     Raises:
         InputError: there is no subject.
     """
-    files = {}
+    names, files = names_in(root), {}
     # Of copies of one image, .nii.gz goes before .nii before .hdr.
     for suffix in reversed(SUFFIXES):
-        for path in root.glob(f"subject-*{suffix}"):
-            match = re.fullmatch(r"subject-(\d+)-(T1|T2|label)", path.name.removesuffix(suffix))
+        for name in names:
+            match = re.fullmatch(rf"subject-(\d+)-(T1|T2|label){re.escape(suffix)}", name)
             if match:
-                files.setdefault(int(match[1]), {})[match[2]] = path
+                files.setdefault(int(match[1]), {})[match[2]] = root / name
     if not files:
         raise InputError(root, "no file subject-N-T1", "the iSEG layout: subject-N-{T1,T2,label}.{hdr,nii,nii.gz}")
     subjects = {

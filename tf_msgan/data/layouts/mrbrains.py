@@ -4,6 +4,7 @@
 """
 
 from tf_msgan.data.cohort import Cohort, Subject
+from tf_msgan.data.folders import names_in
 from tf_msgan.data.labels import IGNORE, LabelTable
 from tf_msgan.data.volumes import find_volume
 from tf_msgan.errors import InputError
@@ -31,10 +32,10 @@ def read_mrbrains(root, labels: LabelTable | None = None) -> Cohort:
         InputError: there is no subject, or no coding that all labelled subjects have.
     """
     folders = {
-        f"{part}-{path.name}": path
+        f"{part}-{number}": root / name / number
         for part, name in PARTS.items()
-        for path in sorted((root / name).glob("*"), key=lambda path: (len(path.name), path.name))
-        if path.is_dir() and not path.name.startswith(".")
+        for number in sorted(names_in(root / name), key=lambda number: (len(number), number))
+        if (root / name / number).is_dir() and not number.startswith(".")
     }
     if not folders:
         raise InputError(root, "no folder TrainingData/N", "the MRBrainS13 layout: {TrainingData,TestData}/N/T1.nii")
