@@ -2,6 +2,8 @@
 
 import sys
 
+from tf_msgan.quiet import quiet_import
+
 
 class Progress:
     """Draws bars on a terminal, and prints one line a task elsewhere."""
@@ -17,7 +19,8 @@ class Progress:
             nonlocal bar
             if self.bars:
                 if bar is None:
-                    from keras.utils import Progbar
+                    with quiet_import():
+                        from keras.utils import Progbar
 
                     print(name)
                     bar = Progbar(total)

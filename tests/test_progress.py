@@ -1,0 +1,29 @@
+"""Progress bars, where there is a terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+
+from conftest import ROOT
+
+
+def test_a_bar_on_a_terminal_lets_tensorflow_say_nothing():
+    """The first bar is drawn while scans are checked, before TensorFlow is asked for."""
+    script = """
+from tf_msgan.progress import Progress
+show = Progress(True).task("counting")
+for done in (1, 2, 3):
+    show(done, 3)
+"""
+    master, terminal = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=120
+    )
+    os.close(terminal)
+    shown = os.read(master, 2**16).decode()
+    os.close(master)
+    assert result.returncode == 0 and result.stderr == ""
+    assert "counting" in shown and "3/3" in shown
