@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from conftest import flip_bit
 
-from tf_msgan.config import Augmentation
+from tf_msgan.config import STRIPPED, Augmentation
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.patch_source import HeldScans, crop_scan
@@ -81,6 +81,29 @@ def test_a_shard_that_is_gone_is_named(tiny_cohort, tmp_path):
     expected = f"--cache: found a shard that is damaged or gone .*{path.name}"
     with pytest.raises(InputError, match=expected), damaged_shard_named():
         source(tf.constant(0))
+
+
+def test_a_shard_that_was_emptied_is_named(tiny_cohort, tmp_path):
+    source = shard_scans(tmp_path, tiny_cohort, ("1",), True)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="--cache: found a shard that is damaged or gone"), damaged_shard_named():
+        source(tf.constant(0))
+
+
+@pytest.mark.parametrize(
+    ("with_shards", "error"), [(False, tf.errors.NotFoundError), (True, tf.errors.InvalidArgumentError)]
+)
+def test_other_errors_are_not_put_down_to_shards(with_shards, error):
+    with pytest.raises(error), damaged_shard_named(with_shards):
+        raise error(None, None, "something else")
+
+
+def test_another_split_needs_no_new_shards(tiny_cohort, tmp_path):
+    """Which gives its runs another spacing, where voxels differ."""
+    for spacing in ((1.0, 1.0, 1.0), (1.0, 1.0, 1.2)):
+        shard_scans(tmp_path, tiny_cohort, ("1",), True, dataclasses.replace(STRIPPED, spacing=spacing))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_changed_scans_make_new_shards(tiny_folder, tmp_path):

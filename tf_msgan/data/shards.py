@@ -6,6 +6,7 @@ cut short goes on where it stopped.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tf_msgan.data.scan import load_scan
 from tf_msgan.errors import InputError
 from tf_msgan.files import atomic_write
 
+# What TensorFlow says of a shard without a record.
+EMPTIED = "Dataset was empty"
 # Part of a shard's name: raise it with every change to what a shard holds.
 VERSION = 2
 
@@ -48,8 +51,10 @@ def shard_scans(
     """
     paths, shapes = [], []
     codes = digest_labels(cohort.labels) if with_labels else ""
+    # The spacing is that of the training subjects, which a split chooses: no scan is changed by it.
+    done_to_it = dataclasses.replace(preparation, spacing=STRIPPED.spacing)
     for done, id in enumerate(ids, start=1):
-        made_of = f"{digest_subject(cohort, id, with_labels)} {codes} {preparation}"
+        made_of = f"{digest_subject(cohort, id, with_labels)} {codes} {done_to_it}"
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         kind = "labelled" if with_labels else "unlabelled"
         path = Path(cache) / f"{cohort.layout}-{id}-{kind}-{digest}-v{VERSION}.tfrecord"
@@ -89,11 +94,14 @@ class ShardedScans:
 
 
 @contextlib.contextmanager
-def damaged_shard_named():
-    """Makes an `InputError` of what TensorFlow raises when a shard is damaged or gone."""
+def damaged_shard_named(with_shards: bool = True):
+    """Makes an `InputError` of what TensorFlow raises when a shard is damaged, empty or gone."""
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+        is_other = isinstance(error, tf.errors.InvalidArgumentError) and EMPTIED not in str(error.message)
+        if is_other or not with_shards:
+            raise
         reason = str(error.message).splitlines()[0]
         raise InputError(
             "--cache", f"a shard that is damaged or gone ({reason})", "whole ones: --resume makes it again"

@@ -14,6 +14,7 @@ from tf_msgan.inference.outputs import Outputs
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmentation
 from tf_msgan.inference.unlike import unlike_training
+from tf_msgan.memory import memory_named
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def predict_cases(
         try:
             case = lack_modalities(case, modalities, may_lack_modality)
             outputs.check_free(case)
-            volumes = read_images(case.images)
-            result = segment_volumes(volumes, segment, preparation)
+            with memory_named(case.id, "a smaller scan, or more memory"):
+                volumes = read_images(case.images)
+                result = segment_volumes(volumes, segment, preparation)
         except InputError as error:
             yield Prediction(case, error=error)
             continue

@@ -16,6 +16,7 @@ from tf_msgan.data.scan import load_scan
 from tf_msgan.data.shards import ShardedScans, damaged_shard_named, shard_scans
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
+from tf_msgan.memory import memory_named
 from tf_msgan.progress import Progress
 from tf_msgan.training.callbacks import EpochFacts, EpochProgress, KeepRun, StopAtNonFinite, StopEarly
 from tf_msgan.training.checkpoint import read_checkpoint
@@ -113,7 +114,8 @@ def train_run(
         strategy: of `make_strategy`; one device by default.
 
     Raises:
-        InputError: no checkpoint can be read, a loss is not finite, a shard is damaged, or a worker is gone.
+        InputError: no checkpoint can be read, a loss is not finite, a shard is damaged, a worker is gone, or there is
+            no memory left.
     """
     training = config.training
     strategy = strategy or tf.distribute.get_strategy()
@@ -131,7 +133,11 @@ def train_run(
     def validation_patches(share):
         return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share, model.STAGED).repeat()
 
-    with lost_worker_named(several_workers(strategy)), damaged_shard_named():
+    with (
+        lost_worker_named(several_workers(strategy)),
+        damaged_shard_named(isinstance(scans.labelled, ShardedScans)),
+        memory_named(run, "a smaller --patch or --batch-size"),
+    ):
         shown = [
             EpochProgress(bars),
             KeepSamples(run, scans.unlabelled),
