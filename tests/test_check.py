@@ -13,6 +13,7 @@ from tf_msgan.data.check import check_scans
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.scan import load_scan
+from tf_msgan.data.volumes import read_codes, read_image, write_analyze
 from tf_msgan.errors import InputError
 
 
@@ -109,3 +110,16 @@ def test_a_grid_too_fine_is_refused(tiny_folder):
         save_nifti(tiny_folder / f"subject-1-{kind}.nii", data, np.diag([1, 1, 9, 1]))
     with pytest.raises(InputError, match=r"subject-1-T1.nii: found .* voxels of 0.3 mm; expected at most 134,217,728"):
         load_scan(read_cohort(tiny_folder), "1", False, Preparation(resample=0.3))
+
+
+def test_scribbles_that_resampling_erases_are_missed(tiny_folder):
+    path = tiny_folder / "subject-1-label.hdr"
+    codes = np.zeros_like(read_codes(path).data, np.uint8)
+    brain = np.argwhere(read_image(tiny_folder / "subject-1-T1.hdr").data)
+    for at, code in zip(brain[len(brain) // 2 :], (10, 150, 250), strict=False):
+        codes[tuple(at)] = code
+    write_analyze(path.with_suffix(".img"), codes, (1, 1, 1))
+    cohort = read_cohort(tiny_folder)
+    assert np.count_nonzero(load_scan(cohort, "1", True).labels) == 3
+    with pytest.raises(InputError, match=r"subject-1-label.* no labelled voxel left at 4 × 4 × 4 mm"):
+        load_scan(cohort, "1", True, Preparation(resample=4.0))

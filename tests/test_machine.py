@@ -1,9 +1,13 @@
 """What a run records of its machine."""
 
+import importlib.util
 import os
+import shutil
+import subprocess
 
 import pytest
 
+from tf_msgan import machine
 from tf_msgan.machine import describe_machine
 
 
@@ -24,3 +28,26 @@ def test_machine_has_its_gpus(tmp_path, information, said):
     folder.mkdir()
     (folder / "information").write_text(information)
     assert describe_machine(tmp_path).endswith(f" cores, {said}")
+
+
+def test_a_repository_that_code_merely_lies_in_is_not_its_own(tmp_path):
+    """As in a user's project, installed below it."""
+
+    def git(*arguments):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    copy = tmp_path / "venv" / "machine.py"
+    copy.parent.mkdir()
+    shutil.copy(machine.__file__, copy)
+    (tmp_path / "thesis.tex").write_text("mine")
+    git("init")
+    git("add", "thesis.tex")
+    git("commit", "-m", "Begin")
+    spec = importlib.util.spec_from_file_location("copied_machine", copy)
+    copied = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copied)
+    assert copied.describe_commit() is None
+    git("add", "venv/machine.py")
+    git("commit", "-m", "Take it in")
+    assert copied.describe_commit()["changed"] is False

@@ -10,15 +10,17 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 
 from tf_msgan import predict as command
-from tf_msgan.config import Preparation
-from tf_msgan.data.cases import Case
+from tf_msgan.config import STRIPPED, Preparation
+from tf_msgan.data.cases import Case, case_of_files
 from tf_msgan.data.volumes import Volume, read_image, write_nifti
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
 from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
+from tf_msgan.inference.predict_cases import predict_cases
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
 from tf_msgan.training.run import load_model
 
@@ -248,6 +250,31 @@ def test_scans_unlike_those_of_the_training_are_doubted(untrained_run, tmp_path,
     doubts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ann: ")]
     assert len(doubts) == 2, doubts
     assert "voxels of 2×2×2 mm, the model learned from 1×1×1 mm" in doubts[0] and "0.0% of it is 0" in doubts[1]
+
+
+def test_voxels_of_another_form_are_doubted(untrained_run, tmp_path, capsys):
+    """0.7×0.7×2 mm hold as much as 1×1×1 mm."""
+    files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([0.7, 0.7, 2, 1]))
+    options = ("--input", *files, "--output", tmp_path / "out", "--no-progress")
+    command.main([str(untrained_run), *map(str, options)])
+    (doubt,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ann: ")]
+    assert "voxels of 0.7×0.7×2 mm, the model learned from 1×1×1 mm" in doubt
+
+
+def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
+    files = [write_case(tmp_path, [f"{name}_T1.nii.gz", f"{name}_T2.nii.gz"]) for name in ("ann", "bob")]
+    cases = [case_of_files(pair, ["T1", "T2"]) for pair in files]
+    errors = [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nmore")]
+
+    def segment(image):
+        raise errors.pop(0)
+
+    outputs = Outputs(tmp_path / "out", "plain", ("CSF", "GM", "WM"), "a test")
+    found = [str(p.error) for p in predict_cases(cases, ("T1", "T2"), segment, STRIPPED, False, outputs)]
+    assert found == [
+        "ann: found no memory left (all is taken); expected a smaller scan, or more memory",
+        "bob: found no memory left (OOM when allocating); expected a smaller scan, or more memory",
+    ]
 
 
 def test_bids_in_shards(untrained_run, tmp_path):

@@ -38,6 +38,8 @@ def describe_commit() -> dict | None:
         return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
     try:
+        # A repository that this code merely lies in, as in a virtual environment, is not its own.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
         changed = git("status", "--porcelain", "--untracked-files=no", ":(top)*.py")
         return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(changed)}
     except (OSError, subprocess.CalledProcessError):

@@ -47,12 +47,20 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool, preparation: P
     """Reads, checks and prepares one subject. No statistic passes from one subject to another.
 
     Raises:
-        InputError: a file is missing or wrong, or the modalities do not share a grid.
+        InputError: a file is missing or wrong, the modalities do not share a grid, or resampling leaves no label.
     """
     volumes = read_images(cohort.subjects[subject_id].images)
     grid = network_grid(volumes, preparation)
-    labels = grid.take(read_labels(cohort, subject_id, volumes), order=0) if with_labels else None
+    labels = _take_labels(cohort, subject_id, volumes, grid) if with_labels else None
     return make_scan(subject_id, take_image(volumes, grid, preparation), labels, grid, preparation)
+
+
+def _take_labels(cohort, id, volumes, grid):
+    labels = grid.take(read_labels(cohort, id, volumes), order=0)
+    if not np.any((labels > 0) & (labels != IGNORE)):
+        spacing = " × ".join(f"{mm:.3g}" for mm in grid.spacing)
+        raise InputError(cohort.subjects[id].label, f"no labelled voxel left at {spacing} mm", "a finer --resample")
+    return labels
 
 
 def make_scan(id: str, raw: np.ndarray, labels: np.ndarray | None, grid: NetworkGrid, preparation: Preparation) -> Scan:

@@ -205,7 +205,7 @@ def check_same_grid(volume: Volume, reference: Volume):
 
 def write_nifti(path, data, reference: Volume):
     """Writes `data` `(i, j, k)` or `(i, j, k, channel)` as NIfTI in its dtype, on the grid of `reference`: the same
-    affine, and for a NIfTI file the same units, qform and sform with their codes, as far as its header has sound ones."""
+    affine, and for a NIfTI file the same qform and sform with their codes, and units, as far as they are sound."""
     source = nib.load(reference.path)
     image = nib.Nifti1Image(data, reference.affine)
     if isinstance(source, nib.Nifti1Pair):

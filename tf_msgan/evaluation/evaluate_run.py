@@ -27,7 +27,7 @@ from tf_msgan.training.segmentation_model import SegmentationModel
 
 
 @dataclass(frozen=True)
-class Case:
+class EvaluatedCase:
     """A test subject on the grid of its files.
 
     Attributes:
@@ -81,7 +81,9 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
     return f"\n{format_table(evaluation, model.config.model)}\n{note}\nreport: {run / 'report.html'}"
 
 
-def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progress: Progress) -> Iterator[Case]:
+def evaluate_cases(
+    model: SegmentationModel, cohort: Cohort, split: Split, progress: Progress
+) -> Iterator[EvaluatedCase]:
     """Segments and scores one test subject at a time, on the grid of its files."""
     tissues, preparation = cohort.labels.tissues, model.config.preparation
     qda = fit_qda(load_scan(cohort, id, True, preparation) for id in split.train)
@@ -92,7 +94,7 @@ def evaluate_cases(model: SegmentationModel, cohort: Cohort, split: Split, progr
         seconds = time.perf_counter() - start
         by_intensity = tested.grid.give_back(segment_by_intensity(qda, tested.scan, len(tissues) + 1))
         show(done, len(split.test))
-        yield Case(
+        yield EvaluatedCase(
             *(tested.id, tested.images, tested.truth, segmentation),
             tested.score(segmentation.labels, tissues),
             tested.score(by_intensity.argmax(axis=-1), tissues),

@@ -8,20 +8,26 @@ from tf_msgan.data.examine import UNLIKE_VOXELS
 from tf_msgan.data.scan import network_grid
 from tf_msgan.data.volumes import Volume
 
+# Voxels of equal size are unlike too if a side is so many times as long, or as short.
+UNLIKE_SIDES = 1.5
 # A skull-stripped scan is 0 around the brain.
 LEAST_EMPTY = 0.05
 
 
 def unlike_training(volumes: list[Volume | None], preparation: Preparation) -> list[str]:
     """What sets `read_images`'s volumes apart from the scans that a model of this preparation learned from: voxels of
-    another size, and background that is not 0 where brain alone was."""
+    another size or form, and background that is not 0 where brain alone was."""
     found = []
     spacing = network_grid(volumes, preparation).spacing
-    ratio = np.prod(spacing) / np.prod(preparation.spacing)
-    if not 1 / UNLIKE_VOXELS <= ratio <= UNLIKE_VOXELS:
+    longer = np.array(spacing) / np.array(preparation.spacing)
+    if _factor(longer).max() > UNLIKE_SIDES or _factor(longer.prod()) > UNLIKE_VOXELS:
         sizes = ["×".join(f"{mm:.3g}" for mm in each) for each in (spacing, preparation.spacing)]
         found.append(f"voxels of {sizes[0]} mm, the model learned from {sizes[1]} mm; --resample in training helps")
     empty = np.mean(reference_of(volumes).data == 0)
     if preparation.crop == "brain" and empty < LEAST_EMPTY:
         found.append(f"{empty:.1%} of it is 0, the model learned from skull-stripped scans; is the background 0?")
     return found
+
+
+def _factor(ratio):
+    return np.maximum(ratio, 1 / ratio)
