@@ -21,7 +21,7 @@ from tuning.launch import Training, complaint
 from tuning.outcomes import Comparison, begin
 from tuning.statistics import METRICS, gap_closed, paired, same_seeds, summary, values
 from tuning.step_seconds import epochs_within
-from tuning.tables import format_tables
+from tuning.tables import change, format_tables
 
 
 def outcome(*dice, seed=0, **more):
@@ -77,6 +77,10 @@ def test_means_are_over_seeds_and_subjects():
     assert summary(outcomes, "GM", "dice") == pytest.approx((0.75, math.sqrt(0.05 / 3)))
     assert summary(outcomes, "mean", "dice")[0] == pytest.approx(0.7)
     assert summary([outcome(0.8)], "GM", "dice") == (0.8, 0.0)
+
+
+def test_a_small_p_is_not_printed_as_none():
+    assert change(0.0123, 0.00049) == "+0.0123 (p < 0.001)" and change(-0.001, 0.0123) == "-0.0010 (p 0.012)"
 
 
 def test_differences_are_paired():
@@ -141,6 +145,9 @@ def test_tables_tell_the_best_the_gap_and_the_ablation():
     assert "| 2 | GM | 0.8100 | 0.9300 | 0.9100 | +0.1200 | 0.83 |" in text
     small = format_tables({**groups, ("unet", 9, ""): [outcome(0.804, 0.824)]}, ("GM", "WM"), 2, UNTIMED)
     assert "| 2 | GM | 0.8100 | 0.8140 | 0.9100 | +0.0040 | – |" in small and "Steps were timed" not in small
+    assert "–: a gap below 0.005" in text
+    shared = format_tables({key: [outcome(0.8)] for key in groups}, ("GM", "WM"), 2, UNTIMED)
+    assert "| multi-stage | 0.800 ± 0.000 |" in shared and "**" not in shared
     assert "| without EMA | 0.8600 ± 0.0141 |" in text
     assert "multi-stage − unet | +0.1000" in text
     assert "| unet | 10 | 0.25 | – | 3.0 | 2.0 | two cores |" in text

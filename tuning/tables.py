@@ -43,6 +43,11 @@ def table(header, rows) -> str:
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines)
 
 
+def change(mean: float, p: float) -> str:
+    """A mean of paired differences with its p, as text."""
+    return f"{mean:+.4f} (p {'< 0.001' if p < 0.001 else f'{p:.3f}'})"
+
+
 def _titled(title, groups, *table_of):
     """A table under its title, with the seeds that its rows are of."""
     seeds = sorted({seed_of(outcome) for outcomes in groups.values() for outcome in outcomes} - {None})
@@ -57,11 +62,13 @@ def _metric_table(main, tissues, metric, title):
     }
     pick = max if metric == "dice" else min
     best = {column: pick(of[column][0] for of in averages.values()) for column in columns}
+    # What several models share singles none out.
+    alone = {column for column in columns if [of[column][0] for of in averages.values()].count(best[column]) == 1}
 
     def cell(of, column):
         mean, sd = of[column]
         text = f"{mean:.{digits}f} ± {sd:.{digits}f}"
-        return f"**{text}**" if mean == best[column] else text
+        return f"**{text}**" if column in alone and mean == best[column] else text
 
     rows = [[model, *(cell(of, column) for column in columns)] for model, of in averages.items()]
     return _titled(title, main, ["model", *columns], rows)
@@ -93,7 +100,7 @@ def _difference_table(main, tissues):
     rows = []
     for other in others:
         found = [paired(main[last], main[other], column, "dice") for column in columns]
-        rows.append([f"{last} − {other}", *(f"{mean:+.4f} (p {p:.3f})" for mean, p in found)])
+        rows.append([f"{last} − {other}", *(change(mean, p) for mean, p in found)])
     return _titled("Paired differences of Dice", main, ["", *columns], rows)
 
 
@@ -122,7 +129,8 @@ def _gap_table(groups, tissues):
     if not rows:
         return ""
     header = ["labelled", "tissue", "U-Net", f"U-Net with {known[-1]}", "multi-stage", "gap", "share closed"]
-    return _titled("The gap that labels close", groups, header, rows)
+    note = f"\n\n–: a gap below {LEAST_GAP}, a share of which would say nothing."
+    return _titled("The gap that labels close", groups, header, rows) + note
 
 
 def _ablation_table(groups, tissues):
@@ -135,9 +143,7 @@ def _ablation_table(groups, tissues):
         if not outcomes:
             continue
         averages = [summary(outcomes, column, "dice") for column in columns]
-        change = "–"
-        if part and whole:
-            change = "{:+.4f} (p {:.3f})".format(*paired(outcomes, whole, "mean", "dice"))
+        changed = change(*paired(outcomes, whole, "mean", "dice")) if part and whole else "–"
         name = f"without {part}" if part else "multi-stage"
-        rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), change])
+        rows.append([name, *(f"{mean:.4f} ± {sd:.4f}" for mean, sd in averages), changed])
     return _titled("Ablation, Dice after equal steps", groups, ["", *columns, "change of the mean"], rows)
