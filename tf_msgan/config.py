@@ -335,7 +335,7 @@ def _read(assignment, text, before):
 PRESETS = {
     # Minutes on two cores, on the embedded 2 mm phantoms.
     "demo": Config(training=TrainingConfig(epochs=8)),
-    # Within an hour on two cores, on real scans: what measured best (docs/decisions.md).
+    # Within half an hour on two cores, on real scans: what measured best (docs/decisions.md).
     "best": Config(training=TrainingConfig(epochs=30, steps_per_epoch=200)),
     # Khaled & Han.
     "paper": Config(

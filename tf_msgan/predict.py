@@ -22,7 +22,7 @@ def parse(argv):
     server.add_argument("--deadline", type=float, default=600, help="seconds for a scan (default: %(default)g)")
     scans = parser.add_mutually_exclusive_group(required=True)
     scans.add_argument(
-        "--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order, or none"
+        "--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order, or the word `none`"
     )
     scans.add_argument("--list", type=Path, metavar="FILE.tsv", help="a scan a line, its files parted by tabs")
     scans.add_argument(

@@ -29,7 +29,7 @@ def add_data_options(parser: argparse.ArgumentParser):
 def add_preparation_options(parser: argparse.ArgumentParser):
     """Adds the options of `PREPARED`. Returns their group."""
     scans = parser.add_argument_group("scans")
-    scans.add_argument("--crop", choices=CROPS, help="brain: skull-stripped; nonzero: heads (default: as they look)")
+    scans.add_argument("--crop", choices=CROPS, help="brain: skull-stripped; nonzero: heads (default: detected)")
     scans.add_argument("--normalise", choices=NORMALISATIONS, help="of intensities (default: zscore)")
     scans.add_argument("--n4", action="store_true", default=None, help="correct the bias field (needs SimpleITK)")
     scans.add_argument("--resample", type=float, metavar="MM", help="to cubic voxels (default: each scan's own)")

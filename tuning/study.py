@@ -1,4 +1,4 @@
-"""Studies what training hangs on: `python -m tuning.study --factor epochs`.
+"""Studies what training depends on: `python -m tuning.study --factor epochs`.
 
 Varies one factor at a time, with the others as in the paper, or several values jointly with one of KerasTuner's
 searches. Interrupted, `--resume` goes on where it stood. Without --data the embedded cohort of phantoms is used.

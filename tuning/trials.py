@@ -134,7 +134,7 @@ class TableTrial(TrainingTrial):
 
 class SearchTrial(TrainingTrial):
     """Values of a joint search, with seed 0. Hyperband's short trials are not gone on with: the learning rate's course
-    hangs on the number of epochs."""
+    depends on the number of epochs."""
 
     def build(self, hp):
         values = draw_values(hp, self.study.config.model)

@@ -127,7 +127,7 @@ def _bias_field(coefficients, shape, reach):
     """The `(modality, i, j, k)` exponential of a quadratic polynomial without constant, of `(9, modality, 1, 1)`
     coefficients, over a box of `(i, j, k)` voxels that is `reach` wide along every axis.
 
-    A monomial hangs on two coordinates at most, so that the field is a product of three planes.
+    A monomial depends on two coordinates at most, so that the field is a product of three planes.
     """
     i, j, k = ((tf.range(n, dtype=tf.float32) - (n - 1) / 2) * (reach / n) for n in shape)
     of_i, of_j, of_k, of_ii, of_jj, of_kk, of_ij, of_jk, of_ik = tf.unstack(coefficients)
