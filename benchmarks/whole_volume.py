@@ -3,7 +3,8 @@
 Seconds, and peak memory above that at rest, for an infant phantom in a field of 144×192×256 voxels at 1 mm, two
 modalities: for multi-stage; for a plain U-Net of the refiner's size over the whole grid, in the same graph of tiles;
 for that U-Net, with the same weights, in PyTorch through MONAI's `sliding_window_inference` and TorchIO's
-`GridSampler`, over tiles of the same size; and, for scale, for a network of SynthSeg's size on one modality in one
+`GridSampler`, over tiles of the same size, and through MONAI over the brain's box alone, as multi-stage does of itself
+and a user may by hand; and, for scale, for a network of SynthSeg's size on one modality in one
 pass. Each is a process of its own; they take turns; figures are medians. A network's weights do not matter to its time:
 the U-Net is untrained. The share of voxels to which the tools give the label that our U-Net gives shows that they do
 the same work.
@@ -24,6 +25,7 @@ from tf_msgan.files import write_json
 SHAPE = (144, 192, 256)
 MULTI_STAGE, UNET = "multi-stage", "U-Net, whole grid"
 SYNTHSEG = "SynthSeg-sized, one pass"
+BOXED = "same U-Net, MONAI, brain's box"
 PEERS = {"same U-Net, MONAI": "monai", "same U-Net, TorchIO": "torchio"}
 # Of multi-stage's seconds in those of each.
 TARGETS = {UNET: 0.5} | dict.fromkeys(PEERS, 0.4)
@@ -167,12 +169,17 @@ def compare(options, scratch):
     from tf_msgan.inference.segmenter import tiles_at_once
 
     image, weights, tile = scratch / "image.npy", scratch / "weights.npz", PRESETS["best"].patch
-    np.save(image, phantom_image())
+    phantom = phantom_image()
+    np.save(image, phantom)
     np.savez(weights, *make_unet().get_weights())
     this = [sys.executable, "-m", "benchmarks.whole_volume", options.run, "--threads", options.threads, "--measure"]
     commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNET, SYNTHSEG)}
-    for what, tool in PEERS.items() if options.peers else ():
-        that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, image, weights]
+    brain = np.argwhere(phantom.any(axis=-1))
+    box = tuple(slice(low, high + 1) for low, high in zip(brain.min(axis=0), brain.max(axis=0), strict=True))
+    np.save(scratch / "box.npy", phantom[box])
+    peers = {what: (tool, image) for what, tool in PEERS.items()} | {BOXED: ("monai", scratch / "box.npy")}
+    for what, (tool, seen) in peers.items() if options.peers else ():
+        that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, seen, weights]
         commands[what] = [*that, tile[0], tiles_at_once(tile), scratch / f"{what}.npy"]
     figures = take_turns(commands, options.rounds, options.threads)
     ours = np.load(scratch / f"{UNET}.npy")
