@@ -10,11 +10,11 @@ from tf_msgan.errors import InputError
 
 # What each ablation takes away from the multi-stage model, as options of `tf_msgan.train --set`.
 ABLATIONS = {
+    # The labelled subjects stand in for the unlabelled ones.
+    "unlabelled data": (),
     "stage 1": ("network.outlines=false",),
     "coarse tissues": ("network.coarse_tissues=false",),
     "stage 2": ("network.variants=false",),
-    # The labelled subjects stand in for the unlabelled ones.
-    "unlabelled data": (),
     "prediction term": ("loss.prediction=0",),
     "feature matching": ("loss.feature_matching=0",),
     "coarse perturbation": ("loss.perturbation=0",),
