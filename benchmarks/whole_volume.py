@@ -3,8 +3,8 @@
 Seconds, and peak memory above that at rest, for an infant phantom in a field of 144×192×256 voxels at 1 mm, two
 modalities: for multi-stage; for a plain U-Net of the refiner's size over the whole grid, in the same graph of tiles;
 for that U-Net, with the same weights, in PyTorch through MONAI's `sliding_window_inference` and TorchIO's
-`GridSampler`, over tiles of the same size, and through MONAI over the brain's box alone, as multi-stage does of itself
-and a user may by hand; and, for scale, for a network of SynthSeg's size on one modality in one
+`GridSampler`, over tiles of the same size, and through MONAI over the brain's box alone, as multi-stage does by itself
+and a user can do by hand; and, for scale, for a network of SynthSeg's size on one modality in one
 pass. Each is a process of its own; they take turns; figures are medians. A network's weights do not matter to its time:
 the U-Net is untrained. The share of voxels to which the tools give the label that our U-Net gives shows that they do
 the same work.
@@ -142,9 +142,9 @@ def main(argv=None):
     print(provenance(), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         figures, agreement = compare(options, Path(scratch))
-    print(f"\n{'':<26}{'parameters':>12}{'seconds':>10}{'GiB above rest':>16}")
+    print(f"\n{'':<32}{'parameters':>12}{'seconds':>10}{'GiB above rest':>16}")
     for what, row in figures.items():
-        print(f"{what:<26}{row['parameters']:>12,}{row['seconds']:>10.1f}{row['memory_gib']:>16.2f}")
+        print(f"{what:<32}{row['parameters']:>12,}{row['seconds']:>10.1f}{row['memory_gib']:>16.2f}")
     ours = figures[MULTI_STAGE]
     for what, target in TARGETS.items():
         if what in figures:

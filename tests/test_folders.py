@@ -1,5 +1,6 @@
 """What is found in folders, and what may not be read."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tf_msgan.data.cases import find_cases, lack_modalities
-from tf_msgan.data.folders import folders_below, is_there, names_in
+from tf_msgan.data.folders import files_below, is_there, names_in
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.volumes import find_volume, read_image
 from tf_msgan.errors import InputError
@@ -36,16 +37,34 @@ def write(path):
     return path
 
 
-def test_folders_are_found_through_links_and_circles_end(tmp_path):
-    for name in ("root/b/inner", "root/a", "elsewhere/deep"):
-        (tmp_path / name).mkdir(parents=True)
-    root = tmp_path / "root"
-    (root / "a" / "link").symlink_to(tmp_path / "elsewhere")
+def test_files_are_found_through_links_once_and_circles_end(tmp_path):
+    for name in ("root/1", "root/b/2", "root/.hidden/no", "out/3", "out/deep/4", "other/5"):
+        write(tmp_path / name)
+    root, out, other = (tmp_path / name for name in ("root", "out", "other"))
+    (root / "a").symlink_to(out)
+    # Inside the tree, up, to itself, to siblings, out again and to one another.
+    (root / "c").symlink_to(root / "b")
     (root / "b" / "up").symlink_to(root)
     (root / "b" / "itself").symlink_to(root / "b")
-    found = [str(path.relative_to(root)) for path in folders_below(root)]
-    assert found == [".", "a", "a/link", "a/link/deep", "b", "b/inner"]
-    assert list(folders_below(tmp_path / "absent")) == [] == names_in(tmp_path / "absent")
+    (root / "d").symlink_to(out / "deep")
+    (out / "there").symlink_to(other)
+    (other / "back").symlink_to(out)
+    (other / "home").symlink_to(root / "b")
+    assert [str(path.relative_to(root)) for path in files_below(root)] == [
+        *("1", "a/3", "a/deep/4", "a/there/5", "b/2")
+    ]
+    assert list(files_below(tmp_path / "absent")) == [] == names_in(tmp_path / "absent")
+
+
+def test_an_error_of_the_disk_is_no_empty_folder(tmp_path, monkeypatch):
+    write(tmp_path / "inner" / "file")
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(os, "scandir", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        list(files_below(tmp_path))
 
 
 def test_bids_behind_links_is_found(tmp_path):
@@ -64,8 +83,20 @@ def test_bids_behind_links_is_found(tmp_path):
     assert [case.id for case in find_cases(root, ["T1w"]).cases] == ["sub-01", "sub-02_ses-1"]
 
 
-def test_a_link_to_no_file_is_no_missing_file(tmp_path):
-    """Before `git annex get` a label map is a link to nothing; its subject would pass for unlabelled."""
+def test_a_link_beside_what_it_leads_to_changes_nothing(tmp_path):
+    """As `ses-latest` and `derivatives/latest`."""
+    write(tmp_path / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz")
+    write(tmp_path / "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz")
+    (tmp_path / "sub-01/ses-0").symlink_to(tmp_path / "sub-01/ses-1")
+    (tmp_path / "derivatives/latest").symlink_to(tmp_path / "derivatives/v2")
+    cohort = read_cohort(tmp_path)
+    (subject,) = cohort.subjects.values()
+    assert subject.images == (tmp_path / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz",)
+    assert subject.label == tmp_path / "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz"
+
+
+def test_a_label_map_that_is_a_link_to_nothing_is_not_missing(tmp_path):
+    """As before `git annex get`; its subject would pass for unlabelled. A scan that was not fetched is missing."""
     (tmp_path / "label.nii.gz").symlink_to(tmp_path / "annex" / "object")
     found = find_volume(tmp_path, "label")
     assert found == tmp_path / "label.nii.gz"
@@ -74,7 +105,7 @@ def test_a_link_to_no_file_is_no_missing_file(tmp_path):
     (tmp_path / "a_T1.nii.gz").symlink_to(tmp_path / "annex" / "scan")
     write(tmp_path / "a_T2.nii.gz")
     (case,) = find_cases(tmp_path, ["T1", "T2"]).cases
-    assert lack_modalities(case, ["T1", "T2"], may_lack=True).images == case.images
+    assert lack_modalities(case, ["T1", "T2"], may_lack=True).images == (None, tmp_path / "a_T2.nii.gz")
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o444])
@@ -96,7 +127,10 @@ def test_a_folder_that_may_not_be_read_is_refused(as_nobody, mode):
 
 def test_names_that_are_no_text_are_refused(tmp_path):
     name = os.fsdecode(b"m\xfcller")
-    write(tmp_path / "bids" / f"sub-{name}/anat/sub-{name}_T1w.nii.gz")
+    try:
+        write(tmp_path / "bids" / f"sub-{name}/anat/sub-{name}_T1w.nii.gz")
+    except OSError:
+        pytest.skip("a file system that refuses such names")
     with pytest.raises(InputError, match=r"m\\udcfcller.*not UTF-8"):
         read_cohort(tmp_path / "bids")
     write(tmp_path / "side" / f"{name}_T1.nii.gz")

@@ -22,6 +22,7 @@ from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
 from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
 from tf_msgan.inference.predict_cases import predict_cases
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
+from tf_msgan.memory import memory_named
 from tf_msgan.training.run import load_model
 
 # Oblique, with a flip and unequal voxels.
@@ -275,6 +276,12 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
         "ann: found no memory left (all is taken); expected a smaller scan, or more memory",
         "bob: found no memory left (OOM when allocating); expected a smaller scan, or more memory",
     ]
+
+
+def test_a_full_disk_is_no_lack_of_memory():
+    full = tf.errors.ResourceExhaustedError(None, None, "/dev/full; No space left on device")
+    with pytest.raises(tf.errors.ResourceExhaustedError), memory_named("run", "less"):
+        raise full
 
 
 def test_bids_in_shards(untrained_run, tmp_path):

@@ -159,7 +159,8 @@ def test_codes_survive_a_slope(tmp_path, dtype):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("quatern_b", 1.5), ("xyzt_units", 5), ("xyzt_units", 200), ("pixdim", np.nan)]
+    ("field", "value"),
+    [("quatern_b", 1.5), ("xyzt_units", 5), ("xyzt_units", 200), ("pixdim", np.nan), ("qoffset_x", np.nan)],
 )
 def test_a_damaged_field_beside_a_sound_sform_is_left_behind(tmp_path, field, value):
     affine = np.diag([1.0, 2, 3, 1])
@@ -175,4 +176,4 @@ def test_a_damaged_field_beside_a_sound_sform_is_left_behind(tmp_path, field, va
     write_nifti(tmp_path / "written.nii.gz", volume.data, volume)
     written = nib.load(tmp_path / "written.nii.gz")
     assert np.array_equal(written.affine, affine) and np.array_equal(written.get_fdata(), volume.data)
-    assert int(written.header["sform_code"]) == 2
+    assert int(written.header["sform_code"]) == 2 and forms_apart(tmp_path / "written.nii.gz") == 0

@@ -13,5 +13,8 @@ def memory_named(where, expected):
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        # TensorFlow calls a full disk an exhausted resource, too.
+        if isinstance(error, tf.errors.OpError) and "alloc" not in str(error):
+            raise
         reason = str(error).strip().splitlines()
         raise InputError(where, f"no memory left ({reason[0] if reason else 'all is taken'})", expected) from None

@@ -62,13 +62,13 @@ def _metric_table(main, tissues, metric, title):
     }
     pick = max if metric == "dice" else min
     best = {column: pick(of[column][0] for of in averages.values()) for column in columns}
-    # What several models share singles none out.
-    alone = {column for column in columns if [of[column][0] for of in averages.values()].count(best[column]) == 1}
+    # A best value that several models share is not made bold.
+    shared = {column for column in columns if [of[column][0] for of in averages.values()].count(best[column]) > 1}
 
     def cell(of, column):
         mean, sd = of[column]
         text = f"{mean:.{digits}f} ± {sd:.{digits}f}"
-        return f"**{text}**" if column in alone and mean == best[column] else text
+        return f"**{text}**" if mean == best[column] and column not in shared else text
 
     rows = [[model, *(cell(of, column) for column in columns)] for model, of in averages.items()]
     return _titled(title, main, ["model", *columns], rows)
@@ -129,7 +129,8 @@ def _gap_table(groups, tissues):
     if not rows:
         return ""
     header = ["labelled", "tissue", "U-Net", f"U-Net with {known[-1]}", "multi-stage", "gap", "share closed"]
-    note = f"\n\n–: a gap below {LEAST_GAP}, a share of which would say nothing."
+    small = any(row[-1] == "–" for row in rows)
+    note = f"\n\n–: a gap below {LEAST_GAP}, a share of which would say nothing." if small else ""
     return _titled("The gap that labels close", groups, header, rows) + note
 
 

@@ -3,12 +3,11 @@
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tf_msgan.data.cohort import missing_modalities
-from tf_msgan.data.folders import check_name, folders_below, is_there, names_in
+from tf_msgan.data.folders import check_name, is_there, names_in
 from tf_msgan.data.volumes import SUFFIXES
 from tf_msgan.errors import InputError
 
@@ -115,8 +114,8 @@ def read_case_list(path: Path, modalities) -> Cases:
 
 def find_cases(folder: Path, modalities) -> Cases:
     """Finds the cases of a folder: of nnU-Net (`CASE_0000.nii.gz`, `CASE_0001.nii.gz`, …), of BIDS
-    (`sub-*/**/anat/*_T1w.nii.gz`, …), with files `CASE_T1.nii.gz`, `CASE-T1.hdr` or `CASE_T1w_brain.nii` side by side,
-    or with a folder a case. A case that lacks a modality is kept: reading it will say so.
+    (`sub-*/[ses-*/]anat/*_T1w.nii.gz`, …), with files `CASE_T1.nii.gz`, `CASE-T1.hdr` or `CASE_T1w_brain.nii` side by
+    side, or with a folder a case. A case that lacks a modality is kept: reading it will say so.
 
     Raises:
         InputError: there is no such folder, or it is laid out in another way.
@@ -206,8 +205,8 @@ def find_nnunet_cases(folder: Path, modalities) -> list[Case]:
 
 
 def find_bids_cases(folder: Path, modalities) -> list[Case]:
-    """The cases `sub-*/**/anat/*_T1w.nii.gz`, … of a folder. Files of one name but for the modality are a case; what
-    else a session has only one of belongs to its first case, whatever its acquisition is called."""
+    """The cases `sub-*/[ses-*/]anat/*_T1w.nii.gz`, … of a folder. Files of one name but for the modality are a case;
+    what else a session has only one of belongs to its first case, whatever its acquisition is called."""
     cases = []
     for anat in find_anat_folders(folder):
         files, by_entities = _files(anat), {}
@@ -225,11 +224,21 @@ def find_bids_cases(folder: Path, modalities) -> list[Case]:
     return cases
 
 
-def find_anat_folders(folder: Path) -> Iterator[Path]:
-    """BIDS's `sub-*/**/anat`."""
-    for name in names_in(folder):
-        if name.startswith("sub-"):
-            yield from (path for path in folders_below(folder / name) if path.name == "anat")
+def find_anat_folders(folder: Path) -> list[Path]:
+    """BIDS's `sub-*/anat` and `sub-*/ses-*/anat`; of links that lead to one of them, none.
+
+    Raises:
+        InputError: a folder may not be read.
+    """
+    subjects = [folder / name for name in names_in(folder) if name.startswith("sub-")]
+    found = {}
+    for subject in subjects:
+        sessions = [subject / name for name in names_in(subject) if name.startswith("ses-")]
+        # Links come last, so that what they lead to is not called after them.
+        for parent in (subject, *sorted(sessions, key=Path.is_symlink)):
+            if is_there(parent / "anat"):
+                found.setdefault((parent / "anat").resolve(), parent / "anat")
+    return sorted(found.values())
 
 
 def _bids_suffix(modality):

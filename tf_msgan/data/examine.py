@@ -145,7 +145,7 @@ def _check_cover(facts, path, labelled, scan, crop):
 def _check_forms(facts, volume: Volume):
     apart = forms_apart(volume.path)
     if apart > max(volume.spacing):
-        found = f"qform and sform lie {apart:.1f} mm apart" if math.isfinite(apart) else "the qform is none"
+        found = f"qform and sform lie {apart:.1f} mm apart" if math.isfinite(apart) else "the qform is not valid"
         facts.problems.append(Problem("warning", f"{volume.path}: {found}; the sform is used"))
     if 1000 * volume.voxel_ml < RIGHT * np.prod(volume.spacing):
         text = f"{volume.path}: axes that are not at right angles; distances in mm take them as if they were"

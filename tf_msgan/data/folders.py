@@ -1,4 +1,4 @@
-"""What lies in folders. A folder that may not be read is refused: pathlib's `glob` takes it for an empty one."""
+"""What lies in folders. One that may not be read is refused: pathlib's `glob` takes it for an empty one."""
 
 import os
 from collections.abc import Iterator
@@ -17,44 +17,47 @@ def names_in(folder: Path) -> list[str]:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except PermissionError as error:
-        raise _refused(error) from None
+    except PermissionError:
+        raise _refused(folder) from None
 
 
-def folders_below(root: Path) -> Iterator[Path]:
-    """`root` and all folders below it, where links lead too, but for those that lead back up; none if there is no such
-    folder.
+def files_below(root: Path) -> Iterator[Path]:
+    """The files in `root` and in all folders below it that are not hidden, none if there is no such folder. Links are
+    followed out of `root`, each target once; what they lead to inside it is found without them.
 
     Raises:
-        InputError: one may not be read.
+        InputError: a folder may not be read.
     """
 
     def refuse(error):
         if isinstance(error, PermissionError):
-            raise _refused(error) from None
+            raise _refused(error.filename) from None
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise error
 
-    for path, names, _ in os.walk(root, followlinks=True, onerror=refuse):
+    known = [root.resolve()]
+    for path, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         folder = Path(path)
-        if folder != root and folder.parent.resolve().is_relative_to(folder.resolve()):
-            names.clear()
-            continue
-        names.sort()
-        yield folder
+        if folder != root and folder.is_symlink():
+            target = folder.resolve()
+            if any(target.is_relative_to(other) or other.is_relative_to(target) for other in known):
+                folders.clear()
+                continue
+            known.append(target)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (folder / name for name in sorted(files))
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file, or a link: of one that leads nowhere, as before `git annex get`, reading says so.
+    """Whether there is such a file or folder, and not just a link to nothing.
 
     Raises:
-        InputError: the folder may not be searched.
+        InputError: the folder that it would lie in may not be searched.
     """
     try:
-        os.lstat(path)
-        return True
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except PermissionError as error:
-        raise _refused(error) from None
+        return path.exists()
+    except PermissionError:
+        raise _refused(path.parent) from None
 
 
 def check_name(path):
@@ -69,5 +72,5 @@ def check_name(path):
         raise InputError(ascii(str(path)), "a name that is not UTF-8", "one that is") from None
 
 
-def _refused(error):
-    return InputError(error.filename, "no permission to read it", "a folder that can be read")
+def _refused(folder):
+    return InputError(folder, "no permission to read it", "a folder that can be read")

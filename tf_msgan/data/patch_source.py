@@ -50,16 +50,18 @@ class HeldScans:
         # tf.data runs on the processor, also where TensorFlow would put tensors on a GPU.
         with tf.device("CPU:0"):
             tensors = [[tf.constant(array) for array in crop_scan(scan) if array is not None] for scan in scans]
-            # A list a kind of array: a graph that branches over scans would hold all of them once for each.
+            # One list for each kind of array: a graph that branches over scans would hold all of them once for each.
             self._lists = [(_tensor_list(kind), kind[0].dtype) for kind in zip(*tensors, strict=True)]
         self.shapes = [tuple(volume.shape[:3]) for volume, *_ in tensors]
         self.modalities = tensors[0][0].shape[-1] - 1
 
     def __call__(self, number) -> CroppedScan:
-        volume, *labels, foreground, spacing = (
-            tf.raw_ops.TensorListGetItem(input_handle=held, index=number, element_shape=-1, element_dtype=dtype)
-            for held, dtype in self._lists
-        )
+        # Eagerly, too: else the whole list might be copied to a GPU.
+        with tf.device("CPU:0"):
+            volume, *labels, foreground, spacing = (
+                tf.raw_ops.TensorListGetItem(input_handle=held, index=number, element_shape=-1, element_dtype=dtype)
+                for held, dtype in self._lists
+            )
         return CroppedScan(
             tf.ensure_shape(volume, [None, None, None, self.modalities + 1]),
             tf.ensure_shape(labels[0], [None, None, None]) if labels else None,

@@ -25,7 +25,7 @@ SUFFIXES = (".nii.gz", ".nii", ".hdr")
 MOST_VOXELS = 512**3
 SPACING_MM = (0.05, 30.0)
 
-# What nibabel raises at a quaternion that is none, or a unit that NIfTI has not; the sform may be sound all the same.
+# What nibabel raises at an invalid quaternion, or at a unit that NIfTI has not; the sform may be sound all the same.
 UNREADABLE_FIELD = (ValueError, KeyError, nib.spatialimages.HeaderDataError)
 
 # nibabel prints what it mends in a header; a file that is accepted needs no word, and one that is not gets its own.
@@ -58,12 +58,15 @@ class Volume:
 
 
 def find_volume(folder: Path, name: str) -> Path | None:
-    """The volume called `name`, with whichever of `SUFFIXES` comes first.
+    """The volume called `name`, with whichever of `SUFFIXES` comes first. A link to nothing counts, as before
+    `git annex get`: reading it says so, while a label map that seems not to be there would make its subject an
+    unlabelled one.
 
     Raises:
         InputError: the folder may not be searched.
     """
-    return next((path for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if is_there(path)), None)
+    paths = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in paths if is_there(path) or path.is_symlink()), None)
 
 
 def read_image(path) -> Volume:
@@ -177,7 +180,7 @@ def corners_apart(shape, affine, other) -> float:
 
 def forms_apart(path) -> float:
     """How far, in mm, the qform and the sform of a volume put some corner of it apart; 0 without both, infinite where
-    the qform is none though the header says that there is one."""
+    the qform is not valid."""
     with _refusing_damage(path), np.errstate(all="ignore"):
         image, shape = _open(path)
         if not isinstance(image, nib.Nifti1Pair):
@@ -210,7 +213,9 @@ def write_nifti(path, data, reference: Volume):
     image = nib.Nifti1Image(data, reference.affine)
     if isinstance(source, nib.Nifti1Pair):
         with contextlib.suppress(*UNREADABLE_FIELD), np.errstate(all="ignore"):
-            image.set_qform(*source.get_qform(coded=True))
+            qform, code = source.get_qform(coded=True)
+            if qform is None or np.isfinite(qform).all():
+                image.set_qform(qform, code)
         image.set_sform(*source.get_sform(coded=True))
         with contextlib.suppress(*UNREADABLE_FIELD):
             image.header.set_xyzt_units(*source.header.get_xyzt_units())

@@ -20,6 +20,7 @@ from tf_msgan.evaluation.tested import read_tested
 from tf_msgan.files import write_json
 from tf_msgan.inference.own_grid import give_back
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
+from tf_msgan.memory import memory_named
 from tf_msgan.progress import Progress
 from tf_msgan.run_folder import read_run_config
 from tf_msgan.training.run import load_model
@@ -90,7 +91,8 @@ def evaluate_cases(
     segmenter, show = Segmenter(model, with_outline=True), progress.task("segmenting test subjects")
     for done, tested in enumerate(read_tested(cohort, split, preparation), start=1):
         start = time.perf_counter()
-        segmentation = give_back(segmenter(tested.raw), tested.grid)
+        with memory_named(f"subject {tested.id}", "a smaller scan, or more memory"):
+            segmentation = give_back(segmenter(tested.raw), tested.grid)
         seconds = time.perf_counter() - start
         by_intensity = tested.grid.give_back(segment_by_intensity(qda, tested.scan, len(tissues) + 1))
         show(done, len(split.test))

@@ -57,7 +57,7 @@ def load_training_scans(
     """Reads the scans of every role but the test, into memory or, one at a time, into shards in the folder `cache`.
 
     Raises:
-        InputError: a file is wrong.
+        InputError: a file is wrong, or there is no memory left.
     """
 
     def load(role, ids):
@@ -65,7 +65,8 @@ def load_training_scans(
         if not ids:
             return None
         if cache is None:
-            return HeldScans(load_scan(cohort, id, *how) for id in ids)
+            with memory_named(cohort.root, "fewer scans, or --cache"):
+                return HeldScans(load_scan(cohort, id, *how) for id in ids)
         return shard_scans(cache, cohort, ids, *how, progress.task(f"caching {role} scans"))
 
     return TrainingScans(**{role: load(role, ids) for role, ids in whose_scans(split, config).items()})

@@ -5,7 +5,7 @@ import re
 
 from tf_msgan.data.cases import find_anat_folders, find_bids_cases
 from tf_msgan.data.cohort import Cohort, Subject
-from tf_msgan.data.folders import folders_below, names_in
+from tf_msgan.data.folders import files_below
 from tf_msgan.data.label_tables import BIDS, read_label_table
 from tf_msgan.data.labels import LabelTable
 from tf_msgan.errors import InputError
@@ -20,7 +20,7 @@ OWN_SPACES = (None, "T1w", "T2w", "orig", "scanner", "individual")
 
 
 def matches(root) -> bool:
-    return any(find_anat_folders(root))
+    return bool(find_anat_folders(root))
 
 
 def read_bids(root, labels: LabelTable | None = None) -> Cohort:
@@ -66,13 +66,9 @@ def _entities(name):
 def _find_label_maps(root):
     """The label maps in the scans' own space, but for those that this project predicted: they are no truth."""
     maps = []
-    found = [
-        folder / name
-        for folder in folders_below(root / "derivatives")
-        for name in names_in(folder)
-        if name.endswith(DSEG) and not name.startswith(".")
-    ]
-    for path in sorted(found):
+    for path in sorted(files_below(root / "derivatives")):
+        if not path.name.endswith(DSEG) or path.name.startswith("."):
+            continue
         entities = _entities(path.name)
         if entities.get("space") in OWN_SPACES and entities.get("desc") not in OTHERS and not _is_ours(path, root):
             maps.append((path, entities))
