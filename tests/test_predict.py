@@ -241,6 +241,57 @@ def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, ca
     assert [call(tmp_path / "other", "--tta"), call(tmp_path / "other", "--tta")] == [1, 0]
 
 
+def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path, capsys):
+    shutil.copytree(untrained_run, tmp_path / "other")
+    model, random = load_model(tmp_path / "other"), np.random.default_rng(0)
+    model.set_weights([weight + random.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
+    model.save(tmp_path / "other" / "model.keras")
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    found = {}
+    for name, runs in {
+        "a": [untrained_run],
+        "b": [tmp_path / "other"],
+        "both": [untrained_run, tmp_path / "other"],
+    }.items():
+        options = ("--input", *files, "--output", tmp_path / name, "--no-progress")
+        command.main([*map(str, runs), *map(str, options)])
+        found[name] = [nib.load(tmp_path / name / f"ann_{kind}.nii.gz").get_fdata() for kind in ("probseg", "dseg")]
+    mean = (found["a"][0] + found["b"][0]) / 2
+    assert np.abs(found["a"][0] - found["b"][0]).max() > 0.1
+    assert np.allclose(found["both"][0], mean, atol=1e-6)
+    background = 1 - mean.sum(axis=-1, keepdims=True)
+    sure = np.sort(np.concatenate([background, mean], axis=-1), axis=-1)
+    sure = sure[..., -1] - sure[..., -2] > 1e-5
+    expected = np.argmax(np.concatenate([background, mean], axis=-1), axis=-1)
+    assert sure.mean() > 0.9 and np.array_equal(found["both"][1][sure], expected[sure])
+    made_by = json.loads((tmp_path / "both" / "ann_dseg.json").read_text())["GeneratedBy"]
+    assert str(untrained_run) in made_by and str(tmp_path / "other") in made_by
+
+
+def test_runs_that_do_not_go_together_are_refused(
+    untrained_run, tiny_cohort, tiny_split, tiny_config, tmp_path, capsys
+):
+    files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+
+    def refused(other, words):
+        with pytest.raises(SystemExit, match="2"):
+            command.main([*map(str, (untrained_run, other, "--input", *files, "--output", tmp_path / "out"))])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line and "expected" in line and not (tmp_path / "out").exists()
+
+    refused(untrained_run, "each run once")
+    table = dataclasses.replace(tiny_cohort.labels, classes={0: 0, 10: 1, 150: 2, 250: 2}, tissues=("CSF", "brain"))
+    cohort = dataclasses.replace(tiny_cohort, labels=table)
+    refused(write_untrained_run(tmp_path / "tissues", cohort, tiny_split, tiny_config), "CSF, brain")
+    config = dataclasses.replace(tiny_config, preparation=Preparation(normalise="percentile"))
+    refused(write_untrained_run(tmp_path / "percentile", tiny_cohort, tiny_split, config), "percentile")
+    shutil.copytree(untrained_run, tmp_path / "turned")
+    recorded = json.loads((tmp_path / "turned" / "config.json").read_text())
+    recorded["data"]["modalities"].reverse()
+    (tmp_path / "turned" / "config.json").write_text(json.dumps(recorded))
+    refused(tmp_path / "turned", "the modalities T2, T1")
+
+
 def test_scans_unlike_those_of_the_training_are_doubted(untrained_run, tmp_path, capsys):
     files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([2.0, 2, 2, 1]))
     image = nib.load(files[0])

@@ -1,4 +1,4 @@
-"""Segments scans with a trained run or through TF Serving, each on its own grid: `python -m tf_msgan.predict RUN`."""
+"""Segments scans with trained runs or through TF Serving, each on its own grid: `python -m tf_msgan.predict RUN`."""
 
 import argparse
 import sys
@@ -13,7 +13,13 @@ from tf_msgan.run_folder import read_run_config
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.predict", description=__doc__)
-    parser.add_argument("run", metavar="RUN", type=Path, nargs="?", help="folder of a run by tf_msgan.train")
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        type=Path,
+        nargs="*",
+        help="folder of a run by tf_msgan.train; of several, as of folds, the probabilities are averaged",
+    )
     server = parser.add_argument_group("instead of a RUN")
     server.add_argument(
         "--serving", metavar="HOST:PORT", help="gRPC port of TF Serving with a model of tf_msgan.export"
@@ -41,8 +47,10 @@ def parse(argv):
 
 
 def check_options(options):
-    if (options.run is None) == (options.serving is None):
-        raise InputError("RUN", "both" if options.run else "nothing", "either RUN or --serving HOST:PORT --name NAME")
+    if bool(options.runs) == bool(options.serving):
+        raise InputError("RUN", "both" if options.runs else "nothing", "either RUN or --serving HOST:PORT --name NAME")
+    if len({run.resolve() for run in options.runs}) < len(options.runs):
+        raise InputError("RUN", " ".join(map(str, options.runs)), "each run once")
     if (options.name is None) != (options.serving is None):
         raise InputError("--name", options.name or "nothing", "the name of a model, with --serving alone")
     for name in ("tta", "realness", "threads"):
@@ -62,17 +70,30 @@ def connect(options):
 
 def load(options):
     with quiet_import():
+        from tf_msgan.inference.ensemble import Ensemble
         from tf_msgan.inference.segmenter import Segmenter
         from tf_msgan.training.run import load_model
         from tf_msgan.training.runtime import set_threads
     if options.threads is not None:
         set_threads(options.threads)
-    model = load_model(options.run)
-    if options.realness and not model.JUDGES:
-        raise InputError("--realness", f"{options.run}, of a {model.config.model}", "a model with a discriminator")
-    if options.realness and not model.judged:
-        raise InputError("--realness", f"{options.run}, whose best epoch lies before the game", "a D that has learnt")
-    return Segmenter(model, mirrored=options.tta, with_realness=options.realness)
+    segmenters = {}
+    for run in options.runs:
+        model = load_model(run)
+        if options.realness and not model.JUDGES:
+            raise InputError("--realness", f"{run}, of a {model.config.model}", "a model with a discriminator")
+        if options.realness and not model.judged:
+            raise InputError("--realness", f"{run}, whose best epoch lies before the game", "a D that has learnt")
+        segmenters[str(run)] = Segmenter(model, mirrored=options.tta, with_realness=options.realness)
+    return Ensemble(segmenters)
+
+
+def read_modalities(runs: list[Path]) -> list[str]:
+    """The modalities of all runs, in their order."""
+    first, *others = (read_run_config(run)["data"]["modalities"] for run in runs)
+    for run, modalities in zip(runs[1:], others, strict=True):
+        if modalities != first:
+            raise InputError(run, f"the modalities {', '.join(modalities)}", f"{', '.join(first)} as of {runs[0]}")
+    return first
 
 
 def read_cases(options, modalities) -> Cases:
@@ -88,7 +109,7 @@ def main(argv=None):
     options = parse(argv)
     check_options(options)
     server = connect(options) if options.serving else None
-    modalities = server.modalities if server else read_run_config(options.run)["data"]["modalities"]
+    modalities = server.modalities if server else read_modalities(options.runs)
     found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
     segmenter = server or load(options)
@@ -100,8 +121,8 @@ def main(argv=None):
     if server:
         source = f"{options.name} at {options.serving}"
     else:
-        mirrored = ", with --tta" if options.tta else ""
-        source = f"the run {options.run.resolve()}, model {digest_file(options.run / 'model.keras')[:12]}{mirrored}"
+        models = [f"{run.resolve()}, model {digest_file(run / 'model.keras')[:12]}" for run in options.runs]
+        source = f"the run {' and the run '.join(models)}{', with --tta' if options.tta else ''}"
     outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
     outputs.begin()
     if options.skip_existing:
