@@ -164,7 +164,8 @@ def test_wrong_options(tmp_path, tiny_cohort, monkeypatch, capfd):
     # An earlier run, which nothing that is refused may cost.
     earlier = tmp_path / "run" / "config.json"
     earlier.parent.mkdir()
-    earlier.write_text("{}")
+    content = json.dumps({"config": {}, "data": {}, "versions": {}})
+    earlier.write_text(content)
 
     def refused(*options, words, **environment):
         with monkeypatch.context() as patch, pytest.raises(SystemExit, match="2"):
@@ -173,7 +174,7 @@ def test_wrong_options(tmp_path, tiny_cohort, monkeypatch, capfd):
             train.main([*map(str, (*begun, *options))])
         (line,) = capfd.readouterr().err.strip().splitlines()
         assert all(str(word) in line for word in words), line
-        assert earlier.read_text() == "{}"
+        assert earlier.read_text() == content
 
     refused("--devices", 2, words=["--devices", "mirrored"])
     for task in ("nothing", '{"task": {"type": "worker", "index": 0}}', tf_config("worker", 2), tf_config("chief", 0)):
@@ -183,7 +184,7 @@ def test_wrong_options(tmp_path, tiny_cohort, monkeypatch, capfd):
     mirrored = ("tf_msgan.train", *begun, "--strategy", "mirrored", "--devices")
     assert_one_line_error(run_command(*mirrored, 3), "--batch-size", "4", "3 devices")
     assert_one_line_error(run_command(*mirrored, 2, "--jit-compile"), "--jit-compile", "mirrored", "one device")
-    assert earlier.read_text() == "{}"
+    assert earlier.read_text() == content
 
 
 def test_unlabelled_patches_must_divide_only_where_some_are_looked_at(tmp_path, tiny_cohort):
