@@ -164,6 +164,7 @@ def main(argv=None):
 def compare(options, scratch):
     """Figures by name, and the share of voxels to which each peer gives the label that our U-Net gives."""
     import numpy as np
+    from scipy.ndimage import find_objects
 
     from tf_msgan.config import PRESETS
     from tf_msgan.inference.segmenter import tiles_at_once
@@ -174,8 +175,7 @@ def compare(options, scratch):
     np.savez(weights, *make_unet().get_weights())
     this = [sys.executable, "-m", "benchmarks.whole_volume", options.run, "--threads", options.threads, "--measure"]
     commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNET, SYNTHSEG)}
-    brain = np.argwhere(phantom.any(axis=-1))
-    box = tuple(slice(low, high + 1) for low, high in zip(brain.min(axis=0), brain.max(axis=0), strict=True))
+    (box,) = find_objects(phantom.any(axis=-1).astype(np.uint8))
     np.save(scratch / "box.npy", phantom[box])
     peers = {what: (tool, image) for what, tool in PEERS.items()} | {BOXED: ("monai", scratch / "box.npy")}
     for what, (tool, seen) in peers.items() if options.peers else ():

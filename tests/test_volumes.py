@@ -118,7 +118,7 @@ def test_wrong_number_of_axes(tmp_path, shape):
         read_image(save(tmp_path / "scan.nii", np.ones(shape, np.float32)))
 
 
-@pytest.mark.parametrize("value", [2.5, 1.1, np.nan, np.inf, 1e12])
+@pytest.mark.parametrize("value", [2.5, 1.1, 1.01, np.nan, np.inf, 1e12])
 def test_codes_must_be_whole(tmp_path, value):
     data = np.zeros((3, 3, 3), np.float32)
     data[1] = value

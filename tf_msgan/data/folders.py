@@ -22,8 +22,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """The files in `root` and in all folders below it that are not hidden, none if there is no such folder. Links are
-    followed out of `root`, each target once; what they lead to inside it is found without them.
+    """The files in `root` and in all folders below it, but for what is hidden; none if there is no such folder. Links
+    are followed out of `root`, each target once; what they lead to inside it is found without them.
 
     Raises:
         InputError: a folder may not be read.
@@ -44,8 +44,8 @@ def files_below(root: Path) -> Iterator[Path]:
                 folders.clear()
                 continue
             known.append(target)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (folder / name for name in sorted(files))
+        folders[:], visible = (sorted(name for name in names if not name.startswith(".")) for names in (folders, files))
+        yield from (folder / name for name in visible)
 
 
 def is_there(path: Path) -> bool:

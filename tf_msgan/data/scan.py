@@ -57,7 +57,7 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool, preparation: P
 
 def _take_labels(cohort, id, volumes, grid):
     labels = grid.take(read_labels(cohort, id, volumes), order=0)
-    if not np.any((labels > 0) & (labels != IGNORE)):
+    if not _tissue(labels).any():
         spacing = " × ".join(f"{mm:.3g}" for mm in grid.spacing)
         raise InputError(cohort.subjects[id].label, f"no labelled voxel left at {spacing} mm", "a finer --resample")
     return labels
@@ -107,7 +107,11 @@ def _foreground(raw, mask, labels, preparation):
     if preparation.crop == "brain":
         return mask
     if labels is not None:
-        return (labels > 0) & (labels != IGNORE)
+        return _tissue(labels)
     # Of a head without labels, all that is brighter than its mean: not the air around it.
     first = raw[..., int(np.argmax(raw.any(axis=(0, 1, 2))))]
     return mask & (first > first[mask].mean(dtype=np.float64))
+
+
+def _tissue(labels):
+    return (labels > 0) & (labels != IGNORE)

@@ -31,8 +31,9 @@ UNREADABLE_FIELD = (ValueError, KeyError, nib.spatialimages.HeaderDataError)
 # nibabel prints what it mends in a header; a file that is accepted needs no word, and one that is not gets its own.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
-# Integers that nibabel and SPM store with a slope come back off by half of it: 0.04 for FreeSurfer's codes in 16 bits.
-CODE_TOLERANCE = 0.05
+# Codes that nibabel and SPM store with a slope come back off by half of it. Up to this one they are told all the same:
+# it is 0.08 for FreeSurfer's in 16 bits.
+STEEPEST = 0.1
 
 # ALBERT's T1 and T2 share their voxels, but their headers' origins differ by up to 0.43 mm, half a voxel.
 GRID_TOLERANCE_VOXELS = 1.0
@@ -76,7 +77,7 @@ def read_image(path) -> Volume:
         InputError: the file is missing, damaged or not a 3-D volume of real numbers (a fourth axis of length 1 is
             dropped), its affine is none, or it has voxels that are not finite.
     """
-    volume = _read(path, np.float32)
+    volume, _ = _read(path, np.float32)
     bad = np.count_nonzero(~np.isfinite(volume.data))
     if bad:
         raise InputError(path, f"{bad} voxels that are NaN or infinite", "finite intensities")
@@ -89,10 +90,12 @@ def read_codes(path) -> Volume:
     Raises:
         InputError: as `read_image`, or a code is not a whole number, but for the rounding of a header's scaling.
     """
-    volume = _read(path, np.float64)
+    volume, slope = _read(path, np.float64)
+    # Beside half the slope, what its own rounding to single precision comes to.
+    off = slope / 2 + 1e-3 if slope < STEEPEST else 0.0
     with np.errstate(invalid="ignore"):
         codes = np.rint(volume.data)
-        whole = (np.abs(volume.data - codes) <= CODE_TOLERANCE) & (np.abs(codes) < 2**31)
+        whole = (np.abs(volume.data - codes) <= off) & (np.abs(codes) < 2**31)
     if not whole.all():
         raise InputError(path, f"the label value {volume.data[~whole][0]:.7g}", "whole numbers")
     return Volume(codes.astype(np.int32), volume.affine, volume.path)
@@ -106,11 +109,13 @@ def read_grid(path) -> tuple[tuple[int, int, int], np.ndarray]:
 
 
 def _read(path, dtype):
+    """The volume, and by what its header scales the numbers that are stored."""
     with _refusing_damage(path), np.errstate(all="ignore"):
         image, shape = _open(path)
         data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype, copy=False)
         _check_gzip(path, image)
-        return Volume(data, np.asarray(image.affine, np.float64), Path(path))
+        volume = Volume(data, np.asarray(image.affine, np.float64), Path(path))
+        return volume, abs(getattr(image.dataobj, "slope", 1.0))
 
 
 def _open(path):

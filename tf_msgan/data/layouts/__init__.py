@@ -35,6 +35,7 @@ def read_cohort(root, layout: str | None = None, labels: str | LabelTable | None
     if not root.is_dir():
         raise InputError(root, "no such folder", f"a folder in the layout {layout or ' or '.join(LAYOUTS)}")
     check_name(root.resolve())
+    # Whatever is asked of a folder that may not be read, it seems to be empty.
     names_in(root)
     if layout is None:
         layout = next((name for name, (matches, _) in LAYOUTS.items() if matches(root)), None)

@@ -66,9 +66,7 @@ def _entities(name):
 def _find_label_maps(root):
     """The label maps in the scans' own space, but for those that this project predicted: they are no truth."""
     maps = []
-    for path in sorted(files_below(root / "derivatives")):
-        if not path.name.endswith(DSEG) or path.name.startswith("."):
-            continue
+    for path in sorted(path for path in files_below(root / "derivatives") if path.name.endswith(DSEG)):
         entities = _entities(path.name)
         if entities.get("space") in OWN_SPACES and entities.get("desc") not in OTHERS and not _is_ours(path, root):
             maps.append((path, entities))
