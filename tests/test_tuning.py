@@ -55,6 +55,8 @@ def test_cells_are_planned_seed_by_seed():
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
     assert len({cell.name for cell in cells}) == len(cells)
     assert {cell.model for cell in cells if cell.labeled != 2} == {MODELS[0], MODELS[-1]}
+    once = plan_cells(MODELS, 2, [1, 9], 2, ["EMA", "stage 2"], 1)
+    assert once == [cell for cell in cells if not (cell.without and cell.seed)]
 
 
 def test_splits_of_cells(tiny_folder):
@@ -297,6 +299,7 @@ def test_wrong_options(tiny_folder, tmp_path):
     refused("--amount", "inf", words=["--amount", "found inf"])
     refused("--set", "training.seed=3", words=["--set", "--seeds varies it"])
     refused("--models", "unet", "unet", words=["--models", "each once"])
+    refused("--ablate", 0, words=["--ablate", "found 0"])
     refused("--models", "unet", "--ablate", words=["--ablate", "multi-stage among --models"])
     refused("--shots", 9, words=["--shots", "found 9"])
     assert not (tmp_path / "out").exists()

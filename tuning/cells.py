@@ -1,6 +1,7 @@
 """What a comparison consists of: one training for each model, number of labelled subjects, seed and variation."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from tf_msgan.config import Config
@@ -46,15 +47,16 @@ def parts_of(config: Config) -> list[str]:
     return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields(settings) != config]
 
 
-def plan_cells(models, labeled: int, shots, seeds: int, parts=()) -> list[Cell]:
+def plan_cells(models, labeled: int, shots, seeds: int, parts=(), ablated_seeds=math.inf) -> list[Cell]:
     """All cells, those of one seed together: every model with `labeled` subjects, the first and the last model with
-    each number of `shots`, and the multi-stage model without each of the `parts`."""
+    each number of `shots`, and, of the first `ablated_seeds` seeds, the multi-stage model without each of the `parts`.
+    """
     cells = []
     for seed in range(seeds):
         cells += [Cell(model, labeled, seed) for model in models]
         ends = dict.fromkeys((models[0], models[-1]))
         cells += [Cell(model, shot, seed) for shot in shots if shot != labeled for model in ends]
-        cells += [Cell("multi-stage", labeled, seed, part) for part in parts]
+        cells += [Cell("multi-stage", labeled, seed, part) for part in parts if seed < ablated_seeds]
     return list(dict.fromkeys(cells))
 
 

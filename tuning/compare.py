@@ -38,7 +38,8 @@ def parse(argv):
     parser.add_argument(
         "--shots", type=int, nargs="*", default=[], metavar="N", help="other numbers, for the first and the last model"
     )
-    parser.add_argument("--ablate", action="store_true", help="multi-stage without each of its parts, too")
+    ablate_help = "multi-stage without each of its parts, too, with the first SEEDS seeds (default: all)"
+    parser.add_argument("--ablate", type=int, nargs="?", const=math.inf, metavar="SEEDS", help=ablate_help)
     parser.add_argument("--budget", choices=AMOUNTS, default="minutes", help="what the models get equally much of")
     parser.add_argument("--amount", type=float, help="of the budget, for each training")
     parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else best")
@@ -51,7 +52,7 @@ def parse(argv):
 
 
 def check_options(options):
-    for name, least in (("seeds", 1), ("labeled", 1), ("max_cells", 0)):
+    for name, least in (("seeds", 1), ("labeled", 1), ("ablate", 1), ("max_cells", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')}", value, f"{least} or more")
@@ -78,8 +79,8 @@ def main(argv=None):
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
     config = prepare_config(PRESETS[preset].with_fields(options.set), cohort, split, options)
-    parts = parts_of(config) if options.ablate else ()
-    cells = plan_cells(options.models, labeled, options.shots, options.seeds, parts)
+    ablations = (parts_of(config), options.ablate) if options.ablate else ()
+    cells = plan_cells(options.models, labeled, options.shots, options.seeds, *ablations)
     splits = [split_of(cell, cohort, split) for cell in cells]
     comparison = Comparison(
         *(options.out, options.runs or options.out / "runs", cohort, options.labels, split),
