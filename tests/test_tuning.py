@@ -19,7 +19,7 @@ from tuning import outcomes
 from tuning.cells import ABLATIONS, Cell, parts_of, plan_cells, split_of
 from tuning.launch import Training, complaint
 from tuning.outcomes import Comparison, begin
-from tuning.statistics import METRICS, gap_closed, paired, same_seeds, summary, values
+from tuning.statistics import METRICS, Difference, gap_closed, paired, same_seeds, summary, values
 from tuning.step_seconds import epochs_within
 from tuning.tables import change, format_tables
 
@@ -82,19 +82,25 @@ def test_means_are_over_seeds_and_subjects():
 
 
 def test_a_small_p_is_not_printed_as_none():
-    assert change(0.0123, 0.00049) == "+0.0123 (p < 0.001)" and change(-0.001, 0.0123) == "-0.0010 (p 0.012)"
+    assert change(Difference(0.0123, 13, 13, 0.00049)) == "+0.0123 (13 of 13; p < 0.001)"
+    assert change(Difference(-0.001, 1, 4, 0.1251)) == "-0.0010 (1 of 4; p 0.125)"
 
 
 def test_differences_are_paired():
-    ours = [outcome(0.8, 0.9), outcome(0.7, 0.62, seed=1), outcome(0.1, 0.1, seed=2)]
-    theirs = [outcome(0.7, 0.85), outcome(0.69, 0.6, seed=1)]
-    mean, p = paired(ours, theirs, "GM", "dice")
-    assert mean == pytest.approx(np.mean([0.1, 0.05, 0.01, 0.02]))
-    assert p == pytest.approx(wilcoxon([0.8, 0.9, 0.7, 0.62], [0.7, 0.85, 0.69, 0.6]).pvalue)
-    assert paired(ours, ours, "GM", "dice") == (0.0, 1.0)
-    reference = outcome(0.7, 0.7)
+    ours = [outcome(0.8, 0.9, 0.5), outcome(0.7, 0.62, 0.5, seed=1), outcome(0.1, 0.1, 0.1, seed=2)]
+    theirs = [outcome(0.7, 0.85, 0.56), outcome(0.69, 0.6, 0.52, seed=1)]
+    found = paired(ours, theirs, "GM", "dice")
+    # A subject counts once, however many seeds there are.
+    of_subjects = [(0.1 + 0.01) / 2, (0.05 + 0.02) / 2, (-0.06 - 0.02) / 2]
+    assert found.mean == pytest.approx(np.mean(of_subjects))
+    assert (found.above, found.subjects) == (2, 3)
+    assert found.p == pytest.approx(wilcoxon(of_subjects).pvalue) == pytest.approx(0.75)
+    assert paired(ours, ours, "GM", "dice") == (0.0, 0, 3, 1.0)
+    reference = outcome(0.7, 0.7, 0.7)
     del reference["cell"]
-    assert paired(ours[:2], [reference], "GM", "dice")[0] == pytest.approx(np.mean([0.1, 0.2, 0, -0.08]))
+    with_reference = paired(ours[:2], [reference], "GM", "dice")
+    assert with_reference.mean == pytest.approx(np.mean([0.1, 0.2, -0.2, 0, -0.08, -0.2]))
+    assert with_reference.subjects == 3
 
 
 def test_gap_by_hand():

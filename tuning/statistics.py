@@ -1,5 +1,7 @@
 """Means, spreads and paired differences over seeds and subjects."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.stats import wilcoxon
 
@@ -28,17 +30,28 @@ def summary(outcomes: list[dict], tissue: str, metric: str) -> tuple[float, floa
     return float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0
 
 
-def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -> tuple[float, float]:
-    """Mean of the differences, and the two-sided p of Wilcoxon's signed-rank test over the pairs (seed, subject).
+class Difference(NamedTuple):
+    """Of `subjects`: the mean of their differences, how many are `above` 0, and Wilcoxon's two-sided p."""
+
+    mean: float
+    above: int
+    subjects: int
+    p: float
+
+
+def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -> Difference:
+    """How outcomes differ from others, subject by subject: of each the mean over the seeds, since seeds of one subject
+    are not independent of each other.
 
     Seeds that only one of the two has do not count; an outcome without a seed, of a reference, is paired with every
-    seed. Seeds of one subject are not independent of each other: p is a guide, and no more.
+    seed.
     """
     pairs = [(one, other) for one in outcomes for other in others if seed_of(other) in (None, seed_of(one))]
     ours, theirs = (values([pair[side] for pair in pairs], tissue, metric) for side in (0, 1))
-    differences = ours - theirs
-    p = float(wilcoxon(differences).pvalue) if np.any(differences) and len(differences) > 1 else 1.0
-    return float(differences.mean()), p
+    of_subjects = (ours - theirs).reshape(len(pairs), -1).mean(axis=0)
+    count = len(of_subjects)
+    p = float(wilcoxon(of_subjects).pvalue) if np.any(of_subjects) and count > 1 else 1.0
+    return Difference(float(of_subjects.mean()), int((of_subjects > 0).sum()), count, p)
 
 
 def same_seeds(groups: dict) -> dict:
