@@ -277,7 +277,7 @@ def test_a_chief_and_two_workers(whole, data, tmp_path):
 
 @pytest.mark.slow
 def test_roles_and_a_killed_worker(whole, data, tmp_path):
-    """A chief and a worker that are started apart; the worker dies, and another takes its trial."""
+    """A chief and a worker that are started apart, the worker first; it dies, and another takes its trial."""
     out = tmp_path / "roles"
     address = f"localhost:{free_ports(1)[0]}"
     asked = command(data, out, "--factor", "lr", "--values", "1e-3", "1e30", "--oracle", address)
@@ -286,9 +286,11 @@ def test_roles_and_a_killed_worker(whole, data, tmp_path):
         start = [sys.executable, "-m", "tuning.study", *map(str, asked), "--role", role]
         return subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
-    chief = begin("chief")
-    wait_for(lambda: (out / "study.json").exists())
     worker = begin("worker")
+    # So long it takes to its first look for the chief, and some more.
+    time.sleep(20)
+    assert worker.poll() is None and not out.exists()
+    chief = begin("chief")
     wait_for(lambda: (out / "runs" / "lr-0.001-seed-0").exists())
     worker.kill()
     worker.wait()

@@ -189,6 +189,11 @@ def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_pat
             *("best", (), config or Config(), "steps", amount),
         )
 
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "README.md").write_text("of somebody else")
+    with pytest.raises(InputError, match=r"something there already, and no plan\.json"):
+        begin(comparison())
+    (tmp_path / "out" / "README.md").unlink()
     begin(comparison())
     begin(comparison())
     with pytest.raises(InputError, match="another amount"):

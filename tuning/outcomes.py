@@ -62,13 +62,15 @@ def begin(comparison: Comparison):
     """Writes `plan.json`, or checks that the one there is of this comparison.
 
     Raises:
-        InputError: it is of another one.
+        InputError: it is of another one, or the folder holds something else, which a report might replace.
     """
     path = comparison.folder / PLAN
     if path.exists():
         check_same(path, comparison.facts(), "the same comparison, or another --out")
-    else:
-        write_json(path, comparison.facts())
+        return
+    if comparison.folder.exists() and any(comparison.folder.iterdir()):
+        raise InputError(comparison.folder, f"something there already, and no {PLAN}", "a new folder, or a comparison")
+    write_json(path, comparison.facts())
 
 
 def read_outcome(comparison: Comparison, cell: Cell) -> dict | None:

@@ -68,7 +68,7 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
 
     def start(name):
         if chief is None:
-            _wait_for_chief(address)
+            wait_for_chief(address)
         worker = context.Process(target=_be_worker, args=(search, address, name))
         worker.start()
         return worker
@@ -113,7 +113,7 @@ def _name_of_a_worker(address):
             return
 
 
-def _wait_for_chief(address):
+def wait_for_chief(address):
     """It may be started after its workers."""
     end = time.monotonic() + CHIEF_SECONDS
     while True:

@@ -21,7 +21,7 @@ from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.factors import FACTORS, plan_rows, scale_settings
 from tuning.plan import check_settings
-from tuning.roles import be_chief, read_address, run_locally, run_workers
+from tuning.roles import be_chief, read_address, run_locally, run_workers, wait_for_chief
 
 SEARCHES = ("hyperband", "bayesian", "random")
 
@@ -111,6 +111,9 @@ def main(argv=None):
         from tuning.oracles import search
         from tuning.trials import Study, begin
     study = Study(options.out, cohort, options.labels, split, preset, settings, config, plan)
+    if options.role == "worker":
+        # Which writes the plan first.
+        wait_for_chief(address)
     begin(study, resume=options.resume or options.role == "worker", overwrite=options.overwrite)
     if options.resume:
         study.forget_failures()
