@@ -37,7 +37,7 @@ bench: .venv/run.stamp .venv-peers/stamp
 	$(BIN)/python -m benchmarks.first_minute runs/bench --json $(RESULTS)/first_minute.json
 	$(BIN)/python -m benchmarks.report $(RESULTS)
 
-# Five trainings of an hour each.
+# Six trainings of an hour each.
 bench-accuracy: .venv/run.stamp .venv-peers/stamp
 	$(BIN)/python -m benchmarks.accuracy --peers $(PEERS) --data $(NEONATES) --out $(RESULTS)/accuracy
 	$(BIN)/python -m benchmarks.report $(RESULTS)

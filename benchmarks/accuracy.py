@@ -2,17 +2,16 @@
 
 Dice on the test subjects of a split, after as many minutes of training on the same cores and the same labels: this
 project's multi-stage model and its U-Net, by `tuning.compare`, with HMRF (dipy) and QDA, which need no training;
-nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory that its patch is 64³; MONAI's `BasicUNet`.
-None averages over mirror images. This project's models choose their epoch by the validation subject, and multi-stage
-sees the unlabelled ones; the others have use for neither. This project's get the steps that should take so long by the
-step's fastest time, and the others then as long as these took in fact. One seed. What is done is kept: the same command
-goes on, so each training's machine is told.
+nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory that its patch is about 64³; MONAI's
+`BasicUNet` and its `UNet`. None averages over mirror images. This project's models choose their epoch by the validation
+subject, and multi-stage sees the unlabelled ones; the others see neither. This project's get the steps that should take
+so long by the step's fastest time, and the others then as long as these took in fact. One seed. What is done is kept:
+the same command goes on, so each training's machine is told.
 """
 
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import read_split
 from tf_msgan.data.volumes import read_codes, write_nifti
-from tf_msgan.errors import exit_on_input_error
+from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.files import write_json
 from tf_msgan.machine import describe_machine
@@ -34,7 +33,7 @@ OURS = ("multi-stage", "unet")
 # GB for which nnU-Net plans a patch of about 64³.
 LEAST_MEMORY = "1"
 NNUNET = {"nnU-Net, as planned": "default", "nnU-Net, least memory": LEAST_MEMORY}
-MONAI = "MONAI BasicUNet"
+MONAI = {"MONAI BasicUNet": "BasicUNet", "MONAI UNet": "UNet"}
 
 
 def parse(argv):
@@ -99,28 +98,25 @@ def peer_commands(options, minutes):
         root, output = options.runs / f"nnunet-{memory}", options.runs / f"nnunet-{memory}" / "predicted"
         module = [options.peers, "-m", "benchmarks.peers.nnunet"]
         commands[name] = ([*module, root, minutes, output, memory, options.threads], root, output)
-    root, output = options.runs / "basic-unet", options.runs / "basic-unet" / "predicted"
-    module = [options.peers, "-m", "benchmarks.peers.basic_unet"]
-    raw = root / "raw" / "Dataset001_Cohort"
-    commands[MONAI] = ([*module, raw, minutes, output, options.threads], root, output)
+    for name, net in MONAI.items():
+        root = options.runs / f"monai-{net}"
+        raw, output = root / "raw" / "Dataset001_Cohort", root / "predicted"
+        module = [options.peers, "-m", "benchmarks.peers.monai_unet", net]
+        commands[name] = ([*module, raw, minutes, output, options.threads], root, output)
     return commands
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    try:
-        measure(options)
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"error: {' '.join(map(str, error.cmd[1:3]))} ended with {error.returncode}; see above")
-
-
-@exit_on_input_error
-def measure(options):
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
-    print(provenance(), flush=True)
+    # Before hours are spent: an environment may lack one of them.
+    peers = peer_versions(options.peers)
+    print(f"{provenance()}. Peers: {peers}", flush=True)
     outcomes = train_ours(options)
     minutes = max(outcomes[model]["training_minutes"] for model in OURS)
+    conditions = {"peers": peers, "threads": options.threads}
     for name, (command, root, output) in peer_commands(options, minutes).items():
         kept = options.out / f"{output.parent.name}.json"
         if not kept.exists():
@@ -130,15 +126,17 @@ def measure(options):
                 shutil.rmtree(root)
             write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
             figures = ask(command, options.threads)
-            about = {"name": name, "machine": describe_machine(), "training_minutes": minutes}
+            about = {"name": name, "machine": describe_machine(), "training_minutes": minutes, **conditions}
             write_json(kept, {**about, **figures, **score_files(cohort, split.test, output)})
-        outcomes[name] = json.loads(kept.read_text(encoding="utf-8"))
+        outcomes[name] = outcome = json.loads(kept.read_text(encoding="utf-8"))
+        if different := [condition for condition, value in conditions.items() if outcome[condition] != value]:
+            raise InputError(kept, f"another {', '.join(different)}", f"{conditions}, or another --out")
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
-    about = {"provenance": provenance(), "peers": peer_versions(options.peers), "minutes": options.minutes}
-    facts = ("machine", "mean", "training_minutes", "patch", "batch", "iterations", "steps", "parameters")
+    about = {"provenance": provenance(), "peers": peers, "minutes": options.minutes}
+    facts = ("machine", "mean", "training_minutes", "patch", "batch", "iterations", "designed_iterations", "steps")
     rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})
 

@@ -21,6 +21,7 @@ from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import training_stream, validation_stream
 from tf_msgan.data.scan import load_scan
 from tf_msgan.data.splits import read_split
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.models.refine import build_refine_generator
 from tf_msgan.training.losses import segmentation_loss
 from tf_msgan.training.metrics import TissueDice
@@ -66,14 +67,15 @@ def train(choice, seed, cohort, labelled, validation, steps):
     return {name: float(score) for name, score in dice.result().items()}
 
 
-def main():
+@exit_on_input_error
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--layout", choices=LAYOUTS, required=True)
     parser.add_argument("--split", required=True)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
 
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.phantoms.cohort import embedded_cohort
+from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.files import VISIBLE, write_json
 
 MOST_SECONDS_OF_HELP = 1.5
@@ -58,11 +59,16 @@ def first_output_seconds(scratch, options):
     images = [embedded_cohort() / f"subject-11-{modality}.img" for modality in ("T1", "T2")]
     output = scratch / "predicted"
     command = [sys.executable, "-m", "tf_msgan.predict", options.run, "--input", *images, "--output", output]
+
+    def is_there():
+        return any(output.glob(f"{VISIBLE}*_dseg.nii.gz"))
+
     start = time.perf_counter()
     with subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL) as process:
-        while not list(output.glob(f"{VISIBLE}*_dseg.nii.gz")):
-            if process.poll() not in (None, 0):
-                raise SystemExit(f"tf_msgan.predict ended with {process.returncode}")
+        while not is_there():
+            # It may have written it since, and ended.
+            if process.poll() is not None and not is_there():
+                raise InputError(options.run, f"exit status {process.returncode}, and no label map", "one: see above")
             time.sleep(0.01)
         passed = time.perf_counter() - start
     return passed
@@ -81,6 +87,7 @@ MEASURES = {
 }
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     if options.first_step:

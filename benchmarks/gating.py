@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.cohort import read_images, read_labels, reference_of
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmenter
@@ -25,6 +26,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     recorded = read_run_config(options.run)

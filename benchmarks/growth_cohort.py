@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from benchmarks.turns import ask
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 
 SUBJECTS = (5, 10, 20)
@@ -48,6 +49,7 @@ def measure(folder, subjects, cache, seconds):
     return {"patches_per_second": speed, "peak_gib": peak_gib()}
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     if options.measure:

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.provenance import provenance, without_date
 from benchmarks.turns import ask
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 
 MODEL = "multi-stage"
@@ -33,6 +34,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     where = provenance()

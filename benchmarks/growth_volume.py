@@ -15,6 +15,7 @@ from scipy.ndimage import find_objects, zoom
 
 from benchmarks.provenance import provenance
 from tf_msgan.data.phantoms.infant import make_infant
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.run import load_model
@@ -43,6 +44,7 @@ def resampled(brain, times):
     return zoom(brain, [times ** (1 / 3)] * 3 + [1], order=0)
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     phantom = make_infant(1, 1, 0)

@@ -15,6 +15,7 @@ from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import MARK
 from tf_msgan.data.volumes import read_codes, write_nifti
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 
 # MRBrainS13's eight structures as four tissues.
@@ -64,6 +65,7 @@ def write_bids(source: Path, root: Path):
     write_json(root / "derivatives/manual/dataset_description.json", about)
 
 
+@exit_on_input_error
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layouts", description=__doc__)
     parser.add_argument("layout", choices=["folder", "bids"])

@@ -25,6 +25,7 @@ from benchmarks.provenance import provenance
 from benchmarks.resident import peak_gib
 from benchmarks.turns import ask
 from tf_msgan.config import PRECISIONS, PRESETS
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 from tf_msgan.inference.segmenter import tiles_at_once
 from tf_msgan.models.unet import build_unet
@@ -202,6 +203,7 @@ def show(precision, figures):
     print(f"peak memory {figures['peak_gib']:.2f} GiB", flush=True)
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     # Of Muon's products no operations are counted.

@@ -21,6 +21,7 @@ from tf_msgan.data.phantoms.cohort import SUBJECTS
 from tf_msgan.data.phantoms.infant import InfantPhantom, make_infant
 from tf_msgan.data.phantoms.template import load_template, load_whole_template
 from tf_msgan.data.phantoms.tissue import CSF, GM, WM
+from tf_msgan.errors import exit_on_input_error
 
 
 def shares(tissues: np.ndarray) -> list[float]:
@@ -79,14 +80,15 @@ def _black_figure(rows, columns, width, height):
     return figure, axes
 
 
-def main():
+@exit_on_input_error
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=list(SUBJECTS), default="infant")
     parser.add_argument("--spacing", type=int, choices=[1, 2], default=1)
     parser.add_argument("--subjects", type=int, help="default: 23 infants, 20 adults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--montage", metavar="FILE.png")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     adult = options.preset == "adult"
     modalities = ("t1", "t1_ir", "flair") if adult else ("t1", "t2")
     spacings = adult_spacings(options.spacing)[0] if adult else np.full(3, options.spacing)

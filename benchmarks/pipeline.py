@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.provenance import peer_versions, provenance
 from benchmarks.turns import take_turns
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 
 SUBJECTS = 20
@@ -58,6 +59,7 @@ def measure(name, folder, seconds):
     return {"patches_per_second": rate(patches, seconds), "seconds_to_load": loaded, "peak_gib": peak_gib()}
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     if options.measure:

@@ -3,7 +3,9 @@
 import subprocess
 import time
 
+from tf_msgan.errors import InputError
 from tf_msgan.machine import describe_machine, describe_versions
+from tuning.launch import complaint
 
 PEERS = ("torch", "monai", "torchio", "nnunetv2", "dipy")
 SAY_VERSIONS = f"""
@@ -24,5 +26,12 @@ def without_date(provenance: str) -> str:
 
 
 def peer_versions(python: str) -> str:
-    """Of the libraries in the environment of an interpreter."""
-    return subprocess.run([python, "-c", SAY_VERSIONS], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    """Of the libraries in the environment of an interpreter.
+
+    Raises:
+        InputError: it lacks one of them.
+    """
+    asked = subprocess.run([python, "-c", SAY_VERSIONS], capture_output=True, text=True)
+    if asked.returncode:
+        raise InputError(python, complaint(asked.stderr), "the environment of benchmarks/requirements-peers.txt")
+    return asked.stdout.strip()

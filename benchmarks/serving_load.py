@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.provenance import provenance
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.inference.export import export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.serving import ServedSegmenter
@@ -69,6 +69,7 @@ def ask(number, address, expected, end, counts):
             counts[f"error: {error}"] += 1
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     print(provenance(), flush=True)

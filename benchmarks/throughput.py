@@ -14,6 +14,7 @@ import sys
 from benchmarks.bfloat16 import multiplies_bfloat16
 from benchmarks.provenance import peer_versions, provenance
 from benchmarks.turns import take_turns
+from tf_msgan.errors import exit_on_input_error
 from tf_msgan.files import write_json
 
 SIZES = ((32, 4), (32, 30), (64, 4), (64, 30))
@@ -66,6 +67,7 @@ def measure(name, precision, patch, batch, threads):
     return {"seconds": seconds, "patches": patches, "peak_gib": peak_gib(), "parameters": parameters}
 
 
+@exit_on_input_error
 def main(argv=None):
     options = parse(argv)
     if options.measure:

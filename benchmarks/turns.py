@@ -6,6 +6,8 @@ import statistics
 import subprocess
 from collections.abc import Callable
 
+from tf_msgan.errors import InputError
+
 Command = list[str]
 
 
@@ -13,23 +15,26 @@ def run_on(command: Command, cores: int, **how) -> subprocess.CompletedProcess:
     """Runs a command on that many cores, or on all if there are fewer, and on no GPU: whoever is measured has the same.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        InputError: it failed, and has said why.
     """
     mine = os.sched_getaffinity(0)
     # A child begins with its parent's cores.
     os.sched_setaffinity(0, sorted(mine)[:cores])
     try:
         hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-        return subprocess.run([str(part) for part in command], check=True, env=hidden, **how)
+        result = subprocess.run([str(part) for part in command], env=hidden, **how)
     finally:
         os.sched_setaffinity(0, mine)
+    if result.returncode:
+        raise InputError(" ".join(map(str, command[1:3])), f"exit status {result.returncode}", "0: see above")
+    return result
 
 
 def ask(command: Command, cores: int) -> dict:
     """Runs a command as `run_on` does; returns the JSON object that is its last line of output.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        InputError: it failed, and has said why.
     """
     return json.loads(run_on(command, cores, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import assert_one_line_error, run_command, write_tiny_cohort
 
 from benchmarks import growth_training, limit, report
 from benchmarks.flops import count_flops
@@ -16,6 +17,7 @@ from benchmarks.provenance import provenance, without_date
 from benchmarks.throughput import compared
 from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import ask, take_turns
+from tf_msgan.errors import InputError
 
 
 def test_memory_is_of_the_process_alone():
@@ -40,8 +42,8 @@ def test_commands_have_so_many_cores_and_no_gpu():
     script = "import json, os; print(json.dumps([len(os.sched_getaffinity(0)), os.environ['CUDA_VISIBLE_DEVICES']]))"
     for cores in (1, 1000):
         assert ask([sys.executable, "-c", script], cores) == [min(cores, len(mine)), ""]
-    with pytest.raises(subprocess.CalledProcessError):
-        ask([sys.executable, "-c", "raise SystemExit(1)"], 1)
+    with pytest.raises(InputError, match=r"-c raise SystemExit\(3\): found exit status 3; expected 0"):
+        ask([sys.executable, "-c", "raise SystemExit(3)"], 1)
     assert os.sched_getaffinity(0) == mine
 
 
@@ -62,6 +64,18 @@ print(json.dumps({"seconds": {"A": 10.0, "B": 20.0}[name] + turn**2, "count": 7,
         "A": {"seconds": 14.0, "count": 7, "format": "A3"},
         "B": {"seconds": 24.0, "count": 7, "format": "B3"},
     }
+
+
+def test_what_a_command_lacks_is_one_line(tmp_path):
+    result = run_command("benchmarks.growth_volume", tmp_path / "run")
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    # Before it are TensorFlow's own words.
+    assert result.stderr.splitlines()[-1].startswith(f"error: {tmp_path / 'run'}")
+    scans = ("--data", tmp_path, "--out", tmp_path / "out")
+    write_tiny_cohort(tmp_path, labelled=7)
+    lacking = ("--peers", sys.executable, "--layout", "iseg", "--split", "few-shot")
+    assert_one_line_error(run_command("benchmarks.accuracy", *scans, *lacking), sys.executable, "requirements-peers")
+    assert not (tmp_path / "out").exists()
 
 
 def test_operations_of_a_convolution_and_its_gradients():

@@ -53,7 +53,13 @@ def _in_own_process(cohort, split, config):
 
 def _measure(cohort, split, config):
     with quiet_import():
-        import tensorflow as tf
+        from tf_msgan.memory import memory_named
+    with memory_named(config.model, "smaller or fewer patches, or more memory"):
+        return _measure_phases(cohort, split, config)
+
+
+def _measure_phases(cohort, split, config):
+    import tensorflow as tf
 
     from tf_msgan.data.pipeline import validation_stream
     from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, phases, training_patches

@@ -24,8 +24,8 @@ OURS = Augmentation()
 BOTH = ["image", "label"]
 
 
-def turns():
-    """As strong as this project's, and as often; so are `intensities`."""
+def turns(size=None):
+    """As strong as this project's, and as often; so are `intensities`. Gives the middle `size`³, by default all."""
     return [
         transforms.RandFlipd(BOTH, prob=OURS.mirror, spatial_axis=0),
         transforms.RandAffined(
@@ -33,19 +33,20 @@ def turns():
             prob=OURS.warp_share,
             rotate_range=[math.radians(OURS.rotation_degrees)] * 3,
             scale_range=[OURS.scale] * 3,
+            spatial_size=size and [size] * 3,
             mode=["bilinear", "nearest"],
             padding_mode="border",
         ),
     ]
 
 
-def intensities():
+def intensities(key="image"):
     return [
-        transforms.RandBiasFieldd("image", prob=1, degree=2, coeff_range=(-OURS.bias, OURS.bias)),
-        transforms.RandScaleIntensityd("image", factors=OURS.contrast, prob=1),
-        transforms.RandShiftIntensityd("image", offsets=OURS.brightness, prob=1),
-        transforms.RandAdjustContrastd("image", prob=1, gamma=(math.exp(-OURS.gamma), math.exp(OURS.gamma))),
-        transforms.RandGaussianNoised("image", prob=1, std=OURS.noise),
+        transforms.RandBiasFieldd(key, prob=1, degree=2, coeff_range=(-OURS.bias, OURS.bias)),
+        transforms.RandScaleIntensityd(key, factors=OURS.contrast, prob=1),
+        transforms.RandShiftIntensityd(key, offsets=OURS.brightness, prob=1),
+        transforms.RandAdjustContrastd(key, prob=1, gamma=(math.exp(-OURS.gamma), math.exp(OURS.gamma))),
+        transforms.RandGaussianNoised(key, prob=1, std=OURS.noise),
     ]
 
 

@@ -4,7 +4,8 @@
 
 ROOT/raw/Dataset001_Cohort holds nnU-Net's own layout. It plans and prepares as ever, for its default memory or for so
 many GB; trains on all labelled subjects until the minutes of training are over, by which its learning rate falls to 0;
-and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch, iterations, seconds of each.
+and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch, iterations, how many of them
+nnU-Net is made for, seconds of each.
 """
 
 import itertools
@@ -84,7 +85,9 @@ def main(root, minutes, output, memory, threads):
     seconds = [after - before for before, after in itertools.pairwise(moments)]
     configuration = trainer.configuration_manager
     figures = {"patch": list(map(int, configuration.patch_size)), "batch": int(configuration.batch_size)}
-    figures |= {"iterations": iterations, "parameters": sum(p.numel() for p in trainer.network.parameters())}
+    designed = trainer.num_epochs * trainer.num_iterations_per_epoch
+    figures |= {"iterations": iterations, "designed_iterations": designed}
+    figures |= {"parameters": sum(p.numel() for p in trainer.network.parameters())}
     print(json.dumps({**figures, "seconds": dict(zip(MOMENTS, seconds, strict=True))}))
 
 

@@ -1,13 +1,15 @@
-"""MONAI's `BasicUNet` for some minutes on a CPU.
+"""A U-Net of MONAI for some minutes on a CPU.
 
-    python -m benchmarks.peers.basic_unet FOLDER MINUTES OUTPUT THREADS
+    python -m benchmarks.peers.monai_unet BasicUNet|UNet FOLDER MINUTES OUTPUT THREADS
 
-FOLDER holds nnU-Net's layout. The network is MONAI's default, the loss cross-entropy and Dice, the optimiser AdamW, its
-rate falls to 0 along a cosine by the clock; crops of 64³ in batches of two, changed as in `peers.monai_cache`, but
-where there is nothing. Predicts the box around the brain of `imagesTs` into OUTPUT, in half-overlapping windows. Prints
-a line of JSON: patch, batch, iterations, parameters.
+FOLDER holds nnU-Net's layout. The network is MONAI's `BasicUNet` with its own widths, or the lighter `UNet` of its
+tutorials; the loss cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine by the clock; crops
+of 64³ in batches of two, changed as in `peers.monai_cache`, but each modality by itself, and not where there is
+nothing. Predicts the box around the brain of `imagesTs` into OUTPUT, in half-overlapping windows. Prints a line of
+JSON: patch, batch, iterations, parameters.
 """
 
+import functools
 import json
 import math
 import sys
@@ -22,17 +24,24 @@ from monai import transforms
 from monai.data import CacheDataset, DataLoader, list_data_collate
 from monai.inferers import sliding_window_inference
 from monai.losses import DiceLoss
-from monai.networks.nets import BasicUNet
+from monai.networks.nets import BasicUNet, UNet
 from monai.networks.utils import one_hot
 from monai.transforms.utils import generate_spatial_bounding_box
 from torch.nn.functional import cross_entropy
+from torch.utils.data import RandomSampler
 
 from benchmarks.peers.cohort import describe, images_of, read_subjects
 from benchmarks.peers.monai_cache import intensities, turns
 from benchmarks.peers.nets import count_parameters
 
 PATCH, BATCH, WORKERS, RATE = 64, 2, 1, 1e-3
+# What a turned patch shows lies within so many voxels around it, but for some corners.
+MARGIN = 24
 KEYS = ["image", "label"]
+NETS = {
+    "BasicUNet": functools.partial(BasicUNet, 3),
+    "UNet": functools.partial(UNet, 3, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2),
+}
 
 
 def preparation(keys):
@@ -48,20 +57,29 @@ def keep_nothing(item):
     return {**item, "image": item["image"] * (item["before"] != 0)}
 
 
-def batches(folder):
+def batches(folder, modalities):
+    """Endless."""
     crops = [
         transforms.CropForegroundd(KEYS, source_key="image", select_fn=lambda x: x != 0, allow_smaller=True),
         transforms.SpatialPadd(KEYS, PATCH),
-        transforms.RandCropByPosNegLabeld(KEYS, "label", PATCH, pos=9, neg=1, num_samples=BATCH),
+        transforms.BorderPadd(KEYS, MARGIN),
+        transforms.RandCropByPosNegLabeld(KEYS, "label", PATCH + 2 * MARGIN, pos=9, neg=1, num_samples=BATCH),
     ]
-    changes = [*turns(), transforms.CopyItemsd("image", names="before"), *intensities(), keep_nothing]
+    each = [f"image_{number}" for number in range(modalities)]
+    changes = [
+        *turns(PATCH),
+        transforms.CopyItemsd("image", names="before"),
+        transforms.SplitDimd("image"),
+        *(change for key in each for change in intensities(key)),
+        transforms.ConcatItemsd(each, "image"),
+        keep_nothing,
+    ]
     steps = transforms.Compose([*preparation(KEYS), *crops, *changes])
     dataset = CacheDataset(read_subjects(folder), steps, progress=False)
-    loader = DataLoader(
-        dataset, batch_size=1, shuffle=True, num_workers=WORKERS, persistent_workers=True, collate_fn=list_data_collate
-    )
-    while True:
-        yield from loader
+    # Of an epoch's end, with two subjects every second batch, the loader would make a halt.
+    sampler = RandomSampler(dataset, replacement=True, num_samples=10**7)
+    options = {"num_workers": WORKERS, "persistent_workers": True, "collate_fn": list_data_collate}
+    yield from DataLoader(dataset, batch_size=1, sampler=sampler, **options)
 
 
 def segmentation_loss(logits, labels, ignored):
@@ -106,13 +124,13 @@ def predict(net, folder, output):
         nib.save(nib.Nifti1Image(labels, nib.load(first).affine), path)
 
 
-def main(folder, minutes, output, threads):
+def main(name, folder, minutes, output, threads):
     monai.utils.set_determinism(0)
     torch.set_num_threads(int(threads))
     modalities, classes, ignored = describe(folder)
-    net = BasicUNet(spatial_dims=3, in_channels=modalities, out_channels=classes)
+    net = NETS[name](in_channels=modalities, out_channels=classes)
     net = net.to(memory_format=torch.channels_last_3d)
-    iterations = train(net, batches(folder), float(minutes), ignored)
+    iterations = train(net, batches(folder, modalities), float(minutes), ignored)
     Path(output).mkdir(parents=True, exist_ok=True)
     net.eval()
     with torch.inference_mode():
