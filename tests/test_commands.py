@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
@@ -108,6 +110,24 @@ def test_evaluation_has_every_test_subject_and_the_reference(run):
             assert scores["mean"][tissue]["dice"] == pytest.approx(np.mean(dice))
     # Intensity tells the tiny brains' tissues apart.
     assert evaluation["references"]["qda"]["mean"]["WM"]["dice"] > 0.9
+
+
+def test_figures_are_those_of_the_label_maps(run, tmp_path):
+    """Dice of what `tf_msgan.predict` writes and the truth's own codes, counted here."""
+    folder, _ = run
+    data = Path(json.loads((folder / "config.json").read_text())["data"]["root"])
+    images = [data / f"subject-4-{modality}.img" for modality in ("T1", "T2")]
+    result = run_command("tf_msgan.predict", folder, "--input", *images, "--output", tmp_path, "--no-progress")
+    assert result.returncode == 0, result.stderr
+    (found,) = tmp_path.glob("*_dseg.nii.gz")
+    predicted = np.asanyarray(nib.load(found).dataobj)
+    truth = np.asanyarray(nib.load(images[0].with_name("subject-4-label.img")).dataobj)[..., 0]
+    scores = json.loads((folder / "evaluation.json").read_text())["subjects"]["4"]
+    for number, (tissue, code) in enumerate({"CSF": 10, "GM": 150, "WM": 250}.items(), start=1):
+        is_true, is_predicted = truth == code, predicted == number
+        overlap = 2 * np.sum(is_true & is_predicted) / (is_true.sum() + is_predicted.sum())
+        assert scores[tissue]["dice"] == pytest.approx(overlap), tissue
+    assert any(of["dice"] > 0 for of in scores.values())
 
 
 def test_table_is_printed(run):

@@ -1,5 +1,6 @@
 """The exported SavedModel against the local model, on real files."""
 
+import errno
 import json
 
 import nibabel as nib
@@ -12,11 +13,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
-from tf_msgan.data.scan import load_scan, network_grid, take_image
+from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.inference import export
 from tf_msgan.inference.export import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.run import load_model
-from tf_msgan.training.runtime import build_model
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +100,19 @@ def test_a_scan_of_zeros_is_background(signatures):
     assert not np.any(served["labels"]) and np.all(np.isfinite(served["probabilities"]))
 
 
-def test_weights_are_float32_whatever_trained_them(tiny_config, tiny_cohort, tmp_path):
-    """`model.keras` is a float32 rebuild of a mixed-precision model."""
-    model = build_model(2, ("CSF", "GM", "WM"), tiny_config.with_training(precision="float32"))
-    folder = export_model(model, ("T1", "T2"), tmp_path / "brain")
-    loaded = tf.saved_model.load(str(folder))
-    assert {v.dtype for v in loaded.variables if "steps" not in v.name} <= {tf.float32, tf.float64, tf.int64}
-    scan = load_scan(tiny_cohort, "4", with_labels=False)
-    assert loaded.signatures["coarse"](half_image=scan.image[None])["probabilities"].dtype == tf.float32
+def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch):
+    """TF Serving takes every number for a version, as soon as it is there."""
+    base, seen = tmp_path / "brain", []
+
+    def fail(*arguments):
+        seen.append([path.name for path in base.iterdir()])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(export, "_write_warm_up", fail)
+    with pytest.raises(OSError, match="No space left"):
+        export_model(load_model(untrained_run), ("T1", "T2"), base)
+    ((half,),) = seen
+    assert not half.isdigit() and not any(base.iterdir())
 
 
 def test_warm_up_is_a_request_that_works(exported, signatures):

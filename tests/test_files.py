@@ -19,6 +19,26 @@ def test_failure_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_after(tmp_path, monkeypatch):
+    """What a failing machine leaves is the old file or the new one, whole."""
+    done = []
+
+    def fsync(descriptor, real=os.fsync):
+        done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    def replace(source, target, real=os.replace):
+        done.append((str(source), str(target)))
+        real(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    path = tmp_path / "config.json"
+    write_json(path, {"a": 1})
+    written, (source, target), folder = done
+    assert (written, target, folder) == (source, str(path), str(tmp_path))
+
+
 def test_value_that_is_no_json_writes_nothing(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "config.json", {"a": object()})

@@ -5,14 +5,19 @@ import math
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from conftest import save_nifti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from medpy.metric.binary import assd, dc, hd95
 from scipy.spatial.distance import cdist
 
-from tf_msgan.data.labels import IGNORE
+from tf_msgan.config import STRIPPED
+from tf_msgan.data.cohort import Cohort, Subject
+from tf_msgan.data.labels import IGNORE, LabelTable
+from tf_msgan.data.splits import Split
 from tf_msgan.evaluation.metrics import dice, mean_dice, mean_scores, score, volume_difference
 from tf_msgan.evaluation.surface import surface_distances
+from tf_msgan.evaluation.tested import read_tested
 from tf_msgan.training.metrics import TermMeans, TissueDice
 
 
@@ -54,6 +59,20 @@ def test_surfaces_of_two_plates_by_hand():
     truth, prediction = np.zeros((2, 8, 5, 4), bool)
     truth[1], prediction[4] = True, True
     assert surface_distances(truth, prediction, (2, 1, 1)) == pytest.approx((6, 6, 6))
+
+
+def test_millimetres_are_those_of_the_files_axes(tmp_path):
+    """Slices of 3 mm, stored with the axes posterior, inferior, right."""
+    affine = np.array([[0, 0, 3, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
+    image = save_nifti(tmp_path / "a_T1.nii.gz", np.arange(1, 513, dtype=np.int16).reshape(8, 8, 8), affine)
+    codes = cube((8, 8, 8), (2, 2, 2), 3)
+    label = save_nifti(tmp_path / "a_label.nii.gz", codes.astype(np.uint8), affine)
+    labels, subject = LabelTable(("brain",), {0: 0, 1: 1}), Subject("a", (image,), label)
+    cohort = Cohort("folder", tmp_path, ("T1",), labels, {"a": subject})
+    (tested,) = read_tested(cohort, Split((), (), (), ("a",)), STRIPPED)
+    for axis, mm in enumerate((1, 1, 3)):
+        scores = tested.score(np.roll(codes, 1, axis).astype(np.uint8), ("brain",))["brain"]
+        assert scores["hd95_mm"] == mm and scores["dice"] == pytest.approx(2 / 3)
 
 
 def test_directed_distances_differ_by_hand():

@@ -1,5 +1,6 @@
 """Comparisons: what they consist of, their statistics, and one from the command line."""
 
+import dataclasses
 import fcntl
 import json
 import math
@@ -9,12 +10,14 @@ import pytest
 from conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from scipy.stats import wilcoxon
 
-from tf_msgan.config import MODELS, PRESETS, Config
+from tf_msgan.config import MODELS, PRESETS, Config, LossConfig, NetworkConfig
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split, read_split
 from tf_msgan.errors import InputError
 from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
+from tf_msgan.train import parse as parse_training
+from tf_msgan.train import read_config
 from tuning import outcomes
 from tuning.cells import ABLATIONS, Cell, parts_of, plan_cells, split_of
 from tuning.launch import Training, complaint
@@ -179,6 +182,39 @@ def test_rows_of_a_table_are_of_the_same_seeds():
     assert "| multi-stage − unet | +0.0200" in text
     # What has no seed in common is not set side by side.
     assert "number of labelled" not in text and "Ablation" not in text
+
+
+def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
+    """What goes to `tf_msgan.train`, and what that makes of it."""
+    cohort, split = read_cohort(tiny_folder, "iseg"), Split(("1", "2"), ("3",), ("4", "6"), ("5",))
+    comparison = Comparison(
+        *(tmp_path / "out", tmp_path / "runs", cohort, None, split),
+        *("best", ("training.lr=0.5",), PRESETS["best"], "steps", 400),
+    )
+    monkeypatch.setattr(Training, "run", lambda training: asked.append(training))
+    monkeypatch.setattr(outcomes, "_outcome", lambda cell, run: {})
+    whole = PRESETS["best"].with_training(lr=0.5, epochs=2, seed=3)
+    without = {
+        "": whole,
+        "unlabelled data": whole,
+        "stage 1": dataclasses.replace(whole, network=NetworkConfig(outlines=False)),
+        "coarse tissues": dataclasses.replace(whole, network=NetworkConfig(coarse_tissues=False)),
+        "stage 2": dataclasses.replace(whole, network=NetworkConfig(variants=False)),
+        "prediction term": dataclasses.replace(whole, loss=LossConfig(prediction=0.0)),
+        "feature matching": dataclasses.replace(whole, loss=LossConfig(feature_matching=0.0)),
+        "coarse perturbation": dataclasses.replace(whole, loss=LossConfig(perturbation=0.0)),
+        "EMA": whole.with_training(ema_decay=0.0),
+    }
+    assert list(without) == ["", *ABLATIONS]
+    for part, expected in without.items():
+        asked = []
+        outcomes.do_cell(comparison, Cell("multi-stage", 2, 3, part))
+        (training,) = asked
+        assert training.split.unlabeled == (() if part == "unlabelled data" else ("4", "6"))
+        command = training._command(tmp_path / "split.json")
+        options = parse_training(command[command.index("tf_msgan.train") + 1 :])
+        assert read_config(options) == expected, part
+        assert options.split == str(tmp_path / "split.json")
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):
