@@ -296,6 +296,40 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
     assert len(report["subjects"]) == len(IDS) + len(GOOD_SCANS)
 
 
+def test_doctor_warns_of_subjects_unlike_the_others(tmp_path, capfd):
+    def with_little_csf(labels):
+        return np.where((labels == 1) & (np.arange(labels.shape[-1]) % 4 > 0), 2, labels)
+
+    root = tmp_path / "set"
+    write_set(root)
+    write_case(root, "coarse", 20)
+    for path in (*root.glob("imagesTr/coarse_*"), root / "labelsTr/coarse.nii.gz"):
+        rewrite(path, affine=np.diag([2.0, 2, 2, 1]))
+    write_case(root, "dry", 21)
+    rewrite(root / "labelsTr/dry.nii.gz", with_little_csf)
+    assert call(doctor, root, "--no-progress") == 1
+    out, _ = capfd.readouterr()
+    warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
+    voxels = "warning: subject coarse: voxels of 8 mm³, others have 1; --resample MM makes them alike"
+    volume = r"warning: subject dry: [\d.]+ mL of CSF, others have [\d.]+"
+    assert warnings.count(voxels) == sum(bool(re.fullmatch(volume, line)) for line in warnings) == 1, out
+    # Coarse voxels hold eight times as much of everything.
+    assert all(line.startswith(("warning: subject coarse: ", "warning: subject dry: ")) for line in warnings), out
+
+
+def test_doctor_misses_what_training_would(files, tmp_path, capfd):
+    """A tissue that no training subject has."""
+    content = json.loads((files.root / "dataset.json").read_text())
+    content["labels"]["lesion"] = 4
+    (files.root / "dataset.json").write_text(json.dumps(content))
+    options = ("--split", files.root / "split.json", "--no-progress")
+    message = "no voxel of lesion in any training subject"
+    assert call(doctor, files.root, *options) == 2
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert_refused(capfd, call(train, "--data", files.root, "--out", files.output, *options), message)
+
+
 def without_half_of_csf(labels):
     first = np.arange(len(labels))[:, None, None] < len(labels) / 2
     return np.where((labels == 1) & first, 0, labels)

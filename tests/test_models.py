@@ -168,6 +168,17 @@ def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     assert scores[0] > scores[1] + 1
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "unet"])
+def test_realness_is_that_of_ds_average(name, tiny_config, tiny_batch):
+    model = make_model(2, TISSUES, configured(tiny_config, name))
+    image = tiny_batch["labelled"]["image"]
+    logits = model.discriminator_average(image)[0].numpy().astype(float)
+    for variable in model.discriminator.variables:
+        variable.assign(variable * 0)
+    z = np.exp(logits).sum(axis=-1)
+    assert model.judge(image).numpy() == pytest.approx(z / (z + 1), abs=1e-5)
+
+
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch):
     model = build_model(2, TISSUES, configured(tiny_config, name))

@@ -9,10 +9,13 @@ import pytest
 import tensorflow as tf
 from conftest import train
 
+from tf_msgan.config import Preparation
+from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.patch_source import HeldScans
 from tf_msgan.data.pipeline import validation_stream
 from tf_msgan.data.scan import load_scan
 from tf_msgan.evaluation.metrics import dice
+from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.training.msgan import MultiStageGAN
 from tf_msgan.training.runtime import build_model
 
@@ -184,6 +187,30 @@ def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     )
     assert one == pytest.approx(other, abs=1e-6)
     assert one["dice"] == pytest.approx(np.mean([one[f"dice_{tissue}"] for tissue in TISSUES]), abs=1e-6)
+
+
+def test_heads_with_thick_slices(tiny_config, tmp_path):
+    """Three modalities, 0.958 × 0.958 × 3 mm, patches of 24×24×8, and a part that nobody has labelled."""
+    rng = np.random.default_rng(0)
+    preparation = Preparation("nonzero", spacing=(0.958, 0.958, 3.0))
+    config = dataclasses.replace(tiny_config, preparation=preparation)
+    assert config.patch == (24, 24, 8)
+    model = build_model(3, TISSUES, config)
+    shape = (2, *config.patch)
+    image, context = (tf.constant(rng.normal(size=(*shape, 3)), tf.float32) for _ in range(2))
+    labels = tf.constant(rng.choice([0, 1, 2, 3, IGNORE], shape), tf.uint8)
+    unlabelled = {"image": image[::-1], "context": context[::-1]}
+    before = weights(model)
+    batch = {"labelled": {"image": image, "context": context, "labels": labels}, "unlabelled": unlabelled}
+    for _ in range(2):
+        logs = model.train_step(batch)
+    assert all(np.isfinite(logs[term]) for term in model.TERMS)
+    assert all(not np.array_equal(value, before[name]) for name, value in weights(model).items())
+
+    scan = np.abs(rng.normal(100, 20, (30, 28, 9, 3))).astype(np.float32)
+    model.save(tmp_path / "model.keras")
+    found = Segmenter(keras.saving.load_model(tmp_path / "model.keras", compile=False))(scan)
+    assert found.labels.shape == scan.shape[:3] and np.allclose(found.probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
 def test_overfits_one_patch(tiny_config, tiny_batch):

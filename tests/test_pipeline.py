@@ -293,6 +293,46 @@ def test_intensity_changes_are_nothing_at_strength_zero():
     assert np.allclose(changed, image, atol=1e-5)
 
 
+def intensity_draws(image, context, seeds=200, **strengths):
+    """What changes of such strengths make of a patch and its context, `(seed, modality, i, j, k)` each."""
+    strength = dataclasses.replace(NONE, **strengths)
+    pairs = [change_intensities([image, context], strength, tf.constant([0, n])) for n in range(seeds)]
+    return [np.stack([pair[side].numpy() for pair in pairs]) for side in (0, 1)]
+
+
+def test_contrast_and_brightness_by_hand():
+    ramp = tf.constant(np.broadcast_to(np.linspace(-1, 1, 4), (2, 4, 4, 4)).astype(np.float32))
+    for change, draw in (("contrast", lambda of: of / ramp.numpy() - 1), ("brightness", lambda of: of - ramp.numpy())):
+        patch, context = (draw(of) for of in intensity_draws(ramp, ramp, **{change: 0.3}))
+        # One draw for all of a modality, and for the context.
+        drawn = patch[:, :, 0, 0, 0]
+        assert patch == pytest.approx(np.broadcast_to(drawn[..., None, None, None], patch.shape), abs=1e-4)
+        assert context == pytest.approx(patch, abs=1e-4)
+        # Uniform in ±0.3, each modality by itself.
+        assert np.abs(drawn).max() <= 0.3001 and drawn.std() == pytest.approx(0.3 / 3**0.5, abs=0.02)
+        assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.2
+
+
+def test_gamma_bends_the_range_by_its_own_exponent():
+    ramp = tf.constant(np.broadcast_to(np.linspace(-3, 3, 5), (2, 5, 5, 5)).astype(np.float32))
+    patch, _ = intensity_draws(ramp, ramp, gamma=0.4)
+    # From the middle voxel, at half of the range.
+    exponents = np.log((patch[:, :, 0, 0, 2] + 4) / 8) / np.log(0.5)
+    assert np.abs(np.log(exponents)).max() <= 0.4001
+    assert np.log(exponents).std() == pytest.approx(0.4 / 3**0.5, abs=0.03)
+    expected = 8 * ((ramp[0, 0, 0] + 4) / 8) ** exponents[..., None] - 4
+    assert patch[:, :, 1, 3] == pytest.approx(expected.numpy(), abs=1e-3)
+
+
+def test_noise_of_a_context_is_that_of_a_mean_of_eight_voxels():
+    flat = tf.zeros((2, 12, 12, 12))
+    patch, context = intensity_draws(flat, flat, seeds=100, noise=0.5)
+    deviations = patch.std(axis=(2, 3, 4))
+    assert deviations.max() <= 0.55 and deviations.min() < 0.05 and deviations.mean() == pytest.approx(0.25, abs=0.04)
+    assert context.std(axis=(2, 3, 4)) == pytest.approx(deviations / 8**0.5, rel=0.15, abs=1e-3)
+    assert abs(np.corrcoef(patch.ravel(), context.ravel())[0, 1]) < 0.05
+
+
 def test_offsets_are_centred():
     assert offsets((4, 4, 6)).numpy().mean(axis=0) == pytest.approx([0, 0, 0])
     assert offsets((4, 4, 6)).numpy()[0].tolist() == [-1.5, -1.5, -2.5]

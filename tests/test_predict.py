@@ -19,6 +19,7 @@ from tf_msgan.data.cases import Case, case_of_files
 from tf_msgan.data.volumes import Volume, read_image, write_nifti
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
+from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
 from tf_msgan.inference.predict_cases import predict_cases
 from tf_msgan.inference.segmenter import Segmentation, Segmenter
@@ -266,6 +267,32 @@ def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path,
     assert sure.mean() > 0.9 and np.array_equal(found["both"][1][sure], expected[sure])
     made_by = json.loads((tmp_path / "both" / "ann_dseg.json").read_text())["GeneratedBy"]
     assert str(untrained_run) in made_by and str(tmp_path / "other") in made_by
+
+
+class FixedSegmenter:
+    """Finds one voxel to be brain with such a probability."""
+
+    tissues = ("brain",)
+    preparation = STRIPPED
+
+    def __init__(self, brain, realness, failed, takes_missing):
+        self.takes_missing_modality = takes_missing
+        self.found = brain, realness, failed
+
+    def __call__(self, image):
+        brain, realness, failed = self.found
+        probabilities = np.array([1 - brain, brain], np.float32)[None, None, None]
+        return Segmentation(None, probabilities, np.full((1, 1, 1), realness, np.float32), None, failed)
+
+
+def test_several_models_by_hand():
+    """The mean decides; where one failed, or cannot do without a modality, all do."""
+    one, other = FixedSegmenter(0.9, 0.2, False, True), FixedSegmenter(0.3, 0.6, True, False)
+    both = Ensemble({"one": one, "other": other})
+    assert Ensemble({"one": one}).takes_missing_modality and not both.takes_missing_modality
+    found = both(None)
+    assert found.probabilities.ravel() == pytest.approx([0.4, 0.6]) and found.labels.ravel().tolist() == [1]
+    assert found.realness.ravel() == pytest.approx([0.4]) and found.outline_failed
 
 
 def test_runs_that_do_not_go_together_are_refused(

@@ -100,12 +100,16 @@ def test_a_kill(tiny_folder, tmp_path):
 
     # What is not gone on with.
     out = ("--out", run)
+    split = json.loads((tmp_path / "split.json").read_text())
+    (tmp_path / "other.json").write_text(json.dumps({**split, "train": ["1"]}))
     for options, words in (
         ((), ("--out", "nothing")),
         (("--out", tmp_path / "none"), ("config.json", "no such file")),
         ((*out, "--overwrite"), ("--resume", "--overwrite")),
         ((*out, "--lr", "0.5"), ("--lr", "0.5", "0.003")),
         ((*out, "--preset", "paper"), ("--preset", "paper")),
+        ((*out, "--split", tmp_path / "other.json"), ("--split", "other.json", "the split of")),
+        ((*out, "--labeled", 1), ("--labeled 1", "the split of")),
         ((*out, "--layout", "albert"), ("--layout", "albert", "iseg")),
     ):
         assert_one_line_error(resume(*options), *words)

@@ -1,11 +1,12 @@
 """Which option of `tf_msgan.train` changes what."""
 
 import dataclasses
+import re
 
 import pytest
 
 from tf_msgan.config import PRESETS
-from tf_msgan.train import parse, read_config
+from tf_msgan.train import main, parse, read_config
 
 
 def changed(options):
@@ -41,6 +42,12 @@ def changed(options):
 )
 def test_an_option_changes_its_own_field_alone(options, expected):
     assert changed(options) == expected
+
+
+@pytest.mark.parametrize("labelled", [1, 2])
+def test_so_many_train(labelled, tiny_cohort, capsys):
+    main(["--data", str(tiny_cohort.root), "--labeled", str(labelled), "--dry-run", "--no-progress"])
+    assert re.search(rf"^train +{labelled}  {', '.join('12'[:labelled])}$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_presets():
