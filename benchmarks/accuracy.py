@@ -13,6 +13,7 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,6 @@ from tf_msgan.machine import describe_machine
 OURS = ("multi-stage", "unet")
 # GB for which nnU-Net plans a patch of about 64³.
 LEAST_MEMORY = "1"
-NNUNET = {"nnU-Net, as planned": "default", "nnU-Net, least memory": LEAST_MEMORY}
-MONAI = {"MONAI BasicUNet": "BasicUNet", "MONAI UNet": "UNet"}
 
 
 def parse(argv):
@@ -91,19 +90,59 @@ def train_ours(options):
     return outcomes
 
 
-def peer_commands(options, minutes):
-    """By name: the command that trains for so long and predicts, and where its label maps go."""
-    commands = {}
-    for name, memory in NNUNET.items():
-        root, output = options.runs / f"nnunet-{memory}", options.runs / f"nnunet-{memory}" / "predicted"
-        module = [options.peers, "-m", "benchmarks.peers.nnunet"]
-        commands[name] = ([*module, root, minutes, output, memory, options.threads], root, output)
-    for name, net in MONAI.items():
-        root = options.runs / f"monai-{net}"
-        raw, output = root / "raw" / "Dataset001_Cohort", root / "predicted"
-        module = [options.peers, "-m", "benchmarks.peers.monai_unet", net]
-        commands[name] = ([*module, raw, minutes, output, options.threads], root, output)
-    return commands
+@dataclass(frozen=True)
+class Peer:
+    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, and its folder."""
+
+    name: str
+    module: str
+    kind: str
+    folder: str
+
+    def command(self, options, minutes, raw, output):
+        """nnU-Net wants the folder above its raw data."""
+        called = [options.peers, "-m", f"benchmarks.peers.{self.module}", self.kind]
+        return [*called, raw.parent.parent if self.module == "nnunet" else raw, minutes, output, options.threads]
+
+    def kept(self, options) -> Path:
+        return options.out / f"{self.folder}.json"
+
+
+PEERS = (
+    Peer("nnU-Net, as planned", "nnunet", "default", "nnunet-default"),
+    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY, f"nnunet-{LEAST_MEMORY}"),
+    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet", "monai-basic-unet"),
+    Peer("MONAI UNet", "monai_unet", "UNet", "monai-unet"),
+)
+
+
+def read_kept(peer, options, conditions):
+    """What an earlier call found; None if there was none.
+
+    Raises:
+        InputError: it was under other conditions.
+    """
+    path = peer.kept(options)
+    if not path.exists():
+        return None
+    outcome = json.loads(path.read_text(encoding="utf-8"))
+    if different := [name for name, value in conditions.items() if outcome[name] != value]:
+        raise InputError(path, f"another {', '.join(different)}", f"{conditions}, or another --out")
+    return outcome
+
+
+def train_peer(peer, options, cohort, split, minutes, conditions):
+    root = options.runs / peer.folder
+    if root.exists():
+        # Whatever cases lie there are trained on.
+        shutil.rmtree(root)
+    raw, output = root / "raw" / "Dataset001_Cohort", root / "predicted"
+    write_scans(cohort, split, raw)
+    figures = ask(peer.command(options, minutes, raw, output), options.threads)
+    about = {"name": peer.name, "machine": describe_machine(), "training_minutes": minutes, **conditions}
+    outcome = {**about, **figures, **score_files(cohort, split.test, output)}
+    write_json(peer.kept(options), outcome)
+    return outcome
 
 
 @exit_on_input_error
@@ -111,31 +150,22 @@ def main(argv=None):
     options = parse(argv)
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
-    # Before hours are spent: an environment may lack one of them.
-    peers = peer_versions(options.peers)
-    print(f"{provenance()}. Peers: {peers}", flush=True)
+    # Before hours are spent: the environment may lack one of them, or be another one than before.
+    conditions = {"peers": peer_versions(options.peers), "threads": options.threads}
+    kept = {peer: read_kept(peer, options, conditions) for peer in PEERS}
+    print(f"{provenance()}. Peers: {conditions['peers']}", flush=True)
     outcomes = train_ours(options)
     minutes = max(outcomes[model]["training_minutes"] for model in OURS)
-    conditions = {"peers": peers, "threads": options.threads}
-    for name, (command, root, output) in peer_commands(options, minutes).items():
-        kept = options.out / f"{output.parent.name}.json"
-        if not kept.exists():
-            print(f"training {name}", flush=True)
-            if root.exists():
-                # Whatever cases lie there are trained on.
-                shutil.rmtree(root)
-            write_scans(cohort, split, root / "raw" / "Dataset001_Cohort")
-            figures = ask(command, options.threads)
-            about = {"name": name, "machine": describe_machine(), "training_minutes": minutes, **conditions}
-            write_json(kept, {**about, **figures, **score_files(cohort, split.test, output)})
-        outcomes[name] = outcome = json.loads(kept.read_text(encoding="utf-8"))
-        if different := [condition for condition, value in conditions.items() if outcome[condition] != value]:
-            raise InputError(kept, f"another {', '.join(different)}", f"{conditions}, or another --out")
+    for peer, outcome in kept.items():
+        if outcome is None:
+            print(f"training {peer.name}", flush=True)
+            outcome = train_peer(peer, options, cohort, split, minutes, conditions)
+        outcomes[peer.name] = outcome
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
-    about = {"provenance": provenance(), "peers": peers, "minutes": options.minutes}
+    about = {"provenance": provenance(), "peers": conditions["peers"], "minutes": options.minutes}
     facts = ("machine", "mean", "training_minutes", "patch", "batch", "iterations", "designed_iterations", "steps")
     rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})

@@ -1,6 +1,6 @@
 """nnU-Net's 3d_fullres for some minutes on a CPU.
 
-    python -m benchmarks.peers.nnunet ROOT MINUTES OUTPUT default|GB THREADS
+    python -m benchmarks.peers.nnunet default|GB ROOT MINUTES OUTPUT THREADS
 
 ROOT/raw/Dataset001_Cohort holds nnU-Net's own layout. It plans and prepares as ever, for its default memory or for so
 many GB; trains on all labelled subjects until the minutes of training are over, by which its learning rate falls to 0;
@@ -70,7 +70,7 @@ def predict(trainer, images, output):
     predictor.predict_from_files_sequential(str(images), str(output))
 
 
-def main(root, minutes, output, memory, threads):
+def main(memory, root, minutes, output, threads):
     use_folders(root, threads)
     torch.manual_seed(0)
     torch.set_num_threads(int(threads))
