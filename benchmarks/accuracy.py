@@ -92,7 +92,8 @@ def train_ours(options):
 
 @dataclass(frozen=True)
 class Peer:
-    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, and its folder."""
+    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, of what `kind`, and the
+    folder of that."""
 
     name: str
     module: str
@@ -100,9 +101,8 @@ class Peer:
     folder: str
 
     def command(self, options, minutes, raw, output):
-        """nnU-Net wants the folder above its raw data."""
-        called = [options.peers, "-m", f"benchmarks.peers.{self.module}", self.kind]
-        return [*called, raw.parent.parent if self.module == "nnunet" else raw, minutes, output, options.threads]
+        module = f"benchmarks.peers.{self.module}"
+        return [options.peers, "-m", module, self.kind, raw, minutes, output, options.threads]
 
     def kept(self, options) -> Path:
         return options.out / f"{self.folder}.json"

@@ -1,11 +1,11 @@
 """nnU-Net's 3d_fullres for some minutes on a CPU.
 
-    python -m benchmarks.peers.nnunet default|GB ROOT MINUTES OUTPUT THREADS
+    python -m benchmarks.peers.nnunet default|GB FOLDER MINUTES OUTPUT THREADS
 
-ROOT/raw/Dataset001_Cohort holds nnU-Net's own layout. It plans and prepares as ever, for its default memory or for so
-many GB; trains on all labelled subjects until the minutes of training are over, by which its learning rate falls to 0;
-and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch, iterations, how many of them
-nnU-Net is made for, seconds of each.
+FOLDER, which is called ROOT/raw/Dataset001_Cohort, holds nnU-Net's own layout. It plans and prepares as ever, for its
+default memory or for so many GB; trains on all labelled subjects until the minutes of training are over, by which its
+learning rate falls to 0; and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch,
+iterations, how many of them nnU-Net is made for, seconds of each.
 """
 
 import itertools
@@ -70,7 +70,8 @@ def predict(trainer, images, output):
     predictor.predict_from_files_sequential(str(images), str(output))
 
 
-def main(memory, root, minutes, output, threads):
+def main(memory, folder, minutes, output, threads):
+    root = Path(folder).parent.parent
     use_folders(root, threads)
     torch.manual_seed(0)
     torch.set_num_threads(int(threads))
@@ -80,7 +81,7 @@ def main(memory, root, minutes, output, threads):
     trainer, iterations = train(root, float(minutes))
     moments.append(time.perf_counter())
     Path(output).mkdir(parents=True, exist_ok=True)
-    predict(trainer, Path(root) / "raw" / "Dataset001_Cohort" / "imagesTs", output)
+    predict(trainer, Path(folder) / "imagesTs", output)
     moments.append(time.perf_counter())
     seconds = [after - before for before, after in itertools.pairwise(moments)]
     configuration = trainer.configuration_manager
