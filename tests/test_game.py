@@ -39,6 +39,16 @@ def assert_terms(logs, expected):
         assert logs[name] == pytest.approx(float(value), rel=1e-4), name
 
 
+def terms_of_d(logits_x, y, logits_u, logits_fake):
+    """Those of a D that tells unlabelled images from generated ones."""
+    overlap = losses.overlap_loss(tf.nn.softmax(logits_x), y)
+    return {
+        "d_labelled": losses.labelled_loss(logits_x, y) + 0.9 * overlap,
+        "d_unlabelled": real_loss(realness(logits_u)),
+        "d_fake": fake_loss(realness(logits_fake)),
+    }
+
+
 def moved(model, batch, **weights):
     """How a step with such weights of the losses moves each network, as one vector; the model stays as it was."""
     before = {name: variable.numpy() for name, variable in model.model_variables().items()}
@@ -80,11 +90,8 @@ def test_multi_stage(tiny_config, batch):
     refined = model.refine([tf.concat([x, xu], 0), guide])
 
     logs = step(model, batch)
-    overlap = losses.overlap_loss(tf.nn.softmax(logits_x), y)
     expected = {
-        "d_labelled": losses.labelled_loss(logits_x, y) + 0.9 * overlap,
-        "d_unlabelled": real_loss(realness(logits_u)),
-        "d_fake": fake_loss(realness(logits_fake)),
+        **terms_of_d(logits_x, y, logits_u, logits_fake),
         "g2_adversarial": real_loss(realness(logits_fake)),
         "g2_matching": feature_matching_loss(features_u, features_fake),
         "g2_recovery": losses.latent_recovery_loss(z, mean, log_variance),
@@ -115,11 +122,8 @@ def test_standard_gan(tiny_config, batch):
     (logits_x, _), (logits_u, features_u), (logits_fake, features_fake) = map(model.discriminator, (x, xu, fake))
 
     logs = step(model, batch)
-    overlap = losses.overlap_loss(tf.nn.softmax(logits_x), y)
     expected = {
-        "d_labelled": losses.labelled_loss(logits_x, y) + 0.9 * overlap,
-        "d_unlabelled": real_loss(realness(logits_u)),
-        "d_fake": fake_loss(realness(logits_fake)),
+        **terms_of_d(logits_x, y, logits_u, logits_fake),
         "g_adversarial": real_loss(realness(logits_fake)),
         "g_matching": feature_matching_loss(features_u, features_fake),
     }
