@@ -14,6 +14,7 @@ from tf_msgan.config import MODELS, PRESETS, Config, LossConfig, NetworkConfig
 from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.splits import Split, read_split
 from tf_msgan.errors import InputError
+from tf_msgan.files import temporary_path
 from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
 from tf_msgan.train import parse as parse_training
@@ -229,7 +230,8 @@ def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_pat
     (tmp_path / "out" / "README.md").write_text("of somebody else")
     with pytest.raises(InputError, match=r"something there already, and no plan\.json"):
         begin(comparison())
-    (tmp_path / "out" / "README.md").unlink()
+    # What a kill leaves of the first write is nobody's.
+    (tmp_path / "out" / "README.md").rename(temporary_path(tmp_path / "out" / "plan.json"))
     begin(comparison())
     begin(comparison())
     with pytest.raises(InputError, match="another amount"):

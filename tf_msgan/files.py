@@ -36,6 +36,11 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
 
 
+def holds_something(path: Path) -> bool:
+    """Whether there is a folder with more in it than what a kill left of a write."""
+    return path.is_dir() and any(not inside.name.startswith(TEMPORARY) for inside in path.iterdir())
+
+
 def sync(path):
     """Waits until a file's bytes, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

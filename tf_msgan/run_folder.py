@@ -14,7 +14,7 @@ from tf_msgan.data.layouts import read_cohort
 from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort, embedded_folder
 from tf_msgan.data.splits import Split, check_split
 from tf_msgan.errors import InputError
-from tf_msgan.files import TEMPORARY, sync, write_json
+from tf_msgan.files import holds_something, sync, write_json
 from tf_msgan.machine import describe_commit, describe_machine, describe_versions
 from tf_msgan.progress import Progress
 
@@ -31,7 +31,7 @@ def check_run_folder(run: Path, overwrite: bool):
     """
     if run.exists() and not run.is_dir():
         raise InputError(run, "a file", "a folder for the run")
-    if run.is_dir() and any(not path.name.startswith(TEMPORARY) for path in run.iterdir()):
+    if holds_something(run):
         if not overwrite:
             raise InputError(run, "something there already", "a new folder, or --overwrite")
         if not any(_is_of_a_run(run / name) for name in (CONFIG, REPLACED)):

@@ -15,7 +15,7 @@ from tf_msgan.data.digest import combine, digest_label_map
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
-from tf_msgan.files import write_json
+from tf_msgan.files import holds_something, write_json
 from tf_msgan.machine import describe_machine
 from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
@@ -68,7 +68,7 @@ def begin(comparison: Comparison):
     if path.exists():
         check_same(path, comparison.facts(), "the same comparison, or another --out")
         return
-    if comparison.folder.exists() and any(comparison.folder.iterdir()):
+    if holds_something(comparison.folder):
         raise InputError(comparison.folder, f"something there already, and no {PLAN}", "a new folder, or a comparison")
     write_json(path, comparison.facts())
 

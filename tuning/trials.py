@@ -14,7 +14,7 @@ from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.report import read_history
-from tf_msgan.files import VISIBLE, write_json
+from tf_msgan.files import VISIBLE, holds_something, write_json
 from tf_msgan.run_folder import read_run_config
 from tf_msgan.training.callbacks import DIVERGED
 from tuning.factors import Row
@@ -87,7 +87,7 @@ def begin(study: Study, resume: bool, overwrite: bool):
             raise InputError(path, "no such file", "the folder of a study that has begun")
         check_same(path, study.facts(), "the study as it began, or another --out")
         return
-    if study.folder.exists() and any(study.folder.iterdir()):
+    if holds_something(study.folder):
         if not overwrite:
             raise InputError(study.folder, "something there already", "a new folder, --resume or --overwrite")
         if not path.exists():
