@@ -92,13 +92,15 @@ def train_ours(options):
 
 @dataclass(frozen=True)
 class Peer:
-    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, of what `kind`, and the
-    folder of that."""
+    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, and of what `kind`."""
 
     name: str
     module: str
     kind: str
-    folder: str
+
+    @property
+    def folder(self) -> str:
+        return f"{self.module}-{self.kind}"
 
     def command(self, options, minutes, raw, output):
         module = f"benchmarks.peers.{self.module}"
@@ -109,10 +111,10 @@ class Peer:
 
 
 PEERS = (
-    Peer("nnU-Net, as planned", "nnunet", "default", "nnunet-default"),
-    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY, f"nnunet-{LEAST_MEMORY}"),
-    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet", "monai-basic-unet"),
-    Peer("MONAI UNet", "monai_unet", "UNet", "monai-unet"),
+    Peer("nnU-Net, as planned", "nnunet", "default"),
+    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY),
+    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet"),
+    Peer("MONAI UNet", "monai_unet", "UNet"),
 )
 
 

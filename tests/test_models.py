@@ -168,7 +168,7 @@ def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     assert scores[0] > scores[1] + 1
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "unet"])
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_realness_is_that_of_ds_average(name, tiny_config, tiny_batch):
     model = make_model(2, TISSUES, configured(tiny_config, name))
     image = tiny_batch["labelled"]["image"]

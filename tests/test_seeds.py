@@ -4,22 +4,17 @@ import dataclasses
 
 import numpy as np
 
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.scan import load_scan
-from tf_msgan.training.run import TrainingScans, training_patches
+from tf_msgan.progress import Progress
+from tf_msgan.training.run import load_training_scans, training_patches
 from tf_msgan.training.runtime import build_model
 
 
-def test_another_seed_is_another_training(tiny_config, tiny_cohort):
-    labelled, unlabelled = (
-        HeldScans(load_scan(tiny_cohort, id, labels) for id in ids)
-        for ids, labels in ((("1", "2"), True), (("6", "7"), False))
-    )
-    scans = TrainingScans(labelled, unlabelled, None)
+def test_another_seed_is_another_training(tiny_config, tiny_cohort, tiny_split):
+    one_stage = dataclasses.replace(tiny_config, model="one-stage")
+    scans = load_training_scans(tiny_cohort, tiny_split, one_stage, None, Progress(False))
 
     def begin(seed):
-        config = dataclasses.replace(tiny_config, model="one-stage").with_training(seed=seed)
-        model = build_model(2, ("CSF", "GM", "WM"), config)
+        model = build_model(2, ("CSF", "GM", "WM"), one_stage.with_training(seed=seed))
         batch = next(iter(training_patches(model, scans, game=True)))
         noise = model.normal(2, (3,), model.seeds(1)[0]).numpy()
         return model.digest(), noise, *(batch[kind]["image"].numpy() for kind in ("labelled", "unlabelled"))

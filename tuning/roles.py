@@ -113,8 +113,12 @@ def _name_of_a_worker(address):
             return
 
 
-def wait_for_chief(address):
-    """It may be started after its workers."""
+def wait_for_chief(address: tuple[str, int]):
+    """Waits until the chief listens there: it may be started after its workers.
+
+    Raises:
+        InputError: it does not within `CHIEF_SECONDS`.
+    """
     end = time.monotonic() + CHIEF_SECONDS
     while True:
         try:

@@ -49,6 +49,7 @@ def table(header, rows) -> str:
 
 
 def change(of: Difference) -> str:
+    """A difference as text."""
     p = "< 0.001" if of.p < 0.001 else f"{of.p:.3f}"
     return f"{of.mean:+.4f} ({of.above} of {of.subjects}; p {p})"
 
