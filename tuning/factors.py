@@ -82,8 +82,8 @@ def _values(factor, texts, config):
 
 def scale_settings(config: Config, scale: float) -> tuple[str, ...]:
     """What scales a study: `scale` times the steps, those of warm-up and ramp included, and patches of `scale` times
-    the voxels, as far as `LEAST_PATCH` lets them; a training takes some `scale`² of its time. Epochs, learning rates
-    and batch sizes stay what they are.
+    the voxels, their side rounded down to a multiple of 8 and at least `LEAST_PATCH`. Epochs, learning rates and batch
+    sizes stay what they are.
 
     Raises:
         InputError: `scale` is not within 0..1.
