@@ -65,6 +65,17 @@ def test_any_affine_there_and_back(axcodes, tilt, spacing, shape):
     assert np.linalg.det(grid.affine) == pytest.approx(abs(np.linalg.det(grid.affine)))
 
 
+@pytest.mark.parametrize("axcodes", AXCODES, ids="".join)
+def test_an_axis_between_two_of_the_world_there_and_back(axcodes):
+    """Tilted by 45°, as float32 in a header: which axis of the world is the nearest is a matter of rounding."""
+    labels = np.random.default_rng(1).integers(0, 9, SHAPE).astype(np.uint8)
+    for second, spacing in itertools.product(range(2, 40, 5), [(1, 1, 1), (0.9, 0.9, 3.0)]):
+        for tilt in ((45, second, 0), (second, 45, 0), (0, second, 45)):
+            affine = affine_of(axcodes, spacing, tilt).astype(np.float32).astype(float)
+            grid = NetworkGrid(SHAPE, affine)
+            assert np.array_equal(grid.give_back(grid.take(labels, order=0)[..., None])[..., 0], labels)
+
+
 @pytest.mark.parametrize("axcodes", [("R", "A", "S"), ("L", "P", "S"), ("I", "R", "P")])
 def test_resampled_there_and_back(axcodes):
     """A smooth map survives; the grid covers the same field, in cubic voxels."""

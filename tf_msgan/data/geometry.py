@@ -4,6 +4,9 @@ import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
 
+# As of `nib.io_orientation`.
+RAS = np.array([[0, 1], [1, 1], [2, 1]])
+
 
 class NetworkGrid:
     """The grid on which networks see a scan: its own voxels with the axes put in the order and sense nearest to RAS
@@ -57,7 +60,6 @@ class NetworkGrid:
                 for n in range(maps.shape[-1])
             ]
             maps = np.stack(back, axis=-1).astype(maps.dtype)
-        turn = nib.orientations.ornt_transform(
-            nib.io_orientation(self._canonical[1]), nib.io_orientation(self._own_affine)
-        )
+        # As `take` turned; asked again, the canonical affine may lie otherwise: between two axes rounding chooses.
+        turn = nib.orientations.ornt_transform(RAS, nib.io_orientation(self._own_affine))
         return np.ascontiguousarray(nib.orientations.apply_orientation(maps, turn))
