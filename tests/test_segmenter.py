@@ -241,6 +241,30 @@ def test_a_coarse_map_of_tissues_guides_stage_3():
     assert blind.outline_failed and np.allclose(blind.probabilities[inside][..., 1:], 1 / 3, atol=1e-5)
 
 
+def test_a_small_structure_is_no_failure_of_its_own_map():
+    """Of less than 1 % of the scan: every tile is refined, and the coarse map guides as it is."""
+
+    class Bright(PointwiseModel):
+        guides = 2
+
+        def outline(self, first):
+            return tf.sigmoid(8 * (first - 2)) * tf.constant([0.5, 0.5])
+
+        def draw(self, image, coarse):
+            return tf.concat([1 - tf.reduce_sum(coarse, -1, keepdims=True), coarse, tf.zeros_like(coarse[..., :1])], -1)
+
+        def fuse(self, coarse, drawn):
+            return drawn
+
+    image = noise_image([(0, 60)] * 3, (60, 60, 60))
+    image[20:28, 20:28, 20:28] += 4000
+    model, ungated = Bright(), Bright()
+    result = Segmenter(model, tile=32)(image)
+    Segmenter(ungated, gated=False, tile=32)(image)
+    assert result.outline_failed and model.refined_tiles == ungated.refined_tiles
+    assert 6**3 <= np.count_nonzero(result.labels) <= 12**3
+
+
 def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
     """A scan and its mirror image give mirrored maps, whatever the networks learned."""
     model = build_model(2, TISSUES, tiny_config)

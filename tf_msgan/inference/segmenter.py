@@ -140,10 +140,12 @@ class Segmenter:
 
         known = halve(masked[..., -1:])
         half = self.coarse_map(masked) if self.model.STAGED else known
-        found = tf.reduce_sum(tf.cast(brain(half) > 0.5, tf.float32)) >= LEAST_BRAIN * tf.reduce_sum(known)
-        # Without an outline the voxels that are not 0 are the best guess; a tile of zeros holds nothing to refine.
-        half = tf.where(found, half, known / half.shape[-1])
-        sought = tf.minimum(brain(half), known) if self.gated else known
+        outlined = tf.reduce_sum(tf.cast(brain(half) > 0.5, tf.float32))
+        found = outlined >= LEAST_BRAIN * tf.reduce_sum(known)
+        # Without an outline the voxels that are not 0 are the best guess; a small one may be right, and guides still.
+        half = tf.where(outlined > 0, half, known / half.shape[-1])
+        # A tile of zeros holds nothing to refine.
+        sought = tf.where(found, tf.minimum(brain(half), known), known) if self.gated else known
         first, size = self._lay_tiles(sought)
         masked, half, sought = (
             _cut(masked, 2 * first, 2 * size),
