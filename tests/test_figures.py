@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tf_msgan.evaluation.figures import draw_health, draw_prediction
+from tf_msgan.data.labels import IGNORE
+from tf_msgan.evaluation.figures import CONTOUR_COLOURS, TISSUE_COLOURS, draw_health, draw_prediction, show_classes
 
 
 def test_a_single_slice_is_drawn(tmp_path):
@@ -12,6 +13,16 @@ def test_a_single_slice_is_drawn(tmp_path):
     draw_prediction(tmp_path / "slice.png", labels * 7.0 + 1, labels, np.eye(4), ("GM",), "one slice", 70)
     picture = plt.imread(tmp_path / "slice.png")
     assert picture.std() > 0.05
+
+
+def test_no_tissue_is_drawn_as_background():
+    assert len(TISSUE_COLOURS) == len(CONTOUR_COLOURS) == IGNORE and TISSUE_COLOURS.count(TISSUE_COLOURS[0]) == 1
+    _, axis = plt.subplots()
+    classes = np.arange(IGNORE + 1).reshape(16, 16)
+    show_classes(axis, classes, IGNORE - 1, 1)
+    shown = axis.images[0].cmap(axis.images[0].norm(classes))
+    assert np.flatnonzero((shown[..., :3] == 0).all(axis=-1)).tolist() == [0]
+    plt.close()
 
 
 def test_names_are_no_formulas(tmp_path):

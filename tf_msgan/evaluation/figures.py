@@ -1,5 +1,7 @@
 """Pictures of a run, drawn with matplotlib's Agg backend."""
 
+import itertools
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -18,14 +20,9 @@ from tf_msgan.files import atomic_write
 # Names of scans and tissues are no formulas, whatever stands between two `$`.
 matplotlib.rcParams["text.parse_math"] = False
 
-# Of the background and the tissues 1, 2, …; more than nineteen tissues share them.
-TISSUE_COLOURS = (
-    "#000000",
-    "#3b7dd8",
-    "#e8a33d",
-    "#f5f1e6",
-    *map(matplotlib.colors.to_hex, plt.cm.tab20.colors[4:]),
-) * 9
+# Of the background and the tissues 1, 2, …, up to as many as there may be: more than nineteen share them.
+COLOURS = ("#3b7dd8", "#e8a33d", "#f5f1e6", *map(matplotlib.colors.to_hex, plt.cm.tab20.colors[4:]))
+TISSUE_COLOURS = ("#000000", *itertools.islice(itertools.cycle(COLOURS), IGNORE - 1))
 # The third's own colour would be lost on a bright image.
 CONTOUR_COLOURS = (*TISSUE_COLOURS[:3], "#3fd07a", *TISSUE_COLOURS[4:])
 IGNORED_COLOUR, ERROR_COLOUR = "#4a4a4a", "#e0245e"
