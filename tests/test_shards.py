@@ -115,6 +115,16 @@ def test_changed_scans_make_new_shards(tiny_folder, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+def test_another_modality_of_the_same_file_makes_a_new_shard(tiny_cohort, tmp_path):
+    first = tiny_cohort.subjects["6"].images[0]
+    for images, modalities in ([(first, None), 2], [(first,), 1], [(None, first), 2]):
+        subjects = {"6": dataclasses.replace(tiny_cohort.subjects["6"], images=images)}
+        cohort = dataclasses.replace(tiny_cohort, modalities=("T1", "T2")[:modalities], subjects=subjects)
+        got = shard_scans(tmp_path, cohort, ("6",), False)(tf.constant(0))
+        assert np.array_equal(got.volume, crop_scan(load_scan(cohort, "6", False)).volume)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_other_meanings_of_the_codes_make_new_shards(tiny_cohort, tmp_path):
     """The files are the same; the classes are not."""
     table = dataclasses.replace(tiny_cohort.labels, classes={0: 0, 10: 1, 150: 1, 250: IGNORE}, tissues=("all",))

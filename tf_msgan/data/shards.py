@@ -1,8 +1,8 @@
 """Scans on disk for cohorts larger than memory: one TFRecord shard a scan, made once.
 
-A shard's name holds the digest of the files that it was made from, of what their labels mean and of what was done to
-them, and TFRecord keeps a checksum of its content. A shard appears whole or not at all, so that a conversion that was
-cut short goes on where it stopped.
+A shard's name holds the digest of the files that it was made from and of which modalities they are, of what their
+labels mean and of what was done to them, and TFRecord keeps a checksum of its content. A shard appears whole or not at
+all, so that a conversion that was cut short goes on where it stopped.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from tf_msgan.files import atomic_write
 # What TensorFlow says of a shard without a record.
 EMPTIED = "Dataset was empty"
 # Part of a shard's name: raise it with every change to what a shard holds.
-VERSION = 2
+VERSION = 3
 
 
 def shard_scans(
@@ -54,7 +54,8 @@ def shard_scans(
     # The spacing is that of the training subjects, which a split chooses: no scan is changed by it.
     done_to_it = dataclasses.replace(preparation, spacing=STRIPPED.spacing)
     for done, id in enumerate(ids, start=1):
-        made_of = f"{digest_subject(cohort, id, with_labels)} {codes} {done_to_it}"
+        there = [path is not None for path in cohort.subjects[id].images]
+        made_of = f"{digest_subject(cohort, id, with_labels)} {there} {codes} {done_to_it}"
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         kind = "labelled" if with_labels else "unlabelled"
         path = Path(cache) / f"{cohort.layout}-{id}-{kind}-{digest}-v{VERSION}.tfrecord"
