@@ -95,6 +95,15 @@ def test_a_modality_whose_name_begins_another(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["FLAIR", "T2_FLAIR", "t2-flair_brain"])
+def test_a_flair_is_also_called_t2_flair(tmp_path, name):
+    touch(tmp_path, "s1_T1.nii.gz", f"s1_{name}.nii.gz", "s1_T2.nii.gz")
+    (case,) = find_cases(tmp_path, ("T1", "T2", "FLAIR")).cases
+    assert case.id == "s1"
+    assert [path.name for path in case.images] == ["s1_T1.nii.gz", "s1_T2.nii.gz", f"s1_{name}.nii.gz"]
+    assert case_of_files([tmp_path / f"s1_{name}.nii.gz"], ("FLAIR",)).id == "s1"
+
+
 def test_nobody_else_s_scan_stands_in(tmp_path):
     """A case's name holds that of a modality."""
     touch(tmp_path, "T10_T1.nii.gz", "T20_T1.nii.gz", "T20_T2.nii.gz")

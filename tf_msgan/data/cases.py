@@ -163,8 +163,9 @@ def _checked(where, naming, cases):
 
 
 def _named(modality):
-    """A pattern of how files call a modality: T1, and T1w as in BIDS."""
-    return f"{re.escape(_unweighted(modality))}w?"
+    """A pattern of how files call a modality: T1, and T1w as in BIDS; FLAIR, and T2_FLAIR."""
+    longer = "(T2[-_])?" if modality.upper() == "FLAIR" else ""
+    return f"{longer}{re.escape(_unweighted(modality))}w?"
 
 
 def _unweighted(modality):
