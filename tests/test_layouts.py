@@ -281,6 +281,13 @@ def test_two_runs_do_not_share_an_image_or_a_label_map(tmp_path):
     assert subjects["sub-06_run-2"].images[1] is None and subjects["sub-06_run-2"].label is None
 
 
+def test_the_number_of_a_run_is_a_number(tmp_path):
+    root = write_bids(tmp_path)
+    save_nifti(root / "sub-06/anat/sub-06_run-01_T1w.nii.gz", tiny_brain(6)[0])
+    save_nifti(root / "derivatives/manual/sub-06/anat/sub-06_run-1_dseg.nii.gz", tiny_brain(6)[2])
+    assert read_cohort(root).subjects["sub-06_run-01"].label.name == "sub-06_run-1_dseg.nii.gz"
+
+
 def test_a_subject_that_lacks_the_first_modality_is_seen(tmp_path):
     write_folder(tmp_path / "set")
     (tmp_path / "set/imagesTr/case_02_0000.nii.gz").unlink()

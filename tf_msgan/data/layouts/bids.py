@@ -121,10 +121,15 @@ def _label_maps_of(id, maps):
         for path, entities in maps
         if entities.get("sub") == scan["sub"]
         and entities.get("ses") == scan.get("ses")
-        and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
+        and all(_plain(entities[key]) == _plain(scan.get(key)) for key in entities.keys() & {"run", "acq", "rec"})
     ]
     plain = [path for path, entities in fits if "desc" not in entities]
     return plain or [path for path, _ in fits]
+
+
+def _plain(value):
+    """An entity's value without what means nothing: `run-01` and `run-1` are one."""
+    return int(value) if value and value.isdecimal() else value
 
 
 def _read_table(root, labels):
