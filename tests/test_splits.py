@@ -117,6 +117,8 @@ def test_leave_one_out_and_all():
         ("few-shot", 4, 0, "--labeled: found 0"),
         ("fold:3/2", 4, None, "found fold:3/2; expected fold:I/K with K in 2..4"),
         ("fold:1/5", 4, None, "found fold:1/5"),
+        ("fold:1/2", 1, None, "found 1 labelled subjects; expected two"),
+        ("leave-one-out:a", 1, None, "found 1 labelled subjects; expected two"),
         ("leave-one-out:x", 4, None, "found test subject x"),
         ("all", 4, 2, "--labeled: found --split all"),
         ("all", 0, None, "found no subject for train"),

@@ -74,7 +74,7 @@ def main(argv=None):
     cohort = read_cohort(root, options.layout, options.labels)
     split = read_split(options.split, cohort)
     if not split.test:
-        raise InputError("--split", options.split, "one with test subjects")
+        raise InputError("--split", options.split or "the default", "one with test subjects")
     labeled = options.labeled or len(split.train)
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]

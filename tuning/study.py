@@ -91,7 +91,7 @@ def main(argv=None):
     split = read_split(options.split, cohort)
     for role in ("validation", "test"):
         if not split.roles()[role]:
-            raise InputError("--split", options.split, f"one with {role} subjects")
+            raise InputError("--split", options.split or "the default", f"one with {role} subjects")
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")

@@ -151,9 +151,7 @@ def _few_shot(cohort, labeled):
     known, held_out = _people(cohort, _labelled(cohort)), _held_out(cohort)
     most = len(known) if held_out else len(known) - 1
     if most < 1:
-        raise InputError(
-            cohort.root, f"{len(known)} labelled subjects", "two, one of them for the test, or --split all"
-        )
+        raise _too_few(cohort, known)
     count = min(FEW, most) if labeled is None else labeled
     if not 1 <= count <= most:
         raise InputError("--labeled", count, f"1 to {most}: {len(known)} subjects have labels")
@@ -164,8 +162,14 @@ def _few_shot(cohort, labeled):
     return Split(_flat(known[:count]), validation, _pile(cohort, (*validation, *test)), test)
 
 
+def _too_few(cohort, known):
+    return InputError(cohort.root, f"{len(known)} labelled subjects", "two, one of them for the test, or --split all")
+
+
 def _fold(part, parts, cohort, labeled):
     known = _people(cohort, _labelled(cohort))
+    if len(known) < 2:
+        raise _too_few(cohort, known)
     if not (2 <= parts <= len(known) and 1 <= part <= parts):
         raise InputError(
             "--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)}, so many have labels, and I in 1..K"
@@ -176,7 +180,10 @@ def _fold(part, parts, cohort, labeled):
 def _test_on(test, cohort, labeled):
     """Trains on the labelled people who are not tested, but for one of three or more, who is for validation."""
     tested = _whose(cohort, test)
-    rest = [ids for ids in _people(cohort, _labelled(cohort)) if not _whose(cohort, ids) & tested]
+    known = _people(cohort, _labelled(cohort))
+    rest = [ids for ids in known if not _whose(cohort, ids) & tested]
+    if not rest:
+        raise _too_few(cohort, known)
     if labeled is None:
         labeled = len(rest) - (len(rest) > 2)
     if not 1 <= labeled <= len(rest):
