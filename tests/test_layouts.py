@@ -286,6 +286,10 @@ def test_the_number_of_a_run_is_a_number(tmp_path):
     save_nifti(root / "sub-06/anat/sub-06_run-01_T1w.nii.gz", tiny_brain(6)[0])
     save_nifti(root / "derivatives/manual/sub-06/anat/sub-06_run-1_dseg.nii.gz", tiny_brain(6)[2])
     assert read_cohort(root).subjects["sub-06_run-01"].label.name == "sub-06_run-1_dseg.nii.gz"
+    # Other entities are names.
+    save_nifti(root / "sub-07/anat/sub-07_acq-01_T1w.nii.gz", tiny_brain(7)[0])
+    save_nifti(root / "derivatives/manual/sub-07/anat/sub-07_acq-1_dseg.nii.gz", tiny_brain(7)[2])
+    assert read_cohort(root).subjects["sub-07_acq-01"].label is None
 
 
 def test_a_subject_that_lacks_the_first_modality_is_seen(tmp_path):

@@ -58,7 +58,8 @@ def read_bids(root, labels: LabelTable | None = None) -> Cohort:
 
 
 def _entities(name):
-    """The entities of a file's name, as `{"sub": "01", "space": "T1w"}`."""
+    """The entities of a file's name, as `{"sub": "01", "space": "T1w"}`; `run-01` is `run-1`."""
+    name = re.sub(r"_run-0+(?=\d)", "_run-", name)
     # Labels as they come: `sub-HC-01` is not BIDS, but no other's than `sub-HC-02`.
     return dict(re.findall(r"(?:^|_)([a-z]+)-([^_]*)", name))
 
@@ -121,15 +122,10 @@ def _label_maps_of(id, maps):
         for path, entities in maps
         if entities.get("sub") == scan["sub"]
         and entities.get("ses") == scan.get("ses")
-        and all(_plain(entities[key]) == _plain(scan.get(key)) for key in entities.keys() & {"run", "acq", "rec"})
+        and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
     ]
     plain = [path for path, entities in fits if "desc" not in entities]
     return plain or [path for path, _ in fits]
-
-
-def _plain(value):
-    """An entity's value without what means nothing: `run-01` and `run-1` are one."""
-    return int(value) if value and value.isdecimal() else value
 
 
 def _read_table(root, labels):
