@@ -14,13 +14,14 @@ from tf_msgan.data.volumes import Volume
 
 
 def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
-    """SHA-256, in hexadecimal, of a subject's files: headers and voxels, the label map's only `with_labels`.
+    """SHA-256, in hexadecimal, of a subject's files: headers and voxels, the label map's only `with_labels`; and of
+    which modalities it lacks.
 
     Raises:
         OSError: a file cannot be read.
     """
     subject = cohort.subjects[subject_id]
-    return _digest_files(*subject.images, subject.label if with_labels else None)
+    return _digest_files(*subject.images, *filter(None, [with_labels and subject.label]))
 
 
 def digest_file(path: Path) -> str:
@@ -39,12 +40,15 @@ def digest_label_map(cohort: Cohort, subject_id: str) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return _digest_files(cohort.subjects[subject_id].label)
+    return _digest_files(*filter(None, [cohort.subjects[subject_id].label]))
 
 
 def _digest_files(*paths):
     total = hashlib.sha256()
-    for path in filter(None, paths):
+    for path in paths:
+        if path is None:
+            total.update(b"none")
+            continue
         # An Analyze volume is two files.
         for part in (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,):
             total.update(bytes.fromhex(digest_file(part)))

@@ -54,8 +54,7 @@ def shard_scans(
     # The spacing is that of the training subjects, which a split chooses: no scan is changed by it.
     done_to_it = dataclasses.replace(preparation, spacing=STRIPPED.spacing)
     for done, id in enumerate(ids, start=1):
-        there = [path is not None for path in cohort.subjects[id].images]
-        made_of = f"{digest_subject(cohort, id, with_labels)} {there} {codes} {done_to_it}"
+        made_of = f"{digest_subject(cohort, id, with_labels)} {codes} {done_to_it}"
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         kind = "labelled" if with_labels else "unlabelled"
         path = Path(cache) / f"{cohort.layout}-{id}-{kind}-{digest}-v{VERSION}.tfrecord"
