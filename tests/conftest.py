@@ -71,10 +71,12 @@ def free_ports(count):
     return ports
 
 
-def train(model, batch, steps=1):
-    """Trains on one batch again and again. Returns the logs."""
+def train(model, batch, steps=1, graph=False):
+    """Trains on one batch again and again. Returns the logs. In a graph if asked, or if that pays: building one takes
+    longer than a few steps without it."""
     import tensorflow as tf
 
+    model.run_eagerly = not graph and steps <= 2
     data = tf.data.Dataset.from_tensors(batch).repeat()
     return model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False).history
 

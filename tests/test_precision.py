@@ -67,7 +67,7 @@ def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
     for optimizer in optimizers:
         optimizer.dynamic_scale.assign(2.0**120)
     before = values(model)
-    train(model, tiny_batch)
+    train(model, tiny_batch, graph=True)
     for name, after in values(model).items():
         assert all(np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
     for optimizer in optimizers:
@@ -75,7 +75,7 @@ def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
         assert int(optimizer.iterations) == 0
         # The next step, at a scale that fits, is made.
         optimizer.dynamic_scale.assign(2.0**10)
-    logs = train(model, tiny_batch)
+    logs = train(model, tiny_batch, graph=True)
     for name, after in values(model).items():
         assert any(not np.array_equal(a, b) for a, b in zip(before[name], after, strict=True)), name
         assert all(np.isfinite(value).all() for value in after), name

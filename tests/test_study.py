@@ -267,6 +267,7 @@ def test_killed_in_mid_trial(whole, data, tmp_path):
     assert strip_paths(results(out), out) == strip_paths(results(whole[0]), whole[0])
 
 
+@pytest.mark.slow
 def test_a_chief_and_two_workers(whole, data, tmp_path):
     out = tmp_path / "spread"
     asked = command(data, out, "--factor", "lr", "--values", "1e-3", "1e30", "--local-workers", 2)
