@@ -22,7 +22,7 @@ from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.cells import parts_of, plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
-from tuning.plan import check_settings
+from tuning.plan import check_roles, check_settings
 
 # What each model's training gets, unless asked otherwise: for scans, and for the embedded phantoms.
 AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
@@ -73,8 +73,7 @@ def main(argv=None):
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
     cohort = read_cohort(root, options.layout, options.labels)
     split = read_split(options.split, cohort)
-    if not split.test:
-        raise InputError("--split", options.split or "the default", "one with test subjects")
+    check_roles(split, options.split, "test")
     labeled = options.labeled or len(split.train)
     preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]

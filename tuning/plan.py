@@ -36,6 +36,17 @@ def check_settings(settings, own: dict[str, str]):
             raise InputError("--set", setting, f"another field: {own[field]}")
 
 
+def check_roles(split: Split, asked: str | None, *roles: str):
+    """Refuses a split without subjects for one of `roles`.
+
+    Raises:
+        InputError: a role has none; the text names `asked`, by which the split was asked for, if it was.
+    """
+    for role in roles:
+        if not split.roles()[role]:
+            raise InputError("--split", asked or "the default", f"one with {role} subjects")
+
+
 def check_same(path: Path, facts: dict, expected: str):
     """Refuses facts that are not those of the plan in the file `path`.
 

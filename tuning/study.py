@@ -20,7 +20,7 @@ from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
 from tuning.factors import FACTORS, plan_rows, scale_settings
-from tuning.plan import check_settings
+from tuning.plan import check_roles, check_settings
 from tuning.roles import be_chief, read_address, run_locally, run_workers, wait_for_chief
 
 SEARCHES = ("hyperband", "bayesian", "random")
@@ -89,9 +89,7 @@ def main(argv=None):
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
     cohort = read_cohort(root, options.layout, options.labels)
     split = read_split(options.split, cohort)
-    for role in ("validation", "test"):
-        if not split.roles()[role]:
-            raise InputError("--split", options.split or "the default", f"one with {role} subjects")
+    check_roles(split, options.split, "validation", "test")
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")

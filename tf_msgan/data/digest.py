@@ -21,7 +21,8 @@ def digest_subject(cohort: Cohort, subject_id: str, with_labels: bool) -> str:
         OSError: a file cannot be read.
     """
     subject = cohort.subjects[subject_id]
-    return _digest_files(*subject.images, *filter(None, [with_labels and subject.label]))
+    images = b"".join(_digest_volume(path) if path else b"none" for path in subject.images)
+    return hashlib.sha256(images + _digest_volume(subject.label if with_labels else None)).hexdigest()
 
 
 def digest_file(path: Path) -> str:
@@ -40,19 +41,15 @@ def digest_label_map(cohort: Cohort, subject_id: str) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return _digest_files(*filter(None, [cohort.subjects[subject_id].label]))
+    return hashlib.sha256(_digest_volume(cohort.subjects[subject_id].label)).hexdigest()
 
 
-def _digest_files(*paths):
-    total = hashlib.sha256()
-    for path in paths:
-        if path is None:
-            total.update(b"none")
-            continue
-        # An Analyze volume is two files.
-        for part in (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,):
-            total.update(bytes.fromhex(digest_file(part)))
-    return total.hexdigest()
+def _digest_volume(path: Path | None) -> bytes:
+    """The digests of a volume's files, of which Analyze has two; nothing if there is no volume."""
+    if path is None:
+        return b""
+    parts = (path, path.with_suffix(".img")) if path.suffix == ".hdr" else (path,)
+    return b"".join(bytes.fromhex(digest_file(part)) for part in parts)
 
 
 def digest_labels(table: LabelTable) -> str:
