@@ -1,38 +1,49 @@
 """Accuracy for equal minutes of training: `python -m benchmarks.accuracy --peers .venv-peers/bin/python --data DIR`.
 
 Dice on the test subjects of a split, after as many minutes of training on the same cores and the same labels: this
-project's multi-stage model and its U-Net, by `tuning.compare`, with HMRF (dipy) and QDA, which need no training;
+project's multi-stage model and its U-Net, with HMRF (dipy) and QDA, which need no training, by `tuning.compare`;
 nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory that its patch is about 64³; MONAI's
 `BasicUNet` and its `UNet`. None averages over mirror images. This project's models choose their epoch by the validation
-subject, and multi-stage sees the unlabelled ones; the others see neither. This project's get the steps that should take
-so long by the step's fastest time, and the others then as long as these took in fact. One seed. What is done is kept:
-the same command goes on, so each training's machine is told.
+subject, and multi-stage sees the unlabelled ones; the others see neither. One seed.
+
+Minutes are counted by what a step of each takes, timed in turns before the first training, in one run. What is done is
+kept: the same command goes on, on another machine too, where the same steps may take longer.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.provenance import peer_versions, provenance
-from benchmarks.turns import ask, run_on
+from benchmarks.turns import ask, restricted, run_on
+from tf_msgan.config import PRESETS
 from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.layouts import read_cohort
+from tf_msgan.data.prepare import choose_preparation
 from tf_msgan.data.splits import read_split
 from tf_msgan.data.volumes import read_codes, write_nifti
 from tf_msgan.errors import InputError, exit_on_input_error
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.files import write_json
-from tf_msgan.machine import describe_machine
+from tf_msgan.progress import Progress
+from tuning.step_seconds import epochs_within, measure_in_turns, seconds_of_steps
 
 OURS = ("multi-stage", "unet")
 # GB for which nnU-Net plans a patch of about 64³.
 LEAST_MEMORY = "1"
+# Else glibc gives the memory of large tensors back and PyTorch waits for it anew: of its networks a step took up to 1.7
+# times as long. This project's small patches are not affected.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "34359738368"}
+# File of the outcomes' folder.
+TIMED = "seconds.json"
 
 
 def parse(argv):
@@ -78,53 +89,60 @@ def score_files(cohort, ids, folder):
     return {"subjects": subjects, "mean": mean_scores(subjects)}
 
 
-def train_ours(options):
-    command = [sys.executable, "-m", "tuning.compare", "--models", *OURS, "--seeds", 1, "--budget", "minutes"]
-    command += ["--amount", options.minutes, "--data", options.data, "--layout", options.layout]
-    command += ["--split", options.split, "--out", options.out / "ours", "--runs", options.runs / "ours"]
-    run_on(command, options.threads)
+def train_ours(model, options, steps):
+    """Outcomes of `tuning.compare` by name: the model's, and those that need no training."""
+    folder = options.out / model
+    command = [sys.executable, "-m", "tuning.compare", "--models", model, "--seeds", 1, "--budget", "steps"]
+    command += ["--amount", steps, "--data", options.data, "--layout", options.layout, "--split", options.split]
+    run_on([*command, "--out", folder, "--runs", options.runs / model], options.threads)
+    contents = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (folder / "cells").glob("*.json")}
     outcomes = {}
-    for path in sorted((options.out / "ours" / "cells").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        outcomes |= content if path.stem.startswith("references") else {content["cell"]["model"]: content}
+    for name, content in contents.items():
+        outcomes |= content if name.startswith("references") else {model: content}
     return outcomes
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, and of what `kind`."""
+    """One of the others: its `name`, the module of `benchmarks.peers` that trains and predicts, of what `kind`, and how
+    many iterations tell how long one takes."""
 
     name: str
     module: str
     kind: str
+    timed: int
 
     @property
     def folder(self) -> str:
         return f"{self.module}-{self.kind}"
 
-    def command(self, options, minutes, raw, output):
+    def run(self, options, cohort, split, iterations, *output) -> dict:
+        """Trains, and predicts the test subjects if told an output; returns what it prints."""
+        root = options.runs / self.folder
+        if root.exists():
+            # Whatever cases lie there are trained on.
+            shutil.rmtree(root)
+        raw = root / "raw" / "Dataset001_Cohort"
+        write_scans(cohort, split, raw)
         module = f"benchmarks.peers.{self.module}"
-        return [options.peers, "-m", module, self.kind, raw, minutes, output, options.threads]
-
-    def kept(self, options) -> Path:
-        return options.out / f"{self.folder}.json"
+        command = [options.peers, "-m", module, self.kind, raw, iterations, options.threads, *output]
+        return ask(command, options.threads)
 
 
 PEERS = (
-    Peer("nnU-Net, as planned", "nnunet", "default"),
-    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY),
-    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet"),
-    Peer("MONAI UNet", "monai_unet", "UNet"),
+    Peer("nnU-Net, as planned", "nnunet", "default", 4),
+    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY, 12),
+    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet", 12),
+    Peer("MONAI UNet", "monai_unet", "UNet", 40),
 )
 
 
-def read_kept(peer, options, conditions):
+def read_kept(path, conditions):
     """What an earlier call found; None if there was none.
 
     Raises:
         InputError: it was under other conditions.
     """
-    path = peer.kept(options)
     if not path.exists():
         return None
     outcome = json.loads(path.read_text(encoding="utf-8"))
@@ -133,17 +151,27 @@ def read_kept(peer, options, conditions):
     return outcome
 
 
-def train_peer(peer, options, cohort, split, minutes, conditions):
-    root = options.runs / peer.folder
-    if root.exists():
-        # Whatever cases lie there are trained on.
-        shutil.rmtree(root)
-    raw, output = root / "raw" / "Dataset001_Cohort", root / "predicted"
-    write_scans(cohort, split, raw)
-    figures = ask(peer.command(options, minutes, raw, output), options.threads)
-    about = {"name": peer.name, "machine": describe_machine(), "training_minutes": minutes, **conditions}
-    outcome = {**about, **figures, **score_files(cohort, split.test, output)}
-    write_json(peer.kept(options), outcome)
+def time_all(options, cohort, split, configs, conditions):
+    """Seconds of the steps of this project's models and of the others' iterations, in turns."""
+
+    def time_peer(peer):
+        return {"iteration": peer.run(options, cohort, split, peer.timed)["iteration_seconds"]}
+
+    jobs = {model: partial(seconds_of_steps, cohort, split, config) for model, config in configs.items()}
+    jobs |= {peer.name: partial(time_peer, peer) for peer in PEERS}
+    with restricted(options.threads):
+        seconds = measure_in_turns(jobs, Progress(True).task("timing all, in turns"))
+    timed = {"provenance": provenance(), **conditions, "seconds": seconds}
+    write_json(options.out / TIMED, timed)
+    return timed
+
+
+def train_peer(peer, options, cohort, split, iterations, conditions):
+    output = options.runs / peer.folder / "predicted"
+    figures = peer.run(options, cohort, split, iterations, output)
+    outcome = {"name": peer.name, "provenance": provenance(), **conditions, **figures}
+    outcome |= score_files(cohort, split.test, output)
+    write_json(options.out / f"{peer.folder}.json", outcome)
     return outcome
 
 
@@ -154,21 +182,28 @@ def main(argv=None):
     split = read_split(options.split, cohort)
     # Before hours are spent: the environment may lack one of them, or be another one than before.
     conditions = {"peers": peer_versions(options.peers), "threads": options.threads}
-    kept = {peer: read_kept(peer, options, conditions) for peer in PEERS}
+    kept = {peer: read_kept(options.out / f"{peer.folder}.json", conditions) for peer in PEERS}
     print(f"{provenance()}. Peers: {conditions['peers']}", flush=True)
-    outcomes = train_ours(options)
-    minutes = max(outcomes[model]["training_minutes"] for model in OURS)
+    os.environ |= KEEP_MEMORY
+    config = replace(PRESETS["best"], preparation=choose_preparation(cohort, split))
+    configs = {model: replace(config, model=model) for model in OURS}
+    timed = read_kept(options.out / TIMED, conditions) or time_all(options, cohort, split, configs, conditions)
+    outcomes = {}
+    for model in OURS:
+        epochs = epochs_within(options.minutes, configs[model], timed["seconds"][model])
+        outcomes |= train_ours(model, options, epochs * config.training.steps_per_epoch)
     for peer, outcome in kept.items():
         if outcome is None:
-            print(f"training {peer.name}", flush=True)
-            outcome = train_peer(peer, options, cohort, split, minutes, conditions)
+            iterations = round(60 * options.minutes / timed["seconds"][peer.name]["iteration"])
+            print(f"training {peer.name}: {iterations} iterations", flush=True)
+            outcome = train_peer(peer, options, cohort, split, iterations, conditions)
         outcomes[peer.name] = outcome
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
-    about = {"provenance": provenance(), "peers": conditions["peers"], "minutes": options.minutes}
-    facts = ("machine", "mean", "training_minutes", "patch", "batch", "iterations", "designed_iterations", "steps")
+    about = {"provenance": timed["provenance"], "peers": conditions["peers"], "minutes": options.minutes}
+    facts = ("mean", "patch", "batch", "iterations", "designed_iterations", "steps")
     rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})
 

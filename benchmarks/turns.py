@@ -5,26 +5,38 @@ import os
 import statistics
 import subprocess
 from collections.abc import Callable
+from contextlib import contextmanager
 
 from tf_msgan.errors import InputError
 
 Command = list[str]
 
 
+@contextmanager
+def restricted(cores: int):
+    """Gives the processes that begin meanwhile that many cores, or all if there are fewer, and no GPU: whoever is
+    measured has the same."""
+    mine, visible = os.sched_getaffinity(0), os.environ.get("CUDA_VISIBLE_DEVICES")
+    # A child begins with its parent's cores.
+    os.sched_setaffinity(0, sorted(mine)[:cores])
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+        del os.environ["CUDA_VISIBLE_DEVICES"]
+        if visible is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = visible
+
+
 def run_on(command: Command, cores: int, **how) -> subprocess.CompletedProcess:
-    """Runs a command on that many cores, or on all if there are fewer, and on no GPU: whoever is measured has the same.
+    """Runs a command, `restricted` to that many cores.
 
     Raises:
         InputError: it failed, and has said why.
     """
-    mine = os.sched_getaffinity(0)
-    # A child begins with its parent's cores.
-    os.sched_setaffinity(0, sorted(mine)[:cores])
-    try:
-        hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-        result = subprocess.run([str(part) for part in command], env=hidden, **how)
-    finally:
-        os.sched_setaffinity(0, mine)
+    with restricted(cores):
+        result = subprocess.run([str(part) for part in command], **how)
     if result.returncode:
         raise InputError(" ".join(map(str, command[1:3])), f"exit status {result.returncode}", "0: see above")
     return result

@@ -7,6 +7,7 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from tf_msgan.config import Config
@@ -21,7 +22,7 @@ from tf_msgan.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.plan import check_same, describe
-from tuning.step_seconds import epochs_within, measure_in_turns
+from tuning.step_seconds import epochs_within, measure_in_turns, seconds_of_steps
 
 PLAN, STEP_SECONDS = "plan.json", "step-seconds.json"
 
@@ -109,7 +110,7 @@ def measure_steps(comparison: Comparison, cells, show: Callable):
     for cell in cells:
         if cell.model not in known["models"]:
             split = split_of(cell, cohort, comparison.split)
-            jobs.setdefault(cell.model, (cohort, split, _config(comparison, cell.model)))
+            jobs.setdefault(cell.model, partial(seconds_of_steps, cohort, split, _config(comparison, cell.model)))
     if not jobs:
         return
     machine, path = describe_machine(), comparison.folder / STEP_SECONDS
@@ -120,7 +121,7 @@ def measure_steps(comparison: Comparison, cells, show: Callable):
 
 
 def read_step_seconds(comparison: Comparison) -> dict:
-    """The "machine", None if nothing was measured, and by name of the "models" what `measure_in_turns` found."""
+    """The "machine", None if nothing was measured, and by name of the "models" what `seconds_of_steps` found."""
     path = comparison.folder / STEP_SECONDS
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": None, "models": {}}
 

@@ -2,23 +2,26 @@
 
 import itertools
 import multiprocessing
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from tf_msgan.config import Config
+from tf_msgan.data.cohort import Cohort
+from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 
-# Steps, validations after a first one, and turns of each model: a shared machine drifts by a tenth within minutes.
-WARM_UP, TIMED, VALIDATIONS, ROUNDS = 3, 24, 3, 3
+# Steps, validations after a first one, and turns of each model: a shared machine drifts by a tenth within minutes. For
+# the first steps batches lie ready; later ones are made beside the steps, on the same cores.
+WARM_UP, TIMED, VALIDATIONS, ROUNDS = 20, 40, 3, 3
 
 
 def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
-    """How many epochs, with their validations, end within `minutes`; at least one. `seconds` as of `measure_in_turns`
-    for one job."""
+    """How many epochs and their validations end within `minutes`; at least one. `seconds`: see `seconds_of_steps`."""
 
     def end(epochs):
         training = config.with_training(epochs=epochs).training
@@ -29,21 +32,25 @@ def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
     return next(epochs for epochs in itertools.count(1) if end(epochs + 1) > 60 * minutes)
 
 
-def measure_in_turns(jobs: dict[str, tuple], show: Callable) -> dict[str, dict[str, float]]:
-    """By name of a job, a (cohort, split, config): seconds of a step on `labels` alone and of one in the `game`,
-    0 if the model makes none, and of the `validation` after an epoch. Each the fastest of all rounds, since whatever
-    else the machine does only slows it; jobs take turns, A B A B …, each in a process of its own. `show` is told
-    (done, total)."""
+def measure_in_turns(jobs: dict[str, Callable[[], dict]], show: Callable) -> dict[str, dict[str, float]]:
+    """By name of a job, the seconds that it returns by what they are of: each the fastest of all rounds, since whatever
+    else the machine does only slows it. Jobs take turns, A B A B …; `show` is told (done, total)."""
     turns = list(jobs) * ROUNDS
     rounds = {name: [] for name in jobs}
     for done, name in enumerate(turns):
         show(done, len(turns))
-        rounds[name].append(_in_own_process(*jobs[name]))
+        rounds[name].append(jobs[name]())
     show(len(turns), len(turns))
     return {name: {part: min(each[part] for each in found) for part in found[0]} for name, found in rounds.items()}
 
 
-def _in_own_process(cohort, split, config):
+def seconds_of_steps(cohort: Cohort, split: Split, config: Config) -> dict[str, float]:
+    """Seconds of a step on `labels` alone and of one in the `game`, 0 if the model makes none, and of the `validation`
+    after an epoch; each the mean of a few, in a process of its own.
+
+    Raises:
+        InputError: memory does not suffice.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(_measure, cohort, split, config).result()
@@ -71,15 +78,16 @@ def _measure_phases(cohort, split, config):
     compiled = config.training.jit_compile or None
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=compiled)
 
-    def fastest_step(game):
-        times = []
-        for batch in training_patches(model, scans, game).take(WARM_UP + TIMED):
-            start = time.perf_counter()
+    def seconds_of_step(game):
+        batches = iter(training_patches(model, scans, game).take(WARM_UP + TIMED))
+        for batch in itertools.islice(batches, WARM_UP):
+            step(batch)
+        start = time.perf_counter()
+        for batch in batches:
             step(batch)["dice"].numpy()
-            times.append(time.perf_counter() - start)
-        return min(times[WARM_UP:])
+        return (time.perf_counter() - start) / TIMED
 
-    def fastest_validation():
+    def seconds_of_validation():
         if not scans.validation:
             return 0.0
         test = tf.function(model.test_step, jit_compile=compiled)
@@ -89,7 +97,7 @@ def _measure_phases(cohort, split, config):
             for batch in validation_stream(scans.validation, config.patch, VALIDATION_BATCH, contexts=model.STAGED):
                 test(batch)["dice"].numpy()
             times.append(time.perf_counter() - start)
-        return min(times[1:])
+        return statistics.mean(times[1:])
 
-    labels, game = (fastest_step(game) if epochs else 0.0 for epochs, game in phases(model))
-    return {"labels": labels, "game": game, "validation": fastest_validation()}
+    labels, game = (seconds_of_step(game) if epochs else 0.0 for epochs, game in phases(model))
+    return {"labels": labels, "game": game, "validation": seconds_of_validation()}

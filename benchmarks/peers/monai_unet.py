@@ -1,19 +1,18 @@
-"""A U-Net of MONAI for some minutes on a CPU.
+"""A U-Net of MONAI for some iterations on a CPU.
 
-    python -m benchmarks.peers.monai_unet BasicUNet|UNet FOLDER MINUTES OUTPUT THREADS
+    python -m benchmarks.peers.monai_unet BasicUNet|UNet FOLDER ITERATIONS THREADS [OUTPUT]
 
 FOLDER holds nnU-Net's layout. The network is MONAI's `BasicUNet` with its own widths, or the lighter `UNet` of its
-tutorials; the loss cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine by the clock; crops
+tutorials; the loss cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine; crops
 of 64³ in batches of two, changed as in `peers.monai_cache`, but each modality by itself, and not where there is
-nothing. Predicts the box around the brain of `imagesTs` into OUTPUT, in half-overlapping windows. Prints a line of
-JSON: patch, batch, iterations, parameters.
+nothing. Told an OUTPUT, predicts the box around the brain of `imagesTs` into it, in half-overlapping windows. Prints a
+line of JSON: patch, batch, parameters, minutes of training, seconds of an iteration.
 """
 
 import functools
 import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import monai
@@ -31,6 +30,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import RandomSampler
 
 from benchmarks.peers.cohort import describe, images_of, read_subjects
+from benchmarks.peers.iterations import summarise, time_each
 from benchmarks.peers.monai_cache import intensities, turns
 from benchmarks.peers.nets import count_parameters
 
@@ -91,14 +91,13 @@ def segmentation_loss(logits, labels, ignored):
     return cross_entropy(logits, labels[:, 0], ignore_index=ignored) + overlap
 
 
-def train(net, stream, minutes, ignored):
-    """Returns how many iterations were done."""
+def train(net, stream, iterations, ignored):
+    """Returns the seconds of each iteration."""
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4, fused=True)
-    next(stream)
-    iterations, start = 0, time.perf_counter()
-    while (share := (time.perf_counter() - start) / (60 * minutes)) < 1:
+
+    def step(done):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min((iterations + 1) / 100, (1 + math.cos(math.pi * share)) / 2)
+            group["lr"] = RATE * min((done + 1) / 100, (1 + math.cos(math.pi * done / iterations)) / 2)
         batch = next(stream)
         image = batch["image"].as_tensor().contiguous(memory_format=torch.channels_last_3d)
         labels = batch["label"].as_tensor().long()
@@ -106,8 +105,9 @@ def train(net, stream, minutes, ignored):
         segmentation_loss(net(image), labels, ignored).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        iterations += 1
-    return iterations
+
+    next(stream)
+    return time_each(step, iterations)
 
 
 def predict(net, folder, output):
@@ -124,18 +124,19 @@ def predict(net, folder, output):
         nib.save(nib.Nifti1Image(labels, nib.load(first).affine), path)
 
 
-def main(name, folder, minutes, output, threads):
+def main(name, folder, iterations, threads, output=None):
     monai.utils.set_determinism(0)
     torch.set_num_threads(int(threads))
     modalities, classes, ignored = describe(folder)
     net = NETS[name](in_channels=modalities, out_channels=classes)
     net = net.to(memory_format=torch.channels_last_3d)
-    iterations = train(net, batches(folder, modalities), float(minutes), ignored)
-    Path(output).mkdir(parents=True, exist_ok=True)
-    net.eval()
-    with torch.inference_mode():
-        predict(net, folder, output)
-    figures = {"patch": [PATCH] * 3, "batch": BATCH, "iterations": iterations, "parameters": count_parameters(net)}
+    seconds = train(net, batches(folder, modalities), int(iterations), ignored)
+    if output:
+        Path(output).mkdir(parents=True, exist_ok=True)
+        net.eval()
+        with torch.inference_mode():
+            predict(net, folder, output)
+    figures = {"patch": [PATCH] * 3, "batch": BATCH, "parameters": count_parameters(net), **summarise(seconds)}
     print(json.dumps(figures))
 
 

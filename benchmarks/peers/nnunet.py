@@ -1,23 +1,23 @@
-"""nnU-Net's 3d_fullres for some minutes on a CPU.
+"""nnU-Net's 3d_fullres for some iterations on a CPU.
 
-    python -m benchmarks.peers.nnunet default|GB FOLDER MINUTES OUTPUT THREADS
+    python -m benchmarks.peers.nnunet default|GB FOLDER ITERATIONS THREADS [OUTPUT]
 
 FOLDER, which is called ROOT/raw/Dataset001_Cohort, holds nnU-Net's own layout. It plans and prepares as ever, for its
-default memory or for so many GB; trains on all labelled subjects until the minutes of training are over, by which its
-learning rate falls to 0; and predicts `imagesTs` into OUTPUT without mirroring. Prints a line of JSON: patch, batch,
-iterations, how many of them nnU-Net is made for, seconds of each.
+default memory or for so many GB; trains on all labelled subjects for so many iterations, by the last of which its
+learning rate falls to 0; and, told an OUTPUT, predicts `imagesTs` into it without mirroring. Prints a line of JSON:
+patch, batch, how many iterations nnU-Net is made for, parameters, minutes of training, seconds of an iteration.
 """
 
-import itertools
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import torch
 
-MOMENTS = ("planning", "training", "prediction")
+from benchmarks.peers.iterations import summarise, time_each
+from benchmarks.peers.nets import count_parameters
+
 CONFIGURATION, PLANS = "3d_fullres", "nnUNetPlans"
 
 
@@ -36,8 +36,8 @@ def plan(memory, threads):
     api.preprocess([1], PLANS, [CONFIGURATION], [threads], show_progress_bar=False)
 
 
-def train(root, minutes):
-    """Returns the trainer and how many iterations it did."""
+def train(root, iterations):
+    """Returns the trainer and the seconds of each iteration."""
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
     folder = Path(root) / "preprocessed" / "Dataset001_Cohort"
@@ -45,15 +45,16 @@ def train(root, minutes):
     trainer = nnUNetTrainer({**plans, "continue_training": False}, CONFIGURATION, "all", about, torch.device("cpu"))
     trainer.on_train_start()
     trainer.network.train()
-    iterations, start = 0, time.perf_counter()
-    while (share := (time.perf_counter() - start) / (60 * minutes)) < 1:
+
+    def step(done):
         for group in trainer.optimizer.param_groups:
-            # Its own schedule, by the clock: what an epoch is has no meaning here.
-            group["lr"] = trainer.initial_lr * (1 - share) ** 0.9
+            # Its own schedule, by iterations: what an epoch is has no meaning here.
+            group["lr"] = trainer.initial_lr * (1 - done / iterations) ** 0.9
         trainer.train_step(next(trainer.dataloader_train))
-        iterations += 1
+
+    seconds = time_each(step, iterations)
     trainer.on_train_end()
-    return trainer, iterations
+    return trainer, seconds
 
 
 def predict(trainer, images, output):
@@ -70,26 +71,21 @@ def predict(trainer, images, output):
     predictor.predict_from_files_sequential(str(images), str(output))
 
 
-def main(memory, folder, minutes, output, threads):
+def main(memory, folder, iterations, threads, output=None):
     root = Path(folder).parent.parent
     use_folders(root, threads)
     torch.manual_seed(0)
     torch.set_num_threads(int(threads))
-    moments = [time.perf_counter()]
     plan(memory, int(threads))
-    moments.append(time.perf_counter())
-    trainer, iterations = train(root, float(minutes))
-    moments.append(time.perf_counter())
-    Path(output).mkdir(parents=True, exist_ok=True)
-    predict(trainer, Path(folder) / "imagesTs", output)
-    moments.append(time.perf_counter())
-    seconds = [after - before for before, after in itertools.pairwise(moments)]
+    trainer, seconds = train(root, int(iterations))
+    if output:
+        Path(output).mkdir(parents=True, exist_ok=True)
+        predict(trainer, Path(folder) / "imagesTs", output)
     configuration = trainer.configuration_manager
     figures = {"patch": list(map(int, configuration.patch_size)), "batch": int(configuration.batch_size)}
-    designed = trainer.num_epochs * trainer.num_iterations_per_epoch
-    figures |= {"iterations": iterations, "designed_iterations": designed}
-    figures |= {"parameters": sum(p.numel() for p in trainer.network.parameters())}
-    print(json.dumps({**figures, "seconds": dict(zip(MOMENTS, seconds, strict=True))}))
+    figures |= {"designed_iterations": trainer.num_epochs * trainer.num_iterations_per_epoch}
+    figures |= {"parameters": count_parameters(trainer.network), **summarise(seconds)}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":
