@@ -181,13 +181,15 @@ def main(argv=None):
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
     # Before hours are spent: the environment may lack one of them, or be another one than before.
-    conditions = {"peers": peer_versions(options.peers), "threads": options.threads}
-    kept = {peer: read_kept(options.out / f"{peer.folder}.json", conditions) for peer in PEERS}
-    print(f"{provenance()}. Peers: {conditions['peers']}", flush=True)
+    timing = {"peers": peer_versions(options.peers), "threads": options.threads}
+    training = {**timing, "minutes": options.minutes}
+    timed = read_kept(options.out / TIMED, timing)
+    kept = {peer: read_kept(options.out / f"{peer.folder}.json", training) for peer in PEERS}
+    print(f"{provenance()}. Peers: {timing['peers']}", flush=True)
     os.environ |= KEEP_MEMORY
     config = replace(PRESETS["best"], preparation=choose_preparation(cohort, split))
     configs = {model: replace(config, model=model) for model in OURS}
-    timed = read_kept(options.out / TIMED, conditions) or time_all(options, cohort, split, configs, conditions)
+    timed = timed or time_all(options, cohort, split, configs, timing)
     outcomes = {}
     for model in OURS:
         epochs = epochs_within(options.minutes, configs[model], timed["seconds"][model])
@@ -196,13 +198,13 @@ def main(argv=None):
         if outcome is None:
             iterations = round(60 * options.minutes / timed["seconds"][peer.name]["iteration"])
             print(f"training {peer.name}: {iterations} iterations", flush=True)
-            outcome = train_peer(peer, options, cohort, split, iterations, conditions)
+            outcome = train_peer(peer, options, cohort, split, iterations, training)
         outcomes[peer.name] = outcome
     print(f"\n{'Dice':<26}" + "".join(f"{tissue:>9}" for tissue in cohort.labels.tissues) + f"{'mean':>9}")
     for name, outcome in outcomes.items():
         dice = [outcome["mean"][tissue]["dice"] for tissue in cohort.labels.tissues]
         print(f"{name:<26}" + "".join(f"{value:>9.4f}" for value in [*dice, np.mean(dice)]))
-    about = {"provenance": timed["provenance"], "peers": conditions["peers"], "minutes": options.minutes}
+    about = {"provenance": timed["provenance"], "peers": timing["peers"], "minutes": options.minutes}
     facts = ("mean", "patch", "batch", "iterations", "designed_iterations", "steps")
     rows = {name: {key: outcome.get(key) for key in facts} for name, outcome in outcomes.items()}
     write_json(options.out / "accuracy.json", {**about, "split": split.to_dict(), "rows": rows})
