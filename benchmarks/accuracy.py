@@ -12,7 +12,6 @@ kept: the same command goes on, on another machine too, where the same steps may
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -39,9 +38,6 @@ from tuning.step_seconds import epochs_within, measure_in_turns, seconds_of_step
 OURS = ("multi-stage", "unet")
 # GB for which nnU-Net plans a patch of about 64³.
 LEAST_MEMORY = "1"
-# Else glibc gives the memory of large tensors back and PyTorch waits for it anew: of its networks a step took up to 1.7
-# times as long. This project's small patches are not affected.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "34359738368"}
 # File of the outcomes' folder.
 TIMED = "seconds.json"
 
@@ -186,7 +182,6 @@ def main(argv=None):
     timed = read_kept(options.out / TIMED, timing)
     kept = {peer: read_kept(options.out / f"{peer.folder}.json", training) for peer in PEERS}
     print(f"{provenance()}. Peers: {timing['peers']}", flush=True)
-    os.environ |= KEEP_MEMORY
     config = replace(PRESETS["best"], preparation=choose_preparation(cohort, split))
     configs = {model: replace(config, model=model) for model in OURS}
     timed = timed or time_all(options, cohort, split, configs, timing)

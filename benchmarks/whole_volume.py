@@ -76,20 +76,20 @@ def over_whole_grid(unet):
 
     from tf_msgan.config import PRESETS
     from tf_msgan.inference.segmenter import tiles_at_once
-    from tf_msgan.inference.tiles import map_tiles, pad_to_tiles
+    from tf_msgan.inference.tiles import Tiling, map_tiles
 
-    tile = PRESETS["best"].patch
-    at_once = tiles_at_once(tile)
+    tiling = Tiling.of(PRESETS["best"].patch)
+    at_once = tiles_at_once(tiling.tile)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))], autograph=False)
     def segment(image):
         shape = tf.shape(image)[:3]
-        volume, count = pad_to_tiles(image, tile)
+        volume, count = tiling.pad(image)
 
-        def finish(average, covered, number):
+        def finish(average, covered, first):
             return average
 
-        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tile, at_once, finish)
+        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tiling, at_once, finish)
         return tf.argmax(maps[: shape[0], : shape[1], : shape[2]], axis=-1)
 
     return segment
@@ -170,24 +170,28 @@ def compare(options, scratch):
 
     from tf_msgan.config import PRESETS
     from tf_msgan.inference.segmenter import tiles_at_once
+    from tf_msgan.inference.tiles import Tiling
 
-    image, weights, tile = scratch / "image.npy", scratch / "weights.npz", PRESETS["best"].patch
-    phantom = phantom_image()
-    np.save(image, phantom)
+    weights, tiling, phantom = scratch / "weights.npz", Tiling.of(PRESETS["best"].patch), phantom_image()
+    np.save(scratch / "image.npy", phantom)
+    # As the graph pads it: a tool that tiles it unpadded moves its last tiles back.
+    np.save(scratch / "padded.npy", tiling.pad(phantom)[0].numpy())
     np.savez(weights, *make_unet().get_weights())
     this = [sys.executable, "-m", "benchmarks.whole_volume", options.run, "--threads", options.threads, "--measure"]
     commands = {what: [*this, what, scratch] for what in (MULTI_STAGE, UNET, SYNTHSEG)}
     (box,) = find_objects(phantom.any(axis=-1).astype(np.uint8))
     np.save(scratch / "box.npy", phantom[box])
-    peers = {what: (tool, image) for what, tool in PEERS.items()} | {BOXED: ("monai", scratch / "box.npy")}
+    peers = {what: (tool, scratch / "padded.npy") for what, tool in PEERS.items()} | {
+        BOXED: ("monai", scratch / "box.npy")
+    }
     for what, (tool, seen) in peers.items() if options.peers else ():
         that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, seen, weights]
-        commands[what] = [*that, tile[0], tiles_at_once(tile), scratch / f"{what}.npy"]
+        (tile, *_), (stride, *_) = tiling.tile, tiling.stride
+        commands[what] = [*that, tile, stride, tiles_at_once(tiling.tile), scratch / f"{what}.npy"]
     figures = take_turns(commands, options.rounds, options.threads)
-    ours = np.load(scratch / f"{UNET}.npy")
-    return figures, {
-        what: float(np.mean(np.load(scratch / f"{what}.npy") == ours)) for what in PEERS if what in figures
-    }
+    labels = {what: np.load(scratch / f"{what}.npy") for what in (UNET, *PEERS) if what in figures}
+    ours, where = labels.pop(UNET), tuple(slice(n) for n in SHAPE)
+    return figures, {what: float(np.mean(found[where] == ours)) for what, found in labels.items()}
 
 
 if __name__ == "__main__":

@@ -37,14 +37,19 @@ print(full, peak_gib(), rest_gib(), child)
     assert 0.25 < full < 0.5 and 0.25 < peak < 0.5 and rest < 0.25 and 0 < child < 0.1
 
 
-def test_commands_have_so_many_cores_and_no_gpu():
-    mine = os.sched_getaffinity(0)
-    script = "import json, os; print(json.dumps([len(os.sched_getaffinity(0)), os.environ['CUDA_VISIBLE_DEVICES']]))"
+def test_commands_have_so_many_cores_no_gpu_and_keep_their_memory(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv("MALLOC_MMAP_MAX_", raising=False)
+    mine, environment = os.sched_getaffinity(0), dict(os.environ)
+    script = """
+import json, os
+print(json.dumps([len(os.sched_getaffinity(0)), os.environ["CUDA_VISIBLE_DEVICES"], os.environ["MALLOC_MMAP_MAX_"]]))
+"""
     for cores in (1, 1000):
-        assert ask([sys.executable, "-c", script], cores) == [min(cores, len(mine)), ""]
+        assert ask([sys.executable, "-c", script], cores) == [min(cores, len(mine)), "", "0"]
     with pytest.raises(InputError, match=r"-c raise SystemExit\(3\): found exit status 3; expected 0"):
         ask([sys.executable, "-c", "raise SystemExit(3)"], 1)
-    assert os.sched_getaffinity(0) == mine
+    assert os.sched_getaffinity(0) == mine and dict(os.environ) == environment
 
 
 def test_commands_take_turns_and_medians_are_theirs(tmp_path):
@@ -119,7 +124,6 @@ def test_all_trainings_are_timed_and_get_the_steps_of_as_many_minutes(tiny_folde
     seconds = {"labels": 0.3, "game": 0.0, "validation": 1.0}
     monkeypatch.setattr(accuracy, "seconds_of_steps", lambda cohort, split, config: seconds)
     monkeypatch.setattr(accuracy, "train_ours", train_ours)
-    monkeypatch.setattr(os, "environ", dict(os.environ))
     options = ["--peers", str(peers), "--data", str(tiny_folder), "--layout", "iseg"]
     options += [
         "--split",

@@ -15,7 +15,7 @@ from tf_msgan.data.cohort import read_images
 from tf_msgan.data.normalise import normalise
 from tf_msgan.data.scan import load_scan, network_grid, take_image
 from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
-from tf_msgan.inference.tiles import count_tiles, gaussian_weights, map_tiles
+from tf_msgan.inference.tiles import Tiling, gaussian_weights, map_tiles
 from tf_msgan.models.coarse import build_coarse_generator
 from tf_msgan.models.fusion import fuse
 from tf_msgan.training.runtime import build_model
@@ -72,13 +72,16 @@ def test_weights_are_a_gaussian():
     assert weights[11, 8, 16] / weights[8, 8, 16] == pytest.approx(np.exp(-0.5 * (3.5**2 - 0.5**2) / 4), rel=1e-5)
 
 
-@given(st.lists(st.integers(1, 300), min_size=3, max_size=3), st.sampled_from([32, 64]))
+@given(st.lists(st.integers(1, 300), min_size=3, max_size=3), st.sampled_from([16, 32, 64]))
 @settings(deadline=None, max_examples=50)
 def test_tiles_reach_to_the_end_and_no_further_than_they_must(shape, tile):
-    counts = count_tiles(tf.constant(shape), (tile,) * 3).numpy()
-    for size, count in zip(shape, counts, strict=True):
-        ends = [n * tile // 2 + tile for n in range(count)]
-        assert ends[-1] >= size
+    tiling = Tiling.of((tile,) * 3)
+    assert tiling.stride == (tile * 5 // 8,) * 3
+    counts = tiling.count(tf.constant(shape))
+    widths = tiling.width(counts).numpy()
+    for size, count, width in zip(shape, counts.numpy(), widths, strict=True):
+        ends = [n * tile * 5 // 8 + tile for n in range(count)]
+        assert ends[-1] == width >= size
         assert count == 1 or ends[-2] < size
 
 
@@ -88,40 +91,50 @@ def positioned(tiles):
     return tf.concat([tiles[..., :1] * ramp, tf.sin(tiles[..., 1:] + ramp)], axis=-1)
 
 
-@functools.partial(
-    tf.function,
-    autograph=False,
-    input_signature=[
-        tf.TensorSpec((None, None, None, 2), tf.float32),
-        tf.TensorSpec((None, None, None), tf.bool),
-        tf.TensorSpec((), tf.int32),
-    ],
-)
-def map_by_tiles(volume, gates, at_once):
-    def finish(average, covered, number):
-        mark = tf.ones_like(average[..., :1])
-        return tf.concat([average, tf.cast(covered, tf.float32), mark * tf.cast(number, tf.float32)], axis=-1)
+@functools.cache
+def by_tiles(stride):
+    @functools.partial(
+        tf.function,
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec((None, None, None, 2), tf.float32),
+            tf.TensorSpec((None, None, None), tf.bool),
+            tf.TensorSpec((), tf.int32),
+        ],
+    )
+    def mapped(volume, gates, at_once):
+        def finish(average, covered, first):
+            mark = tf.ones_like(average[..., :1])
+            return tf.concat([average, tf.cast(covered, tf.float32), mark * tf.cast(first, tf.float32)], axis=-1)
 
-    return map_tiles(positioned, 2, volume, gates, (8, 8, 8), at_once, finish)
+        return map_tiles(positioned, 2, volume, gates, Tiling((8, 8, 8), stride), at_once, finish)
+
+    return mapped
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.tuples(*[st.integers(1, 4)] * 3), st.floats(0, 1), st.integers(1, 5), st.integers(0, 99))
-def test_tiles_add_up_as_by_hand(counts, share, at_once, seed):
+@given(
+    st.sampled_from([(4, 4, 4), (6, 6, 6), (4, 5, 6), (8, 6, 5)]),
+    st.tuples(*[st.integers(1, 4)] * 3),
+    st.floats(0, 1),
+    st.integers(1, 5),
+    st.integers(0, 99),
+)
+def test_tiles_add_up_as_by_hand(stride, counts, share, at_once, seed):
     rng = np.random.default_rng(seed)
-    volume = rng.normal(size=(*[(n + 1) * 4 for n in counts], 2)).astype(np.float32)
-    gates = rng.random(counts) < share
+    volume = rng.normal(size=(*[(n - 1) * wide + 8 for n, wide in zip(counts, stride, strict=True)], 2))
+    volume, gates = volume.astype(np.float32), rng.random(counts) < share
     total, weights = np.zeros_like(volume, float), np.zeros((*volume.shape[:3], 1))
     for corner in np.argwhere(gates):
-        where = tuple(slice(4 * n, 4 * n + 8) for n in corner)
+        where = tuple(slice(at, at + 8) for at in corner * stride)
         total[where] += gaussian_weights((8, 8, 8)) * positioned(volume[where][None])[0].numpy()
         weights[where] += gaussian_weights((8, 8, 8))
     expected = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
 
-    got = map_by_tiles(volume, gates, at_once).numpy()
+    got = by_tiles(stride)(volume, gates, at_once).numpy()
     assert np.allclose(got[..., :2], expected, atol=1e-5)
     assert np.array_equal(got[..., 2:3] > 0, weights > 0)
-    assert np.array_equal(got[:, 0, 0, 3], np.arange(len(got)) // 4)
+    assert np.array_equal(got[:, 0, 0, 3], np.minimum(np.arange(len(got)) // stride[0], counts[0]) * stride[0])
 
 
 @pytest.mark.parametrize("shape", [(33, 47, 61), (16, 16, 16), (5, 40, 17), (64, 64, 65)])
@@ -169,7 +182,7 @@ def test_only_tiles_with_brain_are_refined():
     gated, all_of_it = Bright(), Bright()
     result = Segmenter(gated, tile=32)(image)
     whole = Segmenter(all_of_it, gated=False, tile=32)(image)
-    assert gated.refined_tiles == 2**3 + 2**3 < all_of_it.refined_tiles == 7**3
+    assert gated.refined_tiles == 2**3 + 2**3 < all_of_it.refined_tiles == 6**3
     brain = image[..., 0] > 1500
     assert np.array_equal(result.labels[brain], whole.labels[brain]) and np.all(result.labels[brain] > 0)
     assert np.all(result.labels[48:72] == 0)
@@ -269,7 +282,7 @@ def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
     """A scan and its mirror image give mirrored maps, whatever the networks learned."""
     model = build_model(2, TISSUES, tiny_config)
     # Whole tiles, so that both are cut alike.
-    image = noise_image([(0, 48), (0, 32), (0, 32)], (48, 32, 32))
+    image = noise_image([(0, 52), (0, 32), (0, 32)], (52, 32, 32))
     segmenter = Segmenter(model, mirrored=True, gated=False, tile=32)
     one, other = segmenter(image), segmenter(image[::-1])
     assert np.allclose(one.probabilities, other.probabilities[::-1], atol=1e-5)
@@ -281,7 +294,7 @@ def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
 def test_tiles_are_as_large_as_patches(spacing, expected, tiny_config):
     preparation = dataclasses.replace(tiny_config.preparation, spacing=spacing)
     config = dataclasses.replace(tiny_config, preparation=preparation).with_training(patch=24)
-    assert Segmenter(build_model(2, TISSUES, config)).tile == config.patch == expected
+    assert Segmenter(build_model(2, TISSUES, config)).tiling.tile == config.patch == expected
 
 
 def test_a_tile_need_be_no_power_of_two(tiny_config):
@@ -302,7 +315,7 @@ def test_probabilities_are_averaged_and_not_label_ids():
             chosen = tf.where(first, 0.9 * one + 0.1 * three, 0.1 * one + 0.9 * three)
             return tf.ones_like(coarse) * chosen
 
-    image = noise_image([(0, 48), (0, 32), (0, 32)], (48, 32, 32))
+    image = noise_image([(0, 52), (0, 32), (0, 32)], (52, 32, 32))
     image[0, 0, 0] = 2000
     result = Segmenter(Torn(), tile=32)(image)
     assert set(np.unique(result.labels)) == {1, 3}
@@ -369,8 +382,8 @@ def test_tiles_of_thick_slices_are_as_long_in_mm():
 
     model = Thick()
     segmenter = Segmenter(model, tile=64)
-    assert segmenter.tile == (96, 96, 32)
+    assert segmenter.tiling == Tiling((96, 96, 32), (60, 60, 20))
     image = noise_image([(0, 130), (0, 110), (0, 50)], (130, 110, 50))
     result, cubes = segmenter(image), Segmenter(PointwiseModel(), tile=64)(image)
-    assert model.refined_tiles == 2 * 2 * 3
+    assert model.refined_tiles == 2 * 2 * 2
     assert np.allclose(result.probabilities, cubes.probabilities, atol=1e-4)

@@ -1,8 +1,8 @@
 """One volume through MONAI or TorchIO.
 
-    python -m benchmarks.peers.window monai|torchio THREADS IMAGE.npy WEIGHTS.npz TILE AT_ONCE LABELS.npy
+    python -m benchmarks.peers.window monai|torchio THREADS IMAGE.npy WEIGHTS.npz TILE STRIDE AT_ONCE LABELS.npy
 
-This project's U-Net in PyTorch, with the weights given, over cubic tiles of TILE voxels a side that overlap by half,
+This project's U-Net in PyTorch, with the weights given, over cubic tiles of TILE voxels a side that lie STRIDE apart,
 AT_ONCE in a batch, weighted towards their middle. Writes the labels; prints a line of JSON: seconds of the volume after
 a warm-up on its middle, memory at the peak above that at rest, parameters.
 """
@@ -20,14 +20,15 @@ from benchmarks.resident import peak_gib, rest_gib
 from benchmarks.timing import seconds_of_volume
 
 
-def through_monai(net, image, tile, at_once):
-    maps = sliding_window_inference(image[None], (tile,) * 3, at_once, net, overlap=0.5, mode="gaussian")
+def through_monai(net, image, tile, stride, at_once):
+    overlap = 1 - stride / tile
+    maps = sliding_window_inference(image[None], (tile,) * 3, at_once, net, overlap=overlap, mode="gaussian")
     return maps[0].argmax(0)
 
 
-def through_torchio(net, image, tile, at_once):
+def through_torchio(net, image, tile, stride, at_once):
     subject = tio.Subject(image=tio.ScalarImage(tensor=image))
-    sampler = tio.GridSampler(subject, tile, tile // 2)
+    sampler = tio.GridSampler(subject, tile, tile - stride)
     aggregator = tio.GridAggregator(sampler, overlap_mode="hann")
     for batch in tio.SubjectsLoader(sampler, batch_size=at_once):
         aggregator.add_batch(net(batch["image"][tio.DATA]), batch[tio.LOCATION])
@@ -37,7 +38,7 @@ def through_torchio(net, image, tile, at_once):
 TOOLS = {"monai": through_monai, "torchio": through_torchio}
 
 
-def main(tool, threads, image, weights, tile, at_once, labels):
+def main(tool, threads, image, weights, tile, stride, at_once, labels):
     torch.set_num_threads(int(threads))
     unet = SameUNet().load_keras(weights).eval().to(memory_format=torch.channels_last_3d)
 
@@ -45,7 +46,7 @@ def main(tool, threads, image, weights, tile, at_once, labels):
         return unet(x.contiguous(memory_format=torch.channels_last_3d)).softmax(1)
 
     def segment(volume):
-        return TOOLS[tool](net, volume.movedim(-1, 0).contiguous(), int(tile), int(at_once))
+        return TOOLS[tool](net, volume.movedim(-1, 0).contiguous(), *map(int, (tile, stride, at_once)))
 
     volume = torch.from_numpy(np.load(image))
     rest = rest_gib()

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_msgan.data.augmentation import halve, unmask
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.normalise import find_mask, normalise
-from tf_msgan.inference.tiles import count_tiles, loop, map_tiles, pad_to_tiles
+from tf_msgan.inference.tiles import Tiling, loop, map_tiles
 from tf_msgan.models.blocks import upsample
 from tf_msgan.models.fusion import brain
 from tf_msgan.training.segmentation_model import SegmentationModel
@@ -94,8 +94,7 @@ class Segmenter:
         self.with_outline = with_outline and model.STAGED
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.drop_modality > 0
-        self.tile = self.preparation.block(tile or model.config.training.patch, 8)
-        self.at_once = tiles_at_once(self.tile)
+        self.tiling = Tiling.of(self.preparation.block(tile or model.config.training.patch, 8))
         scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
 
@@ -136,7 +135,7 @@ class Segmenter:
         start, cropped = crop(image)
         masked = normalise(cropped, self.preparation)
         shape = tf.shape(masked)[:3]
-        masked, _ = pad_to_tiles(masked, self.tile)
+        masked, _ = self.tiling.pad(masked)
 
         known = halve(masked[..., -1:])
         half = self.coarse_map(masked) if self.model.STAGED else known
@@ -152,21 +151,21 @@ class Segmenter:
             _cut(half, first, size),
             _cut(sought, first, size),
         )
-        gates = self.gates(sought)
+        gates = self.tiling.halved().largest(sought) >= GATE
 
         coarse = tf.squeeze(upsample(half[None], 2), 0)
         volume = tf.concat([unmask(masked), coarse], axis=-1)
 
-        def finish(average, covered, number):
-            stride = self.tile[0] // 2
-            slab = coarse[number * stride : (number + 1) * stride]
+        def finish(average, covered, first):
+            slab = coarse[first : first + tf.shape(average)[0]]
             refined, rest = average[..., : self.classes], average[..., self.classes :]
             nothing = tf.one_hot(0, self.classes)
             kept = [brain(slab)] if self.with_outline else []
             return tf.concat([tf.where(covered, self.model.fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
         channels = self.classes + self.with_realness
-        maps = map_tiles(self._refine, channels, volume, gates, self.tile, self.at_once, finish)
+        at_once = tiles_at_once(self.tiling.tile)
+        maps = map_tiles(self._refine, channels, volume, gates, self.tiling, at_once, finish)
         within = tf.minimum(shape - 2 * first, 2 * size)
         return BoxMaps(start + 2 * first, _cut(maps, [0, 0, 0], within), tf.logical_not(found))
 
@@ -191,17 +190,11 @@ class Segmenter:
     def _lay_tiles(self, sought):
         """Where in a map at half resolution, whose sides are whole tiles, the tiles lie that hold all that reaches
         `GATE`, with `MARGIN` around it: first voxel and size, both `(3,)`, of as few whole tiles as do."""
-        tile = [n // 2 for n in self.tile]
-        whole = tf.shape(sought)[:3]
+        tiling, whole = self.tiling.halved(), tf.shape(sought)[:3]
         low, high = find_box(sought[..., 0] >= GATE)
         low, high = tf.maximum(low - MARGIN, 0), tf.minimum(high + MARGIN, whole)
-        size = (count_tiles(high - low, tile) + 1) * (tf.constant(tile) // 2)
+        size = tiling.width(tiling.count(high - low))
         return tf.minimum(low, whole - size), size
-
-    def gates(self, outline):
-        """In which tiles, `(i, j, k)` bool, a map at half resolution reaches `GATE`."""
-        half, quarter = [n // 2 for n in self.tile], [n // 4 for n in self.tile]
-        return tf.nn.max_pool3d(outline[None], half, quarter, "VALID")[0, ..., 0] >= GATE
 
     def _refine(self, tiles):
         def maps(x):
