@@ -91,10 +91,10 @@ def train_ours(model, options, steps):
     command = [sys.executable, "-m", "tuning.compare", "--models", model, "--seeds", 1, "--budget", "steps"]
     command += ["--amount", steps, "--data", options.data, "--layout", options.layout, "--split", options.split]
     run_on([*command, "--out", folder, "--runs", options.runs / model], options.threads)
-    contents = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (folder / "cells").glob("*.json")}
     outcomes = {}
-    for name, content in contents.items():
-        outcomes |= content if name.startswith("references") else {model: content}
+    for path in sorted((folder / "cells").glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        outcomes |= content if path.stem.startswith("references") else {model: content}
     return outcomes
 
 

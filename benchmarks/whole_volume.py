@@ -186,8 +186,7 @@ def compare(options, scratch):
     }
     for what, (tool, seen) in peers.items() if options.peers else ():
         that = [options.peers, "-m", "benchmarks.peers.window", tool, options.threads, seen, weights]
-        (tile, *_), (stride, *_) = tiling.tile, tiling.stride
-        commands[what] = [*that, tile, stride, tiles_at_once(tiling.tile), scratch / f"{what}.npy"]
+        commands[what] = [*that, tiling.tile[0], tiling.stride[0], tiles_at_once(tiling.tile), scratch / f"{what}.npy"]
     figures = take_turns(commands, options.rounds, options.threads)
     labels = {what: np.load(scratch / f"{what}.npy") for what in (UNET, *PEERS) if what in figures}
     ours, where = labels.pop(UNET), tuple(slice(n) for n in SHAPE)
