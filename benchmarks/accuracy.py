@@ -7,7 +7,8 @@ nnU-Net v2's 3d_fullres as it plans itself, and planned for so little memory tha
 subject, and multi-stage sees the unlabelled ones; the others see neither. One seed.
 
 Minutes are counted by what a step of each takes, timed in turns before the first training, in one run. What is done is
-kept: the same command goes on, on another machine too, where the same steps may take longer.
+kept, of an unfinished training in the folder of the trainings: the same command goes on, on another machine too, where
+the same steps may take longer.
 """
 
 import argparse
@@ -112,8 +113,9 @@ class Peer:
     def folder(self) -> str:
         return f"{self.module}-{self.kind}"
 
-    def run(self, options, cohort, split, iterations, *output) -> dict:
-        """Trains, and predicts the test subjects if told an output; returns what it prints."""
+    def run(self, options, cohort, split, iterations, *files) -> dict:
+        """Trains, and returns what it prints. Told `files`, a folder and a file, it predicts the test subjects into the
+        one, and keeps in the other what a killed training goes on with."""
         root = options.runs / self.folder
         if root.exists():
             # Whatever cases lie there are trained on.
@@ -121,7 +123,7 @@ class Peer:
         raw = root / "raw" / "Dataset001_Cohort"
         write_scans(cohort, split, raw)
         module = f"benchmarks.peers.{self.module}"
-        command = [options.peers, "-m", module, self.kind, raw, iterations, options.threads, *output]
+        command = [options.peers, "-m", module, self.kind, raw, iterations, options.threads, *files]
         return ask(command, options.threads)
 
 
@@ -164,10 +166,13 @@ def time_all(options, cohort, split, configs, conditions):
 
 def train_peer(peer, options, cohort, split, iterations, conditions):
     output = options.runs / peer.folder / "predicted"
-    figures = peer.run(options, cohort, split, iterations, output)
+    # Of these iterations alone: others would have another schedule.
+    state = options.runs / f"{peer.folder}-{iterations}.pt"
+    figures = peer.run(options, cohort, split, iterations, output, state)
     outcome = {"name": peer.name, "provenance": provenance(), **conditions, **figures}
     outcome |= score_files(cohort, split.test, output)
     write_json(options.out / f"{peer.folder}.json", outcome)
+    state.unlink()
     return outcome
 
 

@@ -91,19 +91,23 @@ import nibabel as nib
 if sys.argv[1] == "-c":
     print("fakes")
     raise SystemExit
-module, kind, raw, iterations, threads, *output = sys.argv[2:]
+module, kind, raw, iterations, threads, *files = sys.argv[2:]
 log, raw = Path(__file__).with_suffix(".log"), Path(raw)
 labels = json.loads((raw / "dataset.json").read_text())["labels"]
 assert labels == {{"background": 0, "CSF": 1, "GM": 2, "WM": 3, "ignore": 4}}, labels
 assert sorted(path.name for path in raw.glob("*Tr/*")) == ["1.nii.gz", "1_0000.nii.gz", "1_0001.nii.gz"]
 with log.open("a") as lines:
-    print(kind, iterations, "and predicts" if output else "", file=lines)
-for folder in output:
-    Path(folder).mkdir()
+    print(kind, iterations, "and predicts" if files else "", file=lines)
+if files:
+    folder, state = map(Path, files)
+    folder.mkdir()
+    # A killed training's lies beside what is made anew.
+    assert not state.is_relative_to(raw.parent.parent)
+    state.touch()
     for path in raw.glob("imagesTs/*_0000.nii.gz"):
         image = nib.load(path)
         drawn = (image.get_fdata() > 0).astype("uint8")
-        nib.save(nib.Nifti1Image(drawn, image.affine), Path(folder) / path.name.replace("_0000", ""))
+        nib.save(nib.Nifti1Image(drawn, image.affine), folder / path.name.replace("_0000", ""))
 print(json.dumps({{"iterations": int(iterations), "iteration_seconds": 0.5, "patch": [8, 8, 8], "batch": 2}}))
 """
 
@@ -141,6 +145,7 @@ def test_all_trainings_are_timed_and_get_the_steps_of_as_many_minutes(tiny_folde
     asked = [line.split(maxsplit=2) for line in (tmp_path / "peers.log").read_text().splitlines()]
     assert asked[: 3 * len(kinds)] == [[kind, str(timed)] for kind, timed in kinds] * 3
     assert asked[3 * len(kinds) :] == [[kind, "360", "and predicts"] for kind, _ in kinds]
+    assert not list((tmp_path / "runs").glob("*.pt"))
     rows = json.loads((tmp_path / "out" / "accuracy.json").read_text())["rows"]
     assert rows.keys() == {"multi-stage", "unet", *(peer.name for peer in accuracy.PEERS)}
     dice = {tissue: scores["dice"] for tissue, scores in rows["MONAI UNet"]["mean"].items()}

@@ -1,12 +1,13 @@
 """A U-Net of MONAI for some iterations on a CPU.
 
-    python -m benchmarks.peers.monai_unet BasicUNet|UNet FOLDER ITERATIONS THREADS [OUTPUT]
+    python -m benchmarks.peers.monai_unet BasicUNet|UNet FOLDER ITERATIONS THREADS [OUTPUT STATE]
 
 FOLDER holds nnU-Net's layout. The network is MONAI's `BasicUNet` with its own widths, or the lighter `UNet` of its
 tutorials; the loss cross-entropy and Dice, the optimiser AdamW, its rate falls to 0 along a cosine; crops
 of 64³ in batches of two, changed as in `peers.monai_cache`, but each modality by itself, and not where there is
-nothing. Told an OUTPUT, predicts the box around the brain of `imagesTs` into it, in half-overlapping windows. Prints a
-line of JSON: patch, batch, parameters, minutes of training, seconds of an iteration.
+nothing. Told an OUTPUT, predicts the box around the brain of `imagesTs` into it, in half-overlapping windows, and keeps
+in the file STATE what a killed training goes on with. Prints a line of JSON: patch, batch, parameters, minutes of
+training, seconds of an iteration.
 """
 
 import functools
@@ -91,7 +92,7 @@ def segmentation_loss(logits, labels, ignored):
     return cross_entropy(logits, labels[:, 0], ignore_index=ignored) + overlap
 
 
-def train(net, stream, iterations, ignored):
+def train(net, stream, iterations, ignored, state):
     """Returns the seconds of each iteration."""
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4, fused=True)
 
@@ -107,7 +108,7 @@ def train(net, stream, iterations, ignored):
         optimizer.step()
 
     next(stream)
-    return time_each(step, iterations)
+    return time_each(step, iterations, (net, optimizer), state)
 
 
 def predict(net, folder, output):
@@ -124,13 +125,13 @@ def predict(net, folder, output):
         nib.save(nib.Nifti1Image(labels, nib.load(first).affine), path)
 
 
-def main(name, folder, iterations, threads, output=None):
+def main(name, folder, iterations, threads, output=None, state=None):
     monai.utils.set_determinism(0)
     torch.set_num_threads(int(threads))
     modalities, classes, ignored = describe(folder)
     net = NETS[name](in_channels=modalities, out_channels=classes)
     net = net.to(memory_format=torch.channels_last_3d)
-    seconds = train(net, batches(folder, modalities), int(iterations), ignored)
+    seconds = train(net, batches(folder, modalities), int(iterations), ignored, state)
     if output:
         Path(output).mkdir(parents=True, exist_ok=True)
         net.eval()

@@ -1,11 +1,12 @@
 """nnU-Net's 3d_fullres for some iterations on a CPU.
 
-    python -m benchmarks.peers.nnunet default|GB FOLDER ITERATIONS THREADS [OUTPUT]
+    python -m benchmarks.peers.nnunet default|GB FOLDER ITERATIONS THREADS [OUTPUT STATE]
 
 FOLDER, which is called ROOT/raw/Dataset001_Cohort, holds nnU-Net's own layout. It plans and prepares as ever, for its
 default memory or for so many GB; trains on all labelled subjects for so many iterations, by the last of which its
-learning rate falls to 0; and, told an OUTPUT, predicts `imagesTs` into it without mirroring. Prints a line of JSON:
-patch, batch, how many iterations nnU-Net is made for, parameters, minutes of training, seconds of an iteration.
+learning rate falls to 0; and, told an OUTPUT, predicts `imagesTs` into it without mirroring, and keeps in the file
+STATE what a killed training goes on with. Prints a line of JSON: patch, batch, how many iterations nnU-Net is made for,
+parameters, minutes of training, seconds of an iteration.
 """
 
 import json
@@ -36,7 +37,7 @@ def plan(memory, threads):
     api.preprocess([1], PLANS, [CONFIGURATION], [threads], show_progress_bar=False)
 
 
-def train(root, iterations):
+def train(root, iterations, state):
     """Returns the trainer and the seconds of each iteration."""
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
@@ -52,7 +53,7 @@ def train(root, iterations):
             group["lr"] = trainer.initial_lr * (1 - done / iterations) ** 0.9
         trainer.train_step(next(trainer.dataloader_train))
 
-    seconds = time_each(step, iterations)
+    seconds = time_each(step, iterations, (trainer.network, trainer.optimizer), state)
     trainer.on_train_end()
     return trainer, seconds
 
@@ -71,13 +72,13 @@ def predict(trainer, images, output):
     predictor.predict_from_files_sequential(str(images), str(output))
 
 
-def main(memory, folder, iterations, threads, output=None):
+def main(memory, folder, iterations, threads, output=None, state=None):
     root = Path(folder).parent.parent
     use_folders(root, threads)
     torch.manual_seed(0)
     torch.set_num_threads(int(threads))
     plan(memory, int(threads))
-    trainer, seconds = train(root, int(iterations))
+    trainer, seconds = train(root, int(iterations), state)
     if output:
         Path(output).mkdir(parents=True, exist_ok=True)
         predict(trainer, Path(folder) / "imagesTs", output)
