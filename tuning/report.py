@@ -34,8 +34,9 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
     groups = {**reference_outcomes(comparison, labeled), **groups}
     tissues = comparison.cohort.labels.tissues
     tables = format_tables(groups, tissues, labeled, read_step_seconds(comparison))
+    models = len({cell.model for cell in cells})
     parts = [
-        f"# {len({cell.model for cell in cells})} models on the {comparison.cohort.layout} layout",
+        f"# {models} model{'s' * (models > 1)} on the {comparison.cohort.layout} layout",
         f"{'**Phantoms**, not scans.' if phantoms else '**Real scans.**'} {_provenance(comparison, groups, cells)}",
         f"```\n{command}\n```",
         tables.rstrip(),
