@@ -137,7 +137,8 @@ def load_whole_template() -> WholeTemplate:
 
 
 def _read_maps():
-    folder = importlib.resources.files("nilearn.datasets") / "data"
+    # Not of `nilearn.datasets`, which takes seconds to import.
+    folder = importlib.resources.files("nilearn") / "datasets" / "data"
     images = [nib.load(folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz") for name in ("t1", "gm", "wm")]
     t1, gm, wm = (np.asarray(image.dataobj, np.float32) / 255 for image in images)
     return t1, gm, wm, images[0].affine
