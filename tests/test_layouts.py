@@ -311,6 +311,26 @@ def test_a_modality_that_a_labelled_scan_lacks_is_left_out_and_named(tmp_path):
     assert problem.text == "T2w is not used: sub-02 is labelled and has none"
 
 
+def test_label_maps_that_fit_no_scan_are_named(tmp_path):
+    root = write_bids(tmp_path / "bids")
+    assert not read_cohort(root).stray
+    stray = [root / f"derivatives/manual/sub-{n}/anat/sub-{n}_dseg.nii.gz" for n in ("88", "99")]
+    for path in stray:
+        save_nifti(path, tiny_brain(1)[2])
+    cohort = read_cohort(root)
+    assert cohort.stray == tuple(stray)
+    (problem,) = compare(cohort, [])
+    assert problem.severity == "warning" and problem.text == f"label maps that fit no scan: 2, such as {stray[0]}"
+
+    write_folder(tmp_path / "set")
+    assert not read_cohort(tmp_path / "set").stray
+    path = save_nifti(tmp_path / "set/labelsTr/case-02.nii.gz", tiny_brain(1)[2])
+    # Of a case that is held out, and in the wrong folder.
+    held_out = save_nifti(tmp_path / "set/labelsTr/case_09.nii.gz", tiny_brain(1)[2])
+    save_nifti(tmp_path / "set/imagesTs/case_09_0000.nii.gz", tiny_brain(1)[0])
+    assert read_cohort(tmp_path / "set").stray == (path, held_out)
+
+
 def test_bids_tables(tmp_path):
     root = write_bids(tmp_path)
     rows = "index\tname\n0\tbackground\n1\tcortex\n2\twhite\n3\tignore\n"

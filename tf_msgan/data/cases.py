@@ -173,7 +173,7 @@ def _unweighted(modality):
     return re.sub("^(T1|T2|PD)w$", r"\1", modality)
 
 
-def _files(folder):
+def volumes_in(folder):
     """The volumes in a folder, by what comes before their ending; .nii.gz goes before .nii and .hdr."""
     names, found = [name for name in names_in(folder) if not name.startswith(".")], {}
     for suffix in reversed(SUFFIXES):
@@ -189,7 +189,7 @@ def find_nnunet_cases(folder: Path, modalities) -> list[Case]:
     Raises:
         InputError: a case has a channel beyond the modalities.
     """
-    files = _files(folder)
+    files = volumes_in(folder)
     marks = [f"_{n:04}" for n in range(len(modalities))]
     found = {}
     for name, path in files.items():
@@ -210,7 +210,7 @@ def find_bids_cases(folder: Path, modalities) -> list[Case]:
     what else a session has only one of belongs to its first case, whatever its acquisition is called."""
     cases = []
     for anat in find_anat_folders(folder):
-        files, by_entities = _files(anat), {}
+        files, by_entities = volumes_in(anat), {}
         for n, modality in enumerate(modalities):
             matches = (re.fullmatch(f"(sub-.+)_{_named(modality)}", name) for name in files)
             of_it = {match[1]: files[match[0]] for match in matches if match}
@@ -247,7 +247,7 @@ def _bids_suffix(modality):
 
 
 def _side_by_side(folder, modalities):
-    files, found = _files(folder), {}
+    files, found = volumes_in(folder), {}
     for n, modality in enumerate(modalities):
         for name, path in files.items():
             match = re.fullmatch(f"(.+?)[-_]{_named(modality)}{BRAIN}", name, re.IGNORECASE)
@@ -274,7 +274,7 @@ def _of_candidates(id, candidates):
 def _folders(folder, modalities):
     cases = []
     for inner in (folder / name for name in names_in(folder) if (folder / name).is_dir()):
-        files = _files(inner)
+        files = volumes_in(inner)
         found = [_of_modality(files, modality, modalities) for modality in modalities]
         if any(found):
             expected = [[inner / f"{modality}.nii.gz"] for modality in modalities]

@@ -45,6 +45,7 @@ class Cohort:
         subjects: by id.
         crop: the layout's own of `Preparation`, or None where it may be either.
         left_out: modalities that some scans have and the cohort does without, each with a labelled scan that lacks it.
+        stray: label maps that fit no scan.
     """
 
     layout: str
@@ -54,6 +55,14 @@ class Cohort:
     subjects: dict[str, Subject]
     crop: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    stray: tuple[Path, ...] = ()
+
+    def remarks(self) -> list[str]:
+        """What lies in the folder and is not used, a line each."""
+        lines = [f"{name} is not used: {id} is labelled and has none" for name, id in self.left_out.items()]
+        if self.stray:
+            lines.append(f"label maps that fit no scan: {len(self.stray)}, such as {self.stray[0]}")
+        return lines
 
 
 def missing_modalities(modalities, images) -> list[str]:

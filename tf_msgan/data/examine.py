@@ -75,9 +75,7 @@ def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
 
 def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     """What stands out only beside the others."""
-    problems = [
-        Problem("warning", f"{name} is not used: {id} is labelled and has none") for name, id in cohort.left_out.items()
-    ]
+    problems = [Problem("warning", remark) for remark in cohort.remarks()]
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
     for id, size in sizes.items():

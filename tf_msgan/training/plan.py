@@ -37,8 +37,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
         lines.append(
             "            one subject trains; with --split all every labelled one does, and none is for the test"
         )
-    for name, id in cohort.left_out.items():
-        lines.append(f"            {name} is left out: {id} is labelled and has none")
+    lines += [f"            {remark}" for remark in cohort.remarks()]
     spacing = " × ".join(f"{mm:g}" for mm in preparation.spacing)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
     grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"

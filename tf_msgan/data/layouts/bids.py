@@ -54,7 +54,8 @@ def read_bids(root, labels: LabelTable | None = None) -> Cohort:
         if n not in there and any(files[n] for files in existing.values())
     }
     table = labels or _read_table(root, maps_of.values())
-    return Cohort("bids", root, modalities, table, subjects, left_out=left_out)
+    stray = tuple(path for path, entities in maps if not any(_fits(entities, _entities(id)) for id in existing))
+    return Cohort("bids", root, modalities, table, subjects, left_out=left_out, stray=stray)
 
 
 def _entities(name):
@@ -114,18 +115,19 @@ def _assign(cases, maps, root):
 
 
 def _label_maps_of(id, maps):
-    """The label maps of the same subject and session, and no other run or acquisition; plain ones before those with a
-    description, as `desc-manual`."""
-    scan = _entities(id)
-    fits = [
-        (path, entities)
-        for path, entities in maps
-        if entities.get("sub") == scan["sub"]
-        and entities.get("ses") == scan.get("ses")
-        and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
-    ]
+    """The label maps that fit; plain ones before those with a description, as `desc-manual`."""
+    fits = [(path, entities) for path, entities in maps if _fits(entities, _entities(id))]
     plain = [path for path, entities in fits if "desc" not in entities]
     return plain or [path for path, _ in fits]
+
+
+def _fits(entities, scan):
+    """Whether a label map is of the scan's subject and session, and of no other run or acquisition."""
+    return (
+        entities.get("sub") == scan["sub"]
+        and entities.get("ses") == scan.get("ses")
+        and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
+    )
 
 
 def _read_table(root, labels):

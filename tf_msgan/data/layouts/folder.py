@@ -4,7 +4,7 @@ scans lie in `imagesUn`, or in `imagesTr` without a label map."""
 import json
 import operator
 
-from tf_msgan.data.cases import find_nnunet_cases
+from tf_msgan.data.cases import find_nnunet_cases, volumes_in
 from tf_msgan.data.cohort import Cohort, Subject
 from tf_msgan.data.label_tables import table_of_names
 from tf_msgan.data.labels import LabelTable
@@ -34,7 +34,16 @@ def read_folder(root, labels: LabelTable | None = None) -> Cohort:
             subjects[case.id] = Subject(case.id, case.existing(), label, held_out=part == "Ts")
     if not subjects:
         raise InputError(root, "no case", "nnU-Net's layout: imagesTr/CASE_0000.nii.gz")
-    return Cohort("folder", root, modalities, labels, subjects)
+    stray = [path for part in ("Tr", "Ts") for path in _without_scan(root / f"labels{part}", subjects)]
+    return Cohort("folder", root, modalities, labels, subjects, stray=tuple(stray))
+
+
+def _without_scan(folder, subjects):
+    """The label maps of a folder that are of no subject."""
+    for id, path in volumes_in(folder).items():
+        label = subjects[id].label if id in subjects else None
+        if label is None or label.parent != folder:
+            yield path
 
 
 def _read_description(path, table):
