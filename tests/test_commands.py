@@ -208,20 +208,11 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_cohort, split_file, tmp_pa
     assert ("checkpoint of epoch" in result.stderr) == (done > 0)
 
 
-def test_evaluate_repeats_the_evaluation(run):
-    folder, _ = run
-    before = (folder / "evaluation.json").read_text()
-    (folder / "evaluation.json").unlink()
-    (folder / "report.html").unlink()
-    result = run_command("tf_msgan.evaluate", folder, "--no-progress")
-    assert result.returncode == 0, result.stderr
-    assert (folder / "evaluation.json").read_text() == before
-    assert (folder / "report.html").exists()
-
-
-def test_evaluate_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
+def test_evaluate_repeats_the_evaluation_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
     shutil.copytree(tiny_cohort.root, tmp_path / "moved")
     shutil.copytree(run[0], tmp_path / "run")
+    for made in ("evaluation.json", "report.html"):
+        (tmp_path / "run" / made).unlink()
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["data"]["root"] = str(tmp_path / "gone")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
@@ -229,6 +220,8 @@ def test_evaluate_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
     moved = ("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
     result = run_command(*moved)
     assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "evaluation.json").read_text() == (run[0] / "evaluation.json").read_text()
+    assert (tmp_path / "run" / "report.html").exists()
     (tmp_path / "run" / "samples").rename(tmp_path / "samples")
     assert_one_line_error(run_command(*moved), tmp_path / "run" / "samples", "no epoch-")
     (tmp_path / "samples").rename(tmp_path / "run" / "samples")
