@@ -4,6 +4,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 
@@ -35,13 +36,14 @@ def restricted(cores: int):
 
 
 def run_on(command: Command, cores: int, **how) -> subprocess.CompletedProcess:
-    """Runs a command, `restricted` to that many cores.
+    """Runs a command, `restricted` to that many cores; it ends with this process, however that ends.
 
     Raises:
         InputError: it failed, and has said why.
     """
+    bound = (sys.executable, "-m", "tuning.die_with_parent", os.getpid(), *command)
     with restricted(cores):
-        result = subprocess.run([str(part) for part in command], **how)
+        result = subprocess.run([str(part) for part in bound], **how)
     if result.returncode:
         raise InputError(" ".join(map(str, command[1:3])), f"exit status {result.returncode}", "0: see above")
     return result

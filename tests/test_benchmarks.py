@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_one_line_error, run_command, write_tiny_cohort
+from conftest import ROOT, assert_one_line_error, run_command, write_tiny_cohort
 
 from benchmarks import accuracy, growth_training, limit, report
 from benchmarks.flops import count_flops
@@ -50,6 +52,32 @@ print(json.dumps([len(os.sched_getaffinity(0)), os.environ["CUDA_VISIBLE_DEVICES
     with pytest.raises(InputError, match=r"-c raise SystemExit\(3\): found exit status 3; expected 0"):
         ask([sys.executable, "-c", "raise SystemExit(3)"], 1)
     assert os.sched_getaffinity(0) == mine and dict(os.environ) == environment
+
+
+def test_a_command_ends_with_the_benchmark_that_runs_it(tmp_path):
+    """Else a benchmark that is begun again would train beside what the killed one had begun, in the same files."""
+    pid = tmp_path / "pid"
+    child = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(60)"
+    parent = f"import sys; from benchmarks.turns import ask; ask([sys.executable, '-c', {child!r}], 1)"
+    with subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT) as process:
+        wait_until(lambda: pid.exists() and pid.read_text().endswith(" "))
+        process.kill()
+    wait_until(lambda: not is_running(int(pid.read_text())))
+
+
+def is_running(pid):
+    """Whether there is such a process, and not just its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(holds, seconds=50):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_commands_take_turns_and_medians_are_theirs(tmp_path):
