@@ -54,7 +54,8 @@ def read_bids(root, labels: LabelTable | None = None) -> Cohort:
         if n not in there and any(files[n] for files in existing.values())
     }
     table = labels or _read_table(root, maps_of.values())
-    stray = tuple(path for path, entities in maps if not any(_fits(entities, _entities(id)) for id in existing))
+    scans = [_entities(id) for id in existing]
+    stray = tuple(path for path, entities in maps if not any(_fits(entities, scan) for scan in scans))
     return Cohort("bids", root, modalities, table, subjects, left_out=left_out, stray=stray)
 
 
@@ -116,7 +117,8 @@ def _assign(cases, maps, root):
 
 def _label_maps_of(id, maps):
     """The label maps that fit; plain ones before those with a description, as `desc-manual`."""
-    fits = [(path, entities) for path, entities in maps if _fits(entities, _entities(id))]
+    scan = _entities(id)
+    fits = [(path, entities) for path, entities in maps if _fits(entities, scan)]
     plain = [path for path, entities in fits if "desc" not in entities]
     return plain or [path for path, _ in fits]
 
