@@ -192,7 +192,7 @@ def test_folder_in_use_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def adults(tmp_path_factory):
-    return draw("adult", tmp_path_factory.mktemp("phantoms") / "adult", 2)
+    return draw("adult", tmp_path_factory.mktemp("phantoms") / "adult", 5)
 
 
 def read(path):
@@ -202,7 +202,7 @@ def read(path):
 @pytest.fixture(scope="module")
 def training(adults):
     """The arrays of each training subject by file name, without suffix."""
-    return [{p.stem: read(p) for p in (adults / "TrainingData" / str(n)).iterdir()} for n in (1, 2)]
+    return [{p.stem: read(p) for p in (adults / "TrainingData" / str(n)).iterdir()} for n in range(1, 6)]
 
 
 def test_adults_lie_as_in_mrbrains(sketched, tmp_path):
@@ -287,7 +287,7 @@ def test_lesions_lie_in_white_matter(training):
         near = ndimage.binary_dilation(codes == WHITE_MATTER, np.ones((3, 3, 3)))
         assert np.mean(near[codes == LESION]) > 0.9
         counts.append(np.sum(codes == LESION))
-    assert max(counts) > 1.1 * min(counts) > 0
+    assert max(counts) > 2 * min(counts)
 
 
 def test_cerebellum_and_brain_stem_lie_below_the_cerebrum(training):
