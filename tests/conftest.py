@@ -1,5 +1,6 @@
 """Tiny cohorts on disk, and tiny configs."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -31,6 +32,16 @@ def run_command(module, *arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, **options
     )
+
+
+def call_command(command, *arguments):
+    """Calls a command's module as a user does, but in this process. Returns its status; what it printed is for capfd to
+    tell."""
+    try:
+        command.main([str(argument) for argument in arguments])
+    except SystemExit as error:
+        return error.code
+    return 0
 
 
 def assert_one_line_error(result, *words):
@@ -155,6 +166,13 @@ def write_untrained_run(folder, cohort, split, config):
 @pytest.fixture(scope="session")
 def untrained_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
     return write_untrained_run(tmp_path_factory.mktemp("untrained"), tiny_cohort, tiny_split, tiny_config)
+
+
+@pytest.fixture(scope="session")
+def unet_run(tiny_cohort, tiny_split, tiny_config, tmp_path_factory):
+    """As `untrained_run`, where any model will do: this one is built in half the time."""
+    config = dataclasses.replace(tiny_config, model="unet")
+    return write_untrained_run(tmp_path_factory.mktemp("unet"), tiny_cohort, tiny_split, config)
 
 
 @pytest.fixture(scope="session")

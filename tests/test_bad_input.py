@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
+from conftest import ROOT, assert_one_line_error, call_command, run_command, save_nifti, tiny_brain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -202,15 +202,6 @@ GOOD_SCANS = {
 }
 
 
-def call(command, *arguments):
-    """Calls a command as its module is called. Returns its status; what it printed is for capfd to tell."""
-    try:
-        command.main([str(argument) for argument in arguments])
-    except SystemExit as error:
-        return error.code
-    return 0
-
-
 def assert_refused(capfd, status, message, expected_status=2):
     out, err = capfd.readouterr()
     assert status == expected_status, out + err
@@ -225,7 +216,7 @@ def test_train_refuses(name, files, capfd):
     damage, message = {**BAD_SCANS, **BAD_LABELS}[name]
     damage(files)
     options = ("--split", files.root / "split.json", "--out", files.output, "--max-minutes", 0.01, "--no-progress")
-    assert_refused(capfd, call(train, "--data", files.root, "--layout", "folder", *options), message)
+    assert_refused(capfd, call_command(train, "--data", files.root, "--layout", "folder", *options), message)
     assert not files.output.exists()
 
 
@@ -233,7 +224,7 @@ def test_train_refuses(name, files, capfd):
 def test_doctor_lists(name, files, capfd):
     damage, message = {**BAD_SCANS, **BAD_LABELS}[name]
     damage(files)
-    status = call(doctor, files.root, "--no-progress")
+    status = call_command(doctor, files.root, "--no-progress")
     out, err = capfd.readouterr()
     assert status == 2 and not err, out + err
     (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
@@ -241,7 +232,7 @@ def test_doctor_lists(name, files, capfd):
     assert all(id in out for id in IDS)
 
 
-def test_predict_lists_the_bad_and_segments_the_others(tmp_path, untrained_run, capfd):
+def test_predict_lists_the_bad_and_segments_the_others(tmp_path, unet_run, capfd):
     """All bad scans in one folder, beside a good one."""
     folder = tmp_path / "in"
     for number, (name, (damage, _)) in enumerate(BAD_SCANS.items()):
@@ -259,7 +250,7 @@ def test_predict_lists_the_bad_and_segments_the_others(tmp_path, untrained_run, 
     for channel in (0, 1):
         (folder / "99 good").mkdir(exist_ok=True)
         (tmp_path / f"other/imagesTr/good_1_{channel:04}.nii.gz").rename(folder / "99 good" / f"T{channel + 1}.nii.gz")
-    status = call(predict, untrained_run, "--input-dir", folder, "--output", tmp_path / "out", "--no-progress")
+    status = call_command(predict, unet_run, "--input-dir", folder, "--output", tmp_path / "out", "--no-progress")
     out, err = capfd.readouterr()
     lines = err.strip().splitlines()
     assert status == 1 and "Traceback" not in err
@@ -284,13 +275,13 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
         write_case(root, id, number)
         t1, t2 = (root / f"imagesTr/{id}_{channel:04}.nii.gz" for channel in (0, 1))
         change(SimpleNamespace(root=root, t1=t1, t2=t2, label=root / f"labelsTr/{id}.nii.gz"))
-    status = call(doctor, root, "--no-progress")
+    status = call_command(doctor, root, "--no-progress")
     out, err = capfd.readouterr()
     assert status == 1 and not err, out + err
     warnings = [line for line in out.splitlines() if line.startswith("warning")]
     assert len(warnings) == 2 and "no voxel of WM" in "".join(warnings) and "qform and sform" in "".join(warnings)
     assert f"{len(IDS) + len(GOOD_SCANS)} subjects, 0 errors, 2 warnings" in out
-    assert call(doctor, root, "--json") == 1
+    assert call_command(doctor, root, "--json") == 1
     report = json.loads(capfd.readouterr().out)
     assert report["preparation"]["crop"] == "brain" and report["memory_bytes"]["activations"] > 0
     assert len(report["subjects"]) == len(IDS) + len(GOOD_SCANS)
@@ -307,7 +298,7 @@ def test_doctor_warns_of_subjects_unlike_the_others(tmp_path, capfd):
         rewrite(path, affine=np.diag([2.0, 2, 2, 1]))
     write_case(root, "dry", 21)
     rewrite(root / "labelsTr/dry.nii.gz", with_little_csf)
-    assert call(doctor, root, "--no-progress") == 1
+    assert call_command(doctor, root, "--no-progress") == 1
     out, _ = capfd.readouterr()
     warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
     voxels = "warning: subject coarse: voxels of 8 mm³, others have 1; --resample MM makes them alike"
@@ -324,10 +315,10 @@ def test_doctor_misses_what_training_would(files, tmp_path, capfd):
     (files.root / "dataset.json").write_text(json.dumps(content))
     options = ("--split", files.root / "split.json", "--no-progress")
     message = "no voxel of lesion in any training subject"
-    assert call(doctor, files.root, *options) == 2
+    assert call_command(doctor, files.root, *options) == 2
     (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("error: ")]
     assert message in line
-    assert_refused(capfd, call(train, "--data", files.root, "--out", files.output, *options), message)
+    assert_refused(capfd, call_command(train, "--data", files.root, "--out", files.output, *options), message)
 
 
 def without_half_of_csf(labels):
@@ -345,7 +336,7 @@ def without_half_of_csf(labels):
 )
 def test_doctor_warns_of_labels_that_do_not_cover_the_brain(files, capfd, change, message):
     rewrite(files.label, change)
-    assert call(doctor, files.root, "--no-progress") == 1
+    assert call_command(doctor, files.root, "--no-progress") == 1
     out, _ = capfd.readouterr()
     assert re.search(f"^warning: {re.escape(str(files.label))}: {message}", out, re.MULTILINE), out
 
@@ -355,7 +346,7 @@ def test_doctor_warns_of_axes_that_are_not_at_right_angles(files, capfd):
         sheared = image_of(path)[1].copy()
         sheared[0, 1] += 0.5 * sheared[0, 0]
         rewrite(path, affine=sheared)
-    call(doctor, files.root, "--no-progress")
+    call_command(doctor, files.root, "--no-progress")
     out, _ = capfd.readouterr()
     for path in (files.t1, files.t2):
         assert re.search(f"^warning: {re.escape(str(path))}: axes that are not at right angles", out, re.MULTILINE), out
@@ -415,35 +406,35 @@ def test_a_header_that_lies_costs_no_memory(name, files):
 def test_unreadable(files, capfd):
     files.t1.chmod(0)
     options = ("--split", files.root / "split.json", "--out", files.output, "--no-progress")
-    assert_refused(capfd, call(train, "--data", files.root, *options), "no permission to read it")
+    assert_refused(capfd, call_command(train, "--data", files.root, *options), "no permission to read it")
 
 
-def test_outputs_that_cannot_be(files, untrained_run, capfd):
+def test_outputs_that_cannot_be(files, unet_run, capfd):
     split = ("--split", files.root / "split.json", "--no-progress")
     (files.root / "a file").write_text("mine")
     for output, message in [
         (files.root / "a file", "a file"),
         (files.root, "something there already"),
     ]:
-        assert_refused(capfd, call(train, "--data", files.root, *split, "--out", output), message)
+        assert_refused(capfd, call_command(train, "--data", files.root, *split, "--out", output), message)
     # /proc takes no files, whoever asks.
     for command in (
         (train, "--data", files.root, *split, "--out", "/proc/run"),
-        (predict, untrained_run, "--input", files.t1, files.t2, "--output", "/proc/out", "--no-progress"),
+        (predict, unet_run, "--input", files.t1, files.t2, "--output", "/proc/out", "--no-progress"),
     ):
-        status = call(*command)
+        status = call_command(*command)
         _, err = capfd.readouterr()
         assert status == 2 and len(err.strip().splitlines()) == 1 and "/proc" in err, err
-    status = call(predict, untrained_run, "--input", files.t1, files.t2, "--output", files.root / "a file")
+    status = call_command(predict, unet_run, "--input", files.t1, files.t2, "--output", files.root / "a file")
     _, err = capfd.readouterr()
     assert status == 2 and len(err.strip().splitlines()) == 1 and (files.root / "a file").read_text() == "mine"
 
 
 def test_folders_that_hold_nothing(tmp_path, capfd):
     for command in ((doctor, tmp_path), (train, "--data", tmp_path, "--out", tmp_path / "run")):
-        assert_refused(capfd, call(*command), "no layout that is known")
+        assert_refused(capfd, call_command(*command), "no layout that is known")
     for command in ((doctor, tmp_path / "absent"), (train, "--data", tmp_path / "absent", "--out", tmp_path / "run")):
-        assert_refused(capfd, call(*command), "no such folder")
+        assert_refused(capfd, call_command(*command), "no such folder")
 
 
 @pytest.fixture(scope="module")

@@ -191,18 +191,30 @@ def test_folder_in_use_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def adults(tmp_path_factory):
-    return draw("adult", tmp_path_factory.mktemp("phantoms") / "adult", 5)
+def adult(tmp_path_factory):
+    """A cohort of one subject."""
+    return draw("adult", tmp_path_factory.mktemp("phantoms") / "adult", 1)
 
 
 def read(path):
     return np.asanyarray(nib.load(path).dataobj)
 
 
+def read_subject(adults, number):
+    """Its arrays by file name, without suffix."""
+    return {path.stem: read(path) for path in (adults / "TrainingData" / str(number)).iterdir()}
+
+
 @pytest.fixture(scope="module")
-def training(adults):
-    """The arrays of each training subject by file name, without suffix."""
-    return [{p.stem: read(p) for p in (adults / "TrainingData" / str(n)).iterdir()} for n in range(1, 6)]
+def subject(adult):
+    return read_subject(adult, 1)
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory):
+    """The arrays of five subjects, for what holds on the whole."""
+    adults = draw("adult", tmp_path_factory.mktemp("phantoms") / "adults", 5)
+    return [read_subject(adults, number) for number in range(1, 6)]
 
 
 def test_adults_lie_as_in_mrbrains(sketched, tmp_path):
@@ -216,12 +228,12 @@ def test_adults_lie_as_in_mrbrains(sketched, tmp_path):
     assert files == expected | {"phantoms.json", "truth/TestData/1/LabelsForTraining.nii"}
 
 
-def test_command_writes_mrbrains_files(adults):
+def test_command_writes_mrbrains_files(adult):
     scans = ("T1", "T1_IR", "T2_FLAIR")
-    mark = json.loads((adults / "phantoms.json").read_text())
+    mark = json.loads((adult / "phantoms.json").read_text())
     assert (mark["preset"], mark["spacing_mm"], mark["seed"]) == ("adult", 2, 3)
 
-    first = adults / "TrainingData" / "1"
+    first = adult / "TrainingData" / "1"
     for name, dtype in (*((scan, np.int16) for scan in scans), ("LabelsForTraining", np.uint8)):
         image = nib.load(first / f"{name}.nii")
         assert image.shape == (120, 120, 48) and image.get_data_dtype() == dtype
@@ -231,8 +243,8 @@ def test_command_writes_mrbrains_files(adults):
         assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
 
 
-def test_t1_1mm_is_the_same_head_on_another_grid(adults):
-    t1, fine = (nib.load(adults / "TrainingData" / "2" / f"{name}.nii") for name in ("T1", "T1_1mm"))
+def test_t1_1mm_is_the_same_head_on_another_grid(adult):
+    t1, fine = (nib.load(adult / "TrainingData" / "1" / f"{name}.nii") for name in ("T1", "T1_1mm"))
     assert fine.shape == (120, 120, 72)
     edges = [nib.affines.apply_affine(i.affine, [[-0.5] * 3, np.array(i.shape) - 0.5]) for i in (t1, fine)]
     assert np.allclose(*edges, atol=1e-3)
@@ -241,48 +253,46 @@ def test_t1_1mm_is_the_same_head_on_another_grid(adults):
     assert np.corrcoef(six_mm[0].ravel(), six_mm[1].ravel())[0, 1] > 0.99
 
 
-def test_testing_labels_are_the_training_labels_merged(training):
-    for subject in training:
-        codes = subject["LabelsForTraining"]
-        assert np.unique(codes).tolist() == list(range(9))
-        assert np.array_equal(subject["LabelsForTesting"], TESTING_CODES[codes])
+def test_testing_labels_are_the_training_labels_merged(subject):
+    codes = subject["LabelsForTraining"]
+    assert np.unique(codes).tolist() == list(range(9))
+    assert np.array_equal(subject["LabelsForTesting"], TESTING_CODES[codes])
     assert TESTING_CODES.tolist() == [0, 2, 2, 3, 3, 1, 1, 0, 0]
 
 
-def test_air_is_dim_but_not_zero(training):
-    for subject in training:
-        for name in ("T1", "T1_IR", "T2_FLAIR"):
-            image = subject[name]
-            corner = image[:8, -8:, -8:]
-            assert 2 < corner.mean() < 40 and np.mean(corner == 0) < 0.1
-            assert image.max() <= 1000
-            # Scalp and muscle are not brain.
-            assert np.mean(image[subject["LabelsForTraining"] == 0] > 150) > 0.1
+def test_air_is_dim_but_not_zero(subject):
+    for name in ("T1", "T1_IR", "T2_FLAIR"):
+        image = subject[name]
+        corner = image[:8, -8:, -8:]
+        assert 2 < corner.mean() < 40 and np.mean(corner == 0) < 0.1
+        assert image.max() <= 1000
+        # Scalp and muscle are not brain.
+        assert np.mean(image[subject["LabelsForTraining"] == 0] > 150) > 0.1
 
 
-def test_adults_of_the_same_seed_are_the_same_files(adults, in_this_process, tmp_path):
+def test_adults_of_the_same_seed_are_the_same_files(adult, in_this_process, tmp_path):
     write_cohort("adult", tmp_path / "again", subjects=1, spacing=2, seed=3)
     written = sorted((tmp_path / "again").rglob("*.nii"))
     assert len(written) == 6
     for path in written:
-        assert path.read_bytes() == (adults / path.relative_to(tmp_path / "again")).read_bytes()
+        assert path.read_bytes() == (adult / path.relative_to(tmp_path / "again")).read_bytes()
 
 
-def test_tissues_are_as_bright_as_in_adults(training):
-    for subject in training:
-        codes = subject["LabelsForTraining"]
-        t1, t1_ir, flair = (
-            [subject[name][codes == code].mean() for code in range(9)] for name in ("T1", "T1_IR", "T2_FLAIR")
-        )
-        for contrast in (t1, t1_ir):
-            assert contrast[VENTRICLES] < contrast[CORTEX] < contrast[BASAL_GANGLIA] < contrast[WHITE_MATTER]
-        assert flair[VENTRICLES] < flair[WHITE_MATTER] < flair[CORTEX] < flair[LESION]
-        assert t1[OUTER_CSF] < t1[CORTEX]
+def test_tissues_are_as_bright_as_in_adults(subject):
+    codes = subject["LabelsForTraining"]
+    t1, t1_ir, flair = (
+        [subject[name][codes == code].mean() for code in range(9)] for name in ("T1", "T1_IR", "T2_FLAIR")
+    )
+    for contrast in (t1, t1_ir):
+        assert contrast[VENTRICLES] < contrast[CORTEX] < contrast[BASAL_GANGLIA] < contrast[WHITE_MATTER]
+    assert flair[VENTRICLES] < flair[WHITE_MATTER] < flair[CORTEX] < flair[LESION]
+    assert t1[OUTER_CSF] < t1[CORTEX]
 
 
-def test_lesions_lie_in_white_matter(training):
+@pytest.mark.slow
+def test_lesions_lie_in_white_matter(five):
     counts = []
-    for subject in training:
+    for subject in five:
         codes = subject["LabelsForTraining"]
         near = ndimage.binary_dilation(codes == WHITE_MATTER, np.ones((3, 3, 3)))
         assert np.mean(near[codes == LESION]) > 0.9
@@ -290,32 +300,34 @@ def test_lesions_lie_in_white_matter(training):
     assert max(counts) > 2 * min(counts)
 
 
-def test_cerebellum_and_brain_stem_lie_below_the_cerebrum(training):
-    for subject in training:
-        codes = subject["LabelsForTraining"]
-        cerebrum, cerebellum, stem = (
-            np.mean(np.nonzero(where), axis=1)
-            for where in ((codes > 0) & (codes < CEREBELLUM), codes == CEREBELLUM, codes == BRAIN_STEM)
-        )
-        assert max(cerebellum[2], stem[2]) < cerebrum[2] - 5
-        assert cerebellum[1] < stem[1]
+def test_cerebellum_and_brain_stem_lie_below_the_cerebrum(subject):
+    codes = subject["LabelsForTraining"]
+    cerebrum, cerebellum, stem = (
+        np.mean(np.nonzero(where), axis=1)
+        for where in ((codes > 0) & (codes < CEREBELLUM), codes == CEREBELLUM, codes == BRAIN_STEM)
+    )
+    assert max(cerebellum[2], stem[2]) < cerebrum[2] - 5
+    assert cerebellum[1] < stem[1]
 
 
-def test_shares_of_tissue_are_those_of_adults(training):
-    found = np.array([shares(subject["LabelsForTesting"]) for subject in training])
+@pytest.mark.slow
+def test_shares_of_tissue_are_those_of_adults(five):
+    found = np.array([shares(subject["LabelsForTesting"]) for subject in five])
     assert found.mean(axis=0) == pytest.approx([0.225, 0.44, 0.335], abs=0.035)
     assert found.std(axis=0)[0] > 0.005
-    sizes = np.mean([np.bincount(s["LabelsForTraining"].ravel(), minlength=9) for s in training], axis=0)
+    sizes = np.mean([np.bincount(s["LabelsForTraining"].ravel(), minlength=9) for s in five], axis=0)
     sizes *= 1.916**2 * 3 / 1000
     assert 900 < sizes[1:7].sum() < 1500
     assert 90 < sizes[CEREBELLUM] < 180 and 12 < sizes[BRAIN_STEM] < 40 and 10 < sizes[VENTRICLES] < 90
 
 
-def test_grey_and_white_overlap_less_in_adults_than_in_infants(training):
-    overlaps = [overlap(subject["T1"], subject["LabelsForTesting"]) for subject in training]
+@pytest.mark.slow
+def test_grey_and_white_overlap_less_in_adults_than_in_infants(five):
+    overlaps = [overlap(subject["T1"], subject["LabelsForTesting"]) for subject in five]
     assert 0.15 < np.mean(overlaps) < 0.4
 
 
-def test_adults_differ(training):
-    white = [subject["LabelsForTesting"] == WM for subject in training[:2]]
+@pytest.mark.slow
+def test_adults_differ(five):
+    white = [subject["LabelsForTesting"] == WM for subject in five[:2]]
     assert 2 * np.sum(white[0] & white[1]) / (white[0].sum() + white[1].sum()) < 0.85

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
+from conftest import assert_one_line_error, call_command, run_command, tiny_brain, write_untrained_run
 
 from tf_msgan import predict as command
 from tf_msgan.config import STRIPPED, Preparation
@@ -37,8 +37,15 @@ def write_case(folder, names, number=1, affine=AFFINE):
     return [folder / name for name in names]
 
 
-def predict(run, *arguments):
-    return run_command("tf_msgan.predict", run, *arguments, "--no-progress")
+@pytest.fixture
+def predict(capfd):
+    """Calls the command in this process, without bars; `(status, standard output, standard error)`."""
+
+    def call(*arguments):
+        status = call_command(command, *arguments, "--no-progress")
+        return status, *capfd.readouterr()
+
+    return call
 
 
 def names(folder):
@@ -50,8 +57,8 @@ def one_case(untrained_run, tmp_path_factory):
     """The outputs of one scan with everything asked for."""
     folder = tmp_path_factory.mktemp("one")
     files = write_case(folder / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    options = ("--entropy", "--realness", "--figure", "--threads", 1)
-    result = predict(untrained_run, "--input", *files, "--output", folder / "out", *options)
+    options = ("--entropy", "--realness", "--figure", "--threads", 1, "--no-progress")
+    result = run_command("tf_msgan.predict", untrained_run, "--input", *files, "--output", folder / "out", *options)
     assert result.returncode == 0, result.stderr
     return folder / "out", files
 
@@ -102,39 +109,39 @@ def test_page_holds_its_pictures(one_case):
     assert "http" not in page
 
 
-def test_analyze_input(untrained_run, tiny_cohort, tmp_path):
+def test_analyze_input(unet_run, tiny_cohort, tmp_path, predict):
     """iSEG's own files; their grid has no affine of its own."""
     files = tiny_cohort.subjects["4"].images
-    result = predict(untrained_run, "--input", *files, "--output", tmp_path / "out")
-    assert result.returncode == 0, result.stderr
+    status, _, error = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    assert status == 0, error
     source, image = nib.load(files[0]), nib.load(tmp_path / "out" / "subject-4_dseg.nii.gz")
     assert image.shape == source.shape[:3] and np.array_equal(image.affine, source.affine)
 
 
-def test_a_folder_with_a_bad_case_then_the_rest(untrained_run, tmp_path):
+def test_a_folder_with_a_bad_case_then_the_rest(unet_run, tmp_path, predict):
     """nnU-Net's names; one case is truncated: the others are done, it is listed, exit 1; then only it is done."""
     for number, id in enumerate(("a", "b", "c"), start=1):
         write_case(tmp_path / "in", [f"{id}_0000.nii.gz", f"{id}_0001.nii.gz"], number)
     whole = (tmp_path / "in" / "b_0001.nii.gz").read_bytes()
     (tmp_path / "in" / "b_0001.nii.gz").write_bytes(whole[:2000])
     arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out")
-    result = predict(untrained_run, *arguments)
-    assert result.returncode == 1
-    assert "2 segmented, 1 failed, of 3 cases" in result.stdout
-    (line,) = result.stderr.strip().splitlines()
+    status, output, error = predict(unet_run, *arguments)
+    assert status == 1
+    assert "2 segmented, 1 failed, of 3 cases" in output
+    (line,) = error.strip().splitlines()
     assert "b_0001.nii.gz" in line and "truncated" in line
     assert {"a.nii.gz", "c.nii.gz"} < set(names(tmp_path / "out")) and "b.nii.gz" not in names(tmp_path / "out")
 
     (tmp_path / "in" / "b_0001.nii.gz").write_bytes(whole)
     before = (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns
-    result = predict(untrained_run, *arguments, "--skip-existing")
-    assert result.returncode == 0, result.stderr
-    assert "1 segmented, 0 failed" in result.stdout
+    status, output, error = predict(unet_run, *arguments, "--skip-existing")
+    assert status == 0, error
+    assert "1 segmented, 0 failed" in output
     assert (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns == before
     assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
 
 
-def test_another_scan_of_the_same_name(untrained_run, tmp_path, capsys):
+def test_another_scan_of_the_same_name(unet_run, tmp_path, predict):
     """Its segmentation is not replaced, nor taken for this scan's."""
     out = tmp_path / "out"
     scans = {
@@ -143,32 +150,28 @@ def test_another_scan_of_the_same_name(untrained_run, tmp_path, capsys):
     }
 
     def call(folder, *more):
-        options = ("--input", *scans[folder], "--output", out, "--no-progress", *more)
-        command.main([str(untrained_run), *map(str, options)])
-        return capsys.readouterr()
+        return predict(unet_run, "--input", *scans[folder], "--output", out, *more)
 
-    call("left")
+    assert call("left")[0] == 0
     before = (out / "ann_dseg.nii.gz").read_bytes()
     for more in ((), ("--skip-existing",)):
-        with pytest.raises(SystemExit, match="1"):
-            call("right", *more)
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        assert "ann_dseg.json" in line and str(scans["left"][0]) in line and "another --output" in line
+        status, _, error = call("right", *more)
+        (line,) = error.strip().splitlines()
+        assert status == 1 and "ann_dseg.json" in line and str(scans["left"][0]) in line and "another --output" in line
         assert (out / "ann_dseg.nii.gz").read_bytes() == before
-    assert "0 segmented, 0 failed, of 1 cases" in call("left", "--skip-existing").out
+    status, output, _ = call("left", "--skip-existing")
+    assert status == 0 and "0 segmented, 0 failed, of 1 cases" in output
 
 
 @pytest.mark.parametrize(("names", "theirs"), [("ann_T1 ann_T2", "ann_dseg"), ("ann_0000 ann_0001", "ann")])
-def test_a_label_map_of_another_maker_stays(untrained_run, tmp_path, capsys, names, theirs):
+def test_a_label_map_of_another_maker_stays(unet_run, tmp_path, predict, names, theirs):
     write_case(tmp_path / "in", [f"{name}.nii.gz" for name in names.split()])
     truth = write_case(tmp_path / "out", [f"{theirs}.nii.gz"])[0]
     before = truth.read_bytes()
     for more in ((), ("--skip-existing",)):
-        options = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out", "--no-progress", *more)
-        with pytest.raises(SystemExit, match="1"):
-            command.main([str(untrained_run), *map(str, options)])
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        assert str(truth) in line and "another --output" in line
+        status, _, error = predict(unet_run, "--input-dir", tmp_path / "in", "--output", tmp_path / "out", *more)
+        (line,) = error.strip().splitlines()
+        assert status == 1 and str(truth) in line and "another --output" in line
         assert truth.read_bytes() == before
 
 
@@ -224,16 +227,15 @@ def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
     second.check_free(case)
 
 
-def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, capsys):
-    shutil.copytree(untrained_run, tmp_path / "other")
+def test_another_model_s_segmentations_are_not_taken(unet_run, tmp_path, predict):
+    shutil.copytree(unet_run, tmp_path / "other")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
 
     def call(run, *more):
-        options = ("--input", *files, "--output", tmp_path / "out", "--skip-existing", "--no-progress", *more)
-        command.main([str(run), *map(str, options)])
-        return int(re.search(r"(\d+) segmented, 0 failed", capsys.readouterr().out)[1])
+        _, output, _ = predict(run, "--input", *files, "--output", tmp_path / "out", "--skip-existing", *more)
+        return int(re.search(r"(\d+) segmented, 0 failed", output)[1])
 
-    assert [call(untrained_run), call(tmp_path / "other")] == [1, 1]
+    assert [call(unet_run), call(tmp_path / "other")] == [1, 1]
     # The run is trained anew, or asked for something else.
     model = load_model(tmp_path / "other")
     model.set_weights([weight + 1 for weight in model.get_weights()])
@@ -242,7 +244,7 @@ def test_another_model_s_segmentations_are_not_taken(untrained_run, tmp_path, ca
     assert [call(tmp_path / "other", "--tta"), call(tmp_path / "other", "--tta")] == [1, 0]
 
 
-def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path, capsys):
+def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path, predict):
     shutil.copytree(untrained_run, tmp_path / "other")
     model, random = load_model(tmp_path / "other"), np.random.default_rng(0)
     model.set_weights([weight + random.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
@@ -254,8 +256,8 @@ def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path,
         "b": [tmp_path / "other"],
         "both": [untrained_run, tmp_path / "other"],
     }.items():
-        options = ("--input", *files, "--output", tmp_path / name, "--no-progress")
-        command.main([*map(str, runs), *map(str, options)])
+        status, _, error = predict(*runs, "--input", *files, "--output", tmp_path / name)
+        assert status == 0, error
         found[name] = [nib.load(tmp_path / name / f"ann_{kind}.nii.gz").get_fdata() for kind in ("probseg", "dseg")]
     mean = (found["a"][0] + found["b"][0]) / 2
     assert np.abs(found["a"][0] - found["b"][0]).max() > 0.1
@@ -295,48 +297,44 @@ def test_several_models_by_hand():
     assert found.realness.ravel() == pytest.approx([0.4]) and found.outline_failed
 
 
-def test_runs_that_do_not_go_together_are_refused(
-    untrained_run, tiny_cohort, tiny_split, tiny_config, tmp_path, capsys
-):
+def test_runs_that_do_not_go_together_are_refused(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
+    unet = dataclasses.replace(tiny_config, model="unet")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
 
     def refused(other, words):
-        with pytest.raises(SystemExit, match="2"):
-            command.main([*map(str, (untrained_run, other, "--input", *files, "--output", tmp_path / "out"))])
-        (line,) = capsys.readouterr().err.splitlines()
-        assert words in line and "expected" in line and not (tmp_path / "out").exists()
+        status, _, error = predict(unet_run, other, "--input", *files, "--output", tmp_path / "out")
+        (line,) = error.splitlines()
+        assert status == 2 and words in line and "expected" in line and not (tmp_path / "out").exists()
 
-    refused(untrained_run, "each run once")
+    refused(unet_run, "each run once")
     table = dataclasses.replace(tiny_cohort.labels, classes={0: 0, 10: 1, 150: 2, 250: 2}, tissues=("CSF", "brain"))
     cohort = dataclasses.replace(tiny_cohort, labels=table)
-    refused(write_untrained_run(tmp_path / "tissues", cohort, tiny_split, tiny_config), "CSF, brain")
-    config = dataclasses.replace(tiny_config, preparation=Preparation(normalise="percentile"))
+    refused(write_untrained_run(tmp_path / "tissues", cohort, tiny_split, unet), "CSF, brain")
+    config = dataclasses.replace(unet, preparation=Preparation(normalise="percentile"))
     refused(write_untrained_run(tmp_path / "percentile", tiny_cohort, tiny_split, config), "percentile")
-    shutil.copytree(untrained_run, tmp_path / "turned")
+    shutil.copytree(unet_run, tmp_path / "turned")
     recorded = json.loads((tmp_path / "turned" / "config.json").read_text())
     recorded["data"]["modalities"].reverse()
     (tmp_path / "turned" / "config.json").write_text(json.dumps(recorded))
     refused(tmp_path / "turned", "the modalities T2, T1")
 
 
-def test_scans_unlike_those_of_the_training_are_doubted(untrained_run, tmp_path, capsys):
+def test_scans_unlike_those_of_the_training_are_doubted(unet_run, tmp_path, predict):
     files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([2.0, 2, 2, 1]))
     image = nib.load(files[0])
     full = np.asanyarray(image.dataobj) + 7
     nib.save(nib.Nifti1Image(full, image.affine), files[0])
-    options = ("--input", *files, "--output", tmp_path / "out", "--no-progress")
-    command.main([str(untrained_run), *map(str, options)])
-    doubts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ann: ")]
+    _, output, _ = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    doubts = [line for line in output.splitlines() if line.startswith("warning: ann: ")]
     assert len(doubts) == 2, doubts
     assert "voxels of 2×2×2 mm, the model learned from 1×1×1 mm" in doubts[0] and "0.0% of it is 0" in doubts[1]
 
 
-def test_voxels_of_another_form_are_doubted(untrained_run, tmp_path, capsys):
+def test_voxels_of_another_form_are_doubted(unet_run, tmp_path, predict):
     """0.7×0.7×2 mm hold as much as 1×1×1 mm."""
     files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([0.7, 0.7, 2, 1]))
-    options = ("--input", *files, "--output", tmp_path / "out", "--no-progress")
-    command.main([str(untrained_run), *map(str, options)])
-    (doubt,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ann: ")]
+    _, output, _ = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    (doubt,) = [line for line in output.splitlines() if line.startswith("warning: ann: ")]
     assert "voxels of 0.7×0.7×2 mm, the model learned from 1×1×1 mm" in doubt
 
 
@@ -362,14 +360,14 @@ def test_a_full_disk_is_no_lack_of_memory():
         raise full
 
 
-def test_bids_in_shards(untrained_run, tmp_path):
+def test_bids_in_shards(unet_run, tmp_path, predict):
     for number, id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
         write_case(tmp_path / "in" / id / "anat", [f"{id}_T1w.nii.gz", f"{id}_T2w.nii.gz"], number)
     for shard, count in (("1/2", 2), ("2/2", 1)):
         arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out", "--shard", shard, "--tta")
-        result = predict(untrained_run, *arguments)
-        assert result.returncode == 0, result.stderr
-        assert f"{count} segmented, 0 failed, of 3 cases" in result.stdout
+        status, output, error = predict(unet_run, *arguments)
+        assert status == 0, error
+        assert f"{count} segmented, 0 failed, of 3 cases" in output
     for id in ("sub-01", "sub-02", "sub-03"):
         assert (tmp_path / "out" / id / "anat" / f"{id}_dseg.nii.gz").is_file()
     description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
@@ -382,7 +380,7 @@ def test_wrong_input(untrained_run, tmp_path):
     out = ("--output", tmp_path / "out")
 
     def refused(run, *arguments, words):
-        assert_one_line_error(predict(run, *arguments, *out), *words)
+        assert_one_line_error(run_command("tf_msgan.predict", run, *arguments, *out), *words)
         assert not (tmp_path / "out").exists()
 
     refused(tmp_path / "none", "--input", *files, words=["config.json", "no such file"])
@@ -431,7 +429,7 @@ def test_the_case_that_stands_out():
     assert outlier_scores(usual[:4]) == [0] * 4
 
 
-def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, capfd):
+def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, predict):
     """One brain in files of several orientations: the same labels at the same places, on each file's own grid."""
     orientations = ("RAS", "LPS", "PIR", "SLA", "ILP")
     t1, t2, _ = tiny_brain(3)
@@ -441,7 +439,8 @@ def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, c
         for name, data in (("T1", t1), ("T2", t2)):
             image = nib.Nifti1Image(data, AFFINE).as_reoriented(turn)
             nib.save(image, tmp_path / f"{axcodes}_{name}.nii.gz")
-    command.main([str(untrained_run), "--input-dir", str(tmp_path), "--output", str(tmp_path / "out"), "--no-progress"])
+    status, _, error = predict(untrained_run, "--input-dir", tmp_path, "--output", tmp_path / "out")
+    assert status == 0, error
     seen = []
     for axcodes in orientations:
         scan, labels = nib.load(tmp_path / f"{axcodes}_T1.nii.gz"), nib.load(tmp_path / f"out/{axcodes}_dseg.nii.gz")
@@ -451,12 +450,12 @@ def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, c
     assert all(np.array_equal(labels, seen[0]) for labels in seen[1:]) and len(np.unique(seen[0])) > 1
 
 
-def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, tiny_config, tmp_path, capfd):
+def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     config = dataclasses.replace(tiny_config, preparation=Preparation(resample=1.5, spacing=(1.5, 1.5, 1.5)))
     run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    options = ["--output", str(tmp_path / "out"), "--realness", "--no-progress"]
-    command.main([str(run), "--input", *map(str, files), *options])
+    status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
+    assert status == 0, error
     for kind in ("dseg", "realness", "probseg"):
         image = nib.load(tmp_path / f"out/ann_{kind}.nii.gz")
         assert image.shape[:3] == nib.load(files[0]).shape
@@ -468,36 +467,31 @@ def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, 
     assert np.array_equal(labels[foreground], 1 + probabilities[foreground].argmax(axis=-1))
 
 
-def test_a_missing_modality(untrained_run, tiny_cohort, tiny_split, tiny_config, tmp_path, capfd):
+def test_a_missing_modality(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     augmentation = dataclasses.replace(tiny_config.augmentation, drop_modality=0.3)
     config = dataclasses.replace(tiny_config, augmentation=augmentation)
     run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
     for name, modalities in (("ann", ["T1", "T2"]), ("bob", ["T1"])):
         write_case(tmp_path / "in", [f"{name}_{modality}.nii.gz" for modality in modalities])
     t2 = write_case(tmp_path / "other", ["none", "carl_T2.nii.gz"])[1]
-    folder = ("--input-dir", str(tmp_path / "in"), "--no-progress")
 
-    command.main([str(run), *folder, "--output", str(tmp_path / "out")])
-    assert "2 segmented, 0 failed" in capfd.readouterr().out
-    command.main([str(run), "--input", "none", str(t2), "--output", str(tmp_path / "t2"), "--no-progress"])
+    _, output, _ = predict(run, "--input-dir", tmp_path / "in", "--output", tmp_path / "out")
+    assert "2 segmented, 0 failed" in output
+    predict(run, "--input", "none", t2, "--output", tmp_path / "t2")
     assert nib.load(tmp_path / "t2/carl_dseg.nii.gz").shape == nib.load(t2).shape
 
-    with pytest.raises(SystemExit) as ended:
-        command.main([str(untrained_run), *folder, "--output", str(tmp_path / "refused")])
-    error = capfd.readouterr().err
-    assert ended.value.code == 1 and len(error.splitlines()) == 1
+    status, _, error = predict(unet_run, "--input-dir", tmp_path / "in", "--output", tmp_path / "refused")
+    assert status == 1 and len(error.splitlines()) == 1
     assert "bob_T2.nii.gz: found no T2" in error
     assert "expected all of T1, T2: the model was not trained with --drop-modality" in error
     assert (tmp_path / "refused/ann_dseg.nii.gz").is_file()
-    with pytest.raises(SystemExit) as ended:
-        command.main([str(run), "--input", "none", "none", "--output", str(tmp_path / "refused")])
-    assert ended.value.code == 2 and "found none alone" in capfd.readouterr().err
+    status, _, error = predict(run, "--input", "none", "none", "--output", tmp_path / "refused")
+    assert status == 2 and "found none alone" in error
 
 
-def test_realness_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, tiny_config, tmp_path, capsys):
+def test_realness_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, tiny_config.with_training(labels_first=0.5))
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    with pytest.raises(SystemExit) as ended:
-        command.main([str(run), "--input", *map(str, files), "--output", str(tmp_path / "out"), "--realness"])
-    assert ended.value.code == 2 and not (tmp_path / "out").exists()
-    assert "best epoch lies before the game; expected a D that has learnt" in capsys.readouterr().err
+    status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
+    assert status == 2 and not (tmp_path / "out").exists()
+    assert "best epoch lies before the game; expected a D that has learnt" in error
