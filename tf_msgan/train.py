@@ -122,6 +122,8 @@ def check_options(options):
         raise InputError("--max-minutes", "--strategy multiworker", "--epochs: the workers' clocks differ")
     if options.out is None and (options.resume or options.strategy == "multiworker"):
         raise InputError("--out", "nothing", "the run's folder, for --resume and for several workers")
+    if options.cache and options.out and options.cache.resolve().is_relative_to(options.out.resolve()):
+        raise InputError("--cache", options.cache, f"a folder outside {options.out}, which holds the run alone")
     if options.resume and options.overwrite:
         raise InputError("--resume", "--overwrite beside it", "one of the two")
 
