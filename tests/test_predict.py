@@ -161,6 +161,10 @@ def test_another_scan_of_the_same_name(unet_run, tmp_path, predict):
         assert (out / "ann_dseg.nii.gz").read_bytes() == before
     status, output, _ = call("left", "--skip-existing")
     assert status == 0 and "0 segmented, 0 failed, of 1 cases" in output
+    # Done is what has every file that is asked for.
+    for count in (1, 0):
+        _, output, _ = call("left", "--skip-existing", "--entropy")
+        assert f"{count} segmented, 0 failed" in output and (out / "ann_entropy.nii.gz").is_file()
 
 
 @pytest.mark.parametrize(("names", "theirs"), [("ann_T1 ann_T2", "ann_dseg"), ("ann_0000 ann_0001", "ann")])

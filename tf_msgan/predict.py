@@ -126,7 +126,9 @@ def main(argv=None):
     outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
     outputs.begin()
     if options.skip_existing:
-        mine = [case for case in mine if not is_done(case, outputs)]
+        maps = {"entropy.nii.gz": options.entropy, "realness.nii.gz": options.realness, "figure.png": options.figure}
+        wanted = [kind for kind, asked in maps.items() if asked]
+        mine = [case for case in mine if not is_done(case, outputs, wanted)]
 
     show = Progress(not options.no_progress).task("segmenting")
     failed = []

@@ -38,9 +38,11 @@ def draw(prediction: Prediction, outputs: Outputs, figure: bool):
         draw_prediction(outputs.path(case, "figure.png"), *arguments, dpi=160)
 
 
-def is_done(case: Case, outputs: Outputs) -> bool:
-    """Whether an earlier call segmented and drew the case, from the same files by the same model."""
-    return outputs.holds(case) and outputs.thumbnail(case).is_file()
+def is_done(case: Case, outputs: Outputs, wanted=()) -> bool:
+    """Whether an earlier call segmented and drew the case, from the same files by the same model, and made the files
+    of the `wanted` kinds too."""
+    files = (outputs.thumbnail(case), *(outputs.path(case, kind) for kind in wanted))
+    return outputs.holds(case) and all(path.is_file() for path in files)
 
 
 def write_page(cases: list[Case], outputs: Outputs) -> Path:
