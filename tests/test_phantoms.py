@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import nibabel as nib
 import numpy as np
@@ -30,6 +31,7 @@ from tf_msgan.data.phantoms.cohort import embedded_cohort, embedded_folder, writ
 from tf_msgan.data.phantoms.infant import InfantPhantom, infant_grid, make_infant
 from tf_msgan.data.phantoms.template import load_template
 from tf_msgan.data.phantoms.tissue import WM
+from tf_msgan.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,16 @@ def test_of_two_that_draw_the_embedded_cohort_the_later_takes_the_first_ones(tmp
     monkeypatch.setattr(cohorts, "write_cohort", fail)
     with pytest.raises(OSError, match="No space"):
         embedded_cohort()
+
+
+def test_a_killed_drawing_process_is_named(in_this_process, monkeypatch, tmp_path):
+    def killed(*_):
+        raise BrokenProcessPool("a process was terminated abruptly")
+
+    monkeypatch.setattr(cohorts, "make_infant", killed)
+    with pytest.raises(InputError, match="infants: found a process killed while it drew; expected memory"):
+        write_cohort("infant", tmp_path / "infants", subjects=1, spacing=2, seed=3)
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_in_use_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
         progress: called with (subjects done, `subjects`).
 
     Raises:
-        InputError: the folder holds something.
+        InputError: the folder holds something, or a process that drew was killed.
     """
     folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -68,6 +69,8 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
                 for done, future in enumerate(as_completed(futures), start=1):
                     future.result()
                     progress(done, subjects)
+            except BrokenProcessPool:
+                raise InputError(folder, "a process killed while it drew", "memory enough for two that draw") from None
             finally:
                 # On a full disk the others need not be drawn before it is said.
                 pool.shutdown(wait=False, cancel_futures=True)
