@@ -14,6 +14,7 @@ from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.errors import InputError
 from tf_msgan.inference import export
 from tf_msgan.inference.export import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
@@ -100,16 +101,24 @@ def test_a_scan_of_zeros_is_background(signatures):
     assert not np.any(served["labels"]) and np.all(np.isfinite(served["probabilities"]))
 
 
-def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch):
-    """TF Serving takes every number for a version, as soon as it is there."""
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), OSError),
+        (tf.errors.ResourceExhaustedError(None, None, "No space left on device"), InputError),
+    ],
+)
+def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch, error, found):
+    """TF Serving takes every number for a version, as soon as it is there. TensorFlow's own errors are told in a line
+    as the system's are."""
     base, seen = tmp_path / "brain", []
 
     def fail(*arguments):
         seen.append([path.name for path in base.iterdir()])
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise error
 
     monkeypatch.setattr(export, "_write_warm_up", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(found, match="No space left"):
         export_model(load_model(untrained_run), ("T1", "T2"), base)
     ((half,),) = seen
     assert not half.isdigit() and not any(base.iterdir())

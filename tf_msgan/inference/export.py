@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
+from tf_msgan.errors import InputError
 from tf_msgan.files import temporary_path
 from tf_msgan.inference.segmenter import Segmenter, pad_with_background
 from tf_msgan.models.fusion import brain
@@ -27,6 +28,9 @@ def export_model(model: SegmentationModel, modalities, base: Path) -> Path:
     Returns its folder.
 
     `modalities` are the names of the channels, for `describe`.
+
+    Raises:
+        InputError: TensorFlow cannot write it.
     """
     versions = [int(path.name) for path in base.iterdir() if path.name.isdigit()] if base.is_dir() else []
     folder = base / str(max(versions, default=0) + 1)
@@ -36,6 +40,8 @@ def export_model(model: SegmentationModel, modalities, base: Path) -> Path:
         _write_saved_model(model, modalities, temporary)
         _write_warm_up(base.name, model.modalities, temporary / WARM_UP)
         os.replace(temporary, folder)
+    except tf.errors.OpError as error:
+        raise InputError(folder, f"a model that cannot be written ({error.message})", "room and permission") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
