@@ -11,7 +11,7 @@ from tf_msgan.errors import InputError
 
 @dataclass(frozen=True)
 class Split:
-    """Subject ids by role. Labels are read of `train` and `validation` in training, and of `test` in evaluation only;
+    """Subject ids by role. Labels are used of `train` and `validation` in training, and of `test` in evaluation only;
     never of `unlabeled`. All but `train` may be empty."""
 
     train: tuple[str, ...]

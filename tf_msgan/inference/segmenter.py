@@ -171,7 +171,7 @@ class Segmenter:
 
     def coarse_map(self, masked):
         """The coarse map at half resolution `(i/2, j/2, k/2, guides)` of `(i, j, k, modality + 1)`, image × mask and
-        mask, whose sides are multiples of 4. Slabs of it are made one after another, each shown `COARSE_HALO` voxels
+        mask, whose sides are even. Slabs of it are made one after another, each shown `COARSE_HALO` voxels
         more."""
         half = unmask(halve(masked))
         size = tf.shape(half)[0]
