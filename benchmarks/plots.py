@@ -19,13 +19,13 @@ def _save(figure, path):
     plt.close(figure)
 
 
-def _bars(axis, values, ours, label):
+def _bars(axis, values, ours, label, form="{:.3g}"):
     """A bar for each name, its value beside it."""
     names = list(values)[::-1]
     bars = axis.barh(names, [values[n] for n in names], color=[OURS if n in ours else OTHERS for n in names])
-    axis.bar_label(bars, fmt="{:.3g}", padding=3)
+    axis.bar_label(bars, fmt=form, padding=3)
     axis.set_xlabel(label)
-    axis.margins(x=0.15)
+    axis.margins(x=0.2)
 
 
 def _write_plainly(logarithmic):
@@ -125,5 +125,5 @@ def draw_accuracy(figures, path):
     figure, axes = plt.subplots(1, len(tissues), figsize=(5 * len(tissues), 3), layout="constrained")
     for axis, tissue in zip(axes, tissues, strict=True):
         values = {name: row["mean"][tissue]["dice"] for name, row in rows.items()}
-        _bars(axis, values, ["multi-stage", "unet"], f"Dice of {tissue}")
+        _bars(axis, values, ["multi-stage", "unet"], f"Dice of {tissue}", "{:.3f}")
     _save(figure, path)
