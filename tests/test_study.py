@@ -1,10 +1,12 @@
 """Studies: what they consist of, and whole ones from the command line, killed, spread over workers, and gone wrong."""
 
+import errno
 import functools
 import json
 import math
 import multiprocessing
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,6 +145,17 @@ def test_workers_end_with_their_chief():
     begin = time.monotonic()
     run_workers(functools.partial(time.sleep, 300), ("localhost", 1), 1, chief)
     assert time.monotonic() - begin < 100
+
+
+def fail_in_a_line():
+    raise OSError(errno.ENOSPC, "No space left on device", "trial")
+
+
+def test_a_worker_that_says_why_it_ends_is_not_started_again(capfd):
+    with socket.create_server(("localhost", 0)) as chief, pytest.raises(InputError, match="exit status 2; expected"):
+        run_workers(fail_in_a_line, chief.getsockname(), 1)
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error")]
+    assert errors == ["error: trial: No space left on device"]
 
 
 def test_workers_of_a_host_have_names_of_their_own():

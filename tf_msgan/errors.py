@@ -17,12 +17,13 @@ class InputError(Exception):
 
 
 def exit_on_input_error(main):
-    """Makes a command end with one line on standard error: status 2 on bad input or a failing write, 130 on Ctrl-C."""
+    """Makes a command, or what a process of one runs, end with one line on standard error: status 2 on bad input or a
+    failing write, 130 on Ctrl-C."""
 
     @functools.wraps(main)
-    def guarded(argv=None):
+    def guarded(*arguments):
         try:
-            return main(argv)
+            return main(*arguments)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
         except OSError as error:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, exit_on_input_error
 from tuning.die_with_parent import die_with_parent
 
 # How often a worker that died is started again.
@@ -59,10 +59,11 @@ def be_chief(search: Callable[[], None], address: tuple[str, int]):
 
 def run_workers(search: Callable[[], None], address: tuple[str, int], count: int, chief=None):
     """Runs `count` workers of the chief at `address` until they are told that all is done. One that dies is started
-    again, and its trial is gone on with. `chief` is the chief's process, if it is of this one.
+    again, and its trial is gone on with, unless it said why in a line. `chief` is the chief's process, if it is of
+    this one.
 
     Raises:
-        InputError: they die again and again, the chief dies, or there is none.
+        InputError: one ends with such a line, they die again and again, the chief dies, or there is none.
     """
     context = multiprocessing.get_context("spawn")
 
@@ -89,6 +90,8 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
             for name, worker in list(workers.items()):
                 if worker.exitcode == 0:
                     del workers[name]
+                elif worker.exitcode == 2:
+                    raise InputError(f"worker {name}", "exit status 2", "what it said before mended")
                 elif worker.exitcode is not None:
                     restarts += 1
                     if restarts > RESTARTS:
@@ -143,11 +146,13 @@ def run_locally(search: Callable[[], None], count: int):
         chief.kill()
 
 
+@exit_on_input_error
 def _be_local_chief(search, address):
     die_with_parent()
     be_chief(search, address)
 
 
+@exit_on_input_error
 def _be_worker(search, address, name):
     die_with_parent()
     _set_role(name, address)
