@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,11 +180,18 @@ def test_wrong_options(tmp_path, tiny_cohort, monkeypatch, capfd):
     refused("--devices", 2, words=["--devices", "mirrored"])
     for task in ("nothing", '{"task": {"type": "worker", "index": 0}}', tf_config("worker", 2), tf_config("chief", 0)):
         refused("--strategy", "multiworker", words=["TF_CONFIG", task], TF_CONFIG=task)
+    portless = '{"cluster": {"worker": ["localhost"]}, "task": {"type": "worker", "index": 0}}'
+    refused("--strategy", "multiworker", words=["TF_CONFIG", portless], TF_CONFIG=portless)
     refused("--strategy", "multiworker", "--max-minutes", 3, words=["--max-minutes"])
     # TensorFlow splits the CPU before its first operation, or never.
     mirrored = ("tf_msgan.train", *begun, "--strategy", "mirrored", "--devices")
     assert_one_line_error(run_command(*mirrored, 3), "--batch-size", "4", "3 devices")
     assert_one_line_error(run_command(*mirrored, 2, "--jit-compile"), "--jit-compile", "mirrored", "one device")
+    with socket.create_server(("localhost", 0)) as taken:
+        cluster = {"worker": [f"localhost:{taken.getsockname()[1]}", "localhost:2"]}
+        task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
+        several = ("tf_msgan.train", *begun, "--strategy", "multiworker")
+        assert_one_line_error(run_command(*several, env={**os.environ, "TF_CONFIG": task}), "TF_CONFIG", "a port")
     assert earlier.read_text() == content
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 
 import tensorflow as tf
 
@@ -34,7 +35,10 @@ def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribu
     else:
         _check_tf_config()
         with lost_worker_named():
-            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+            try:
+                strategy = tf.distribute.MultiWorkerMirroredStrategy()
+            except tf.errors.UnknownError as error:
+                raise InputError("TF_CONFIG", error.message, "a port of this machine that is free") from None
     devices = strategy.num_replicas_in_sync
     labelled, unlabelled = config.training.batch_sizes
     found, remedy = f"{labelled} labelled patches", ""
@@ -51,7 +55,9 @@ def _check_tf_config():
         config = json.loads(os.environ["TF_CONFIG"])
         task = config["task"]
         is_right = 0 <= int(task["index"]) < len(config["cluster"][task["type"]])
-    except (KeyError, TypeError, ValueError):
+        addresses = [address for kind in config["cluster"].values() for address in kind]
+        is_right = is_right and all(re.fullmatch(r".+:\d+", address) for address in addresses)
+    except (AttributeError, KeyError, TypeError, ValueError):
         is_right = False
     if not is_right:
         expected = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": N}}'
