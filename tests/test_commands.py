@@ -320,6 +320,10 @@ def test_wrong_flags(tiny_cohort, split_file, tmp_path):
     assert_one_line_error(result, "--patch", "20", "multiple of 8")
     result = train(tiny_cohort.root, "nonsense", tmp_path / "run")
     assert_one_line_error(result, "nonsense", "iseg-few-shot")
+    result = train(tiny_cohort.root, split_file, tmp_path / "run", *UNET, "--gan-loss", "lsgan")
+    assert_one_line_error(result, "--gan-loss", "lsgan", "adversarial")
+    result = train(tiny_cohort.root, "all", tmp_path / "run", "--patience", 3)
+    assert_one_line_error(result, "--patience", "3", "validation")
     # A run folder is emptied when its run begins.
     result = train(tiny_cohort.root, split_file, tmp_path / "run", "--cache", tmp_path / "run" / "shards")
     assert_one_line_error(result, "--cache", "outside")

@@ -392,6 +392,7 @@ def test_wrong_input(untrained_run, tmp_path):
     refused(untrained_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
     refused(untrained_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])
     refused(untrained_run, "--input", *files, "--threads", 0, words=["--threads", "0"])
+    refused(untrained_run, "--input", *files, "--deadline", 9, words=["--deadline", "9", "--serving"])
 
 
 def test_header_codes_survive(tmp_path):

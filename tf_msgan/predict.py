@@ -10,6 +10,9 @@ from tf_msgan.progress import Progress
 from tf_msgan.quiet import quiet_import
 from tf_msgan.run_folder import read_run_config
 
+# Seconds for a scan, of a server.
+DEADLINE = 600
+
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m tf_msgan.predict", description=__doc__)
@@ -25,7 +28,7 @@ def parse(argv):
         "--serving", metavar="HOST:PORT", help="gRPC port of TF Serving with a model of tf_msgan.export"
     )
     server.add_argument("--name", help="of that model")
-    server.add_argument("--deadline", type=float, default=600, help="seconds for a scan (default: %(default)g)")
+    server.add_argument("--deadline", type=float, help=f"seconds for a scan (default: {DEADLINE})")
     scans = parser.add_mutually_exclusive_group(required=True)
     scans.add_argument(
         "--input", nargs="+", metavar="FILE", help="one scan, a file a modality in the run's order, or the word `none`"
@@ -58,14 +61,14 @@ def check_options(options):
             raise InputError(f"--{name}", "--serving beside it", "a RUN: the server's model is as it was exported")
     if options.threads is not None and options.threads < 1:
         raise InputError("--threads", options.threads, "1 or more")
-    if not options.deadline > 0:
-        raise InputError("--deadline", options.deadline, "above 0")
+    if options.deadline is not None and not (options.serving and options.deadline > 0):
+        raise InputError("--deadline", options.deadline, "above 0, with --serving alone")
 
 
 def connect(options):
     with quiet_import():
         from tf_msgan.inference.serving import ServedSegmenter
-    return ServedSegmenter(options.serving, options.name, options.deadline)
+    return ServedSegmenter(options.serving, options.name, options.deadline or DEADLINE)
 
 
 def load(options):

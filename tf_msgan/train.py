@@ -109,6 +109,8 @@ def read_config(options) -> Config:
     loss = dataclasses.replace(preset.loss, gan=options.gan_loss or preset.loss.gan)
     changes = {"augmentation": augmentation, "loss": loss, "model": options.model or preset.model}
     config = dataclasses.replace(preset, **changes).with_training(**given(options, FIELDS))
+    if options.gan_loss and config.model == "unet":
+        raise InputError("--gan-loss", options.gan_loss, "an adversarial --model: the U-Net plays no game")
     return config.with_fields(options.set)
 
 
@@ -168,6 +170,8 @@ def main(argv=None):
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, options.layout, options.labels)
         split = read_split(options.split, cohort, options.labeled)
+        if options.patience and not split.validation:
+            raise InputError("--patience", options.patience, "a split with validation subjects")
         config = prepare_config(config, cohort, split, options)
         check_scans(cohort, split, progress.task("checking the scans"))
     with quiet_import():
