@@ -360,7 +360,7 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
 
 def test_a_full_disk_is_no_lack_of_memory():
     full = tf.errors.ResourceExhaustedError(None, None, "/dev/full; No space left on device")
-    with pytest.raises(tf.errors.ResourceExhaustedError), memory_named("run", "less"):
+    with pytest.raises(OSError, match="No space left on device: 'run'"), memory_named("run", "less"):
         raise full
 
 
