@@ -54,9 +54,9 @@ def _check_tf_config():
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         task = config["task"]
-        is_right = 0 <= int(task["index"]) < len(config["cluster"][task["type"]])
         addresses = [address for kind in config["cluster"].values() for address in kind]
-        is_right = is_right and all(re.fullmatch(r".+:\d+", address) for address in addresses)
+        is_right = all(re.fullmatch(r".+:\d+", address) for address in addresses)
+        is_right &= 0 <= int(task["index"]) < len(config["cluster"][task["type"]])
     except (AttributeError, KeyError, TypeError, ValueError):
         is_right = False
     if not is_right:
