@@ -218,15 +218,18 @@ def read_subject(adults, number):
 
 
 @pytest.fixture(scope="module")
-def subject(adult):
-    return read_subject(adult, 1)
-
-
-@pytest.fixture(scope="module")
 def five(tmp_path_factory):
     """The arrays of five subjects, for what holds on the whole."""
     adults = draw("adult", tmp_path_factory.mktemp("phantoms") / "adults", 5)
     return [read_subject(adults, number) for number in range(1, 6)]
+
+
+@pytest.fixture(scope="module", params=[1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))])
+def subject(request):
+    """The arrays of one subject; the quick suite looks at the first alone."""
+    if request.param == 1:
+        return read_subject(request.getfixturevalue("adult"), 1)
+    return request.getfixturevalue("five")[request.param - 1]
 
 
 def test_adults_lie_as_in_mrbrains(sketched, tmp_path):

@@ -163,8 +163,8 @@ def test_another_scan_of_the_same_name(unet_run, tmp_path, predict):
     assert status == 0 and "0 segmented, 0 failed, of 1 cases" in output
     # Done is what has every file that is asked for.
     for count in (1, 0):
-        _, output, _ = call("left", "--skip-existing", "--entropy")
-        assert f"{count} segmented, 0 failed" in output and (out / "ann_entropy.nii.gz").is_file()
+        status, output, _ = call("left", "--skip-existing", "--entropy")
+        assert status == 0 and f"{count} segmented, 0 failed" in output and (out / "ann_entropy.nii.gz").is_file()
 
 
 @pytest.mark.parametrize(("names", "theirs"), [("ann_T1 ann_T2", "ann_dseg"), ("ann_0000 ann_0001", "ann")])
@@ -236,7 +236,8 @@ def test_another_model_s_segmentations_are_not_taken(unet_run, tmp_path, predict
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
 
     def call(run, *more):
-        _, output, _ = predict(run, "--input", *files, "--output", tmp_path / "out", "--skip-existing", *more)
+        status, output, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--skip-existing", *more)
+        assert status == 0, error
         return int(re.search(r"(\d+) segmented, 0 failed", output)[1])
 
     assert [call(unet_run), call(tmp_path / "other")] == [1, 1]
@@ -328,7 +329,8 @@ def test_scans_unlike_those_of_the_training_are_doubted(unet_run, tmp_path, pred
     image = nib.load(files[0])
     full = np.asanyarray(image.dataobj) + 7
     nib.save(nib.Nifti1Image(full, image.affine), files[0])
-    _, output, _ = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    status, output, error = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    assert status == 0, error
     doubts = [line for line in output.splitlines() if line.startswith("warning: ann: ")]
     assert len(doubts) == 2, doubts
     assert "voxels of 2×2×2 mm, the model learned from 1×1×1 mm" in doubts[0] and "0.0% of it is 0" in doubts[1]
@@ -337,7 +339,8 @@ def test_scans_unlike_those_of_the_training_are_doubted(unet_run, tmp_path, pred
 def test_voxels_of_another_form_are_doubted(unet_run, tmp_path, predict):
     """0.7×0.7×2 mm hold as much as 1×1×1 mm."""
     files = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"], affine=np.diag([0.7, 0.7, 2, 1]))
-    _, output, _ = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    status, output, error = predict(unet_run, "--input", *files, "--output", tmp_path / "out")
+    assert status == 0, error
     (doubt,) = [line for line in output.splitlines() if line.startswith("warning: ann: ")]
     assert "voxels of 0.7×0.7×2 mm, the model learned from 1×1×1 mm" in doubt
 
@@ -480,9 +483,10 @@ def test_a_missing_modality(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_
         write_case(tmp_path / "in", [f"{name}_{modality}.nii.gz" for modality in modalities])
     t2 = write_case(tmp_path / "other", ["none", "carl_T2.nii.gz"])[1]
 
-    _, output, _ = predict(run, "--input-dir", tmp_path / "in", "--output", tmp_path / "out")
-    assert "2 segmented, 0 failed" in output
-    predict(run, "--input", "none", t2, "--output", tmp_path / "t2")
+    status, output, _ = predict(run, "--input-dir", tmp_path / "in", "--output", tmp_path / "out")
+    assert status == 0 and "2 segmented, 0 failed" in output
+    status, _, error = predict(run, "--input", "none", t2, "--output", tmp_path / "t2")
+    assert status == 0, error
     assert nib.load(tmp_path / "t2/carl_dseg.nii.gz").shape == nib.load(t2).shape
 
     status, _, error = predict(unet_run, "--input-dir", tmp_path / "in", "--output", tmp_path / "refused")
