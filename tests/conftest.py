@@ -1,6 +1,7 @@
 """Tiny cohorts on disk, and tiny configs."""
 
 import dataclasses
+import importlib
 import json
 import os
 import socket
@@ -42,6 +43,18 @@ def call_command(command, *arguments):
     except SystemExit as error:
         return error.code
     return 0
+
+
+@pytest.fixture
+def call(capfd):
+    """As `run_command`, but in this process, which imports TensorFlow once for all."""
+
+    def call(module, *arguments):
+        capfd.readouterr()
+        status = call_command(importlib.import_module(module), *arguments)
+        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
+
+    return call
 
 
 def assert_one_line_error(result, *words):

@@ -352,7 +352,7 @@ def test_doctor_warns_of_axes_that_are_not_at_right_angles(files, capfd):
         assert re.search(f"^warning: {re.escape(str(path))}: axes that are not at right angles", out, re.MULTILINE), out
 
 
-def test_training_on_scans_as_they_may_be(tmp_path):
+def test_training_on_scans_as_they_may_be(tmp_path, call):
     """To the end, report included, with all of them in the roles that read their labels, one without its second
     modality, and with every preparation there is; then once more what `--resume` would contradict."""
     root = tmp_path / "a set of 脳"
@@ -377,7 +377,7 @@ def test_training_on_scans_as_they_may_be(tmp_path):
     table = tmp_path / "other.tsv"
     table.write_text("index\tname\n1\tGM\n2\tCSF\n3\tWM\n")
     for option, value in (("--resample", 2), ("--labels", table)):
-        assert_one_line_error(run_command(*command, "--resume", option, value), option, tmp_path / "run")
+        assert_one_line_error(call(*command, "--resume", option, value), option, tmp_path / "run")
     evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
     assert list(evaluation["subjects"]) == ids[:2]
     assert (tmp_path / "run/report.html").stat().st_size > 10_000

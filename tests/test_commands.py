@@ -43,8 +43,12 @@ def run(tiny_cohort, split_file, tmp_path_factory):
     return folder, result
 
 
-def train(data, split, out, *more):
-    return run_command("tf_msgan.train", "--data", data, "--split", split, "--out", out, *TINY, *more)
+def training(data, split, out, *more):
+    return ("tf_msgan.train", "--data", data, "--split", split, "--out", out, *TINY, *more)
+
+
+def train(*arguments):
+    return run_command(*training(*arguments))
 
 
 def test_run_folder(run):
@@ -60,7 +64,7 @@ def test_run_folder(run):
     assert list((folder / "tensorboard").rglob("events.out.tfevents*"))
 
 
-def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, split_file, tmp_path):
+def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, split_file, tmp_path, call):
     """A model without stages and without a discriminator, stopped before its last epoch, goes through every command,
     and says what it lacks."""
     earlier, _ = run
@@ -83,19 +87,21 @@ def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, 
 
     images = [tiny_cohort.root / f"subject-4-{modality}.hdr" for modality in ("T1", "T2")]
     wanted = ("--input", *images, "--output", tmp_path / "out")
-    assert_one_line_error(run_command("tf_msgan.predict", run, *wanted, "--realness"), "--realness", "discriminator")
+    assert_one_line_error(call("tf_msgan.predict", run, *wanted, "--realness"), "--realness", "discriminator")
     assert not (tmp_path / "out").exists()
-    assert run_command("tf_msgan.predict", run, *wanted).returncode == 0
+    assert call("tf_msgan.predict", run, *wanted).returncode == 0
     assert list((tmp_path / "out").glob("*_dseg.nii.gz"))
-    exported = run_command("tf_msgan.export", run, "--name", "unet", "--output", tmp_path / "saved")
+    exported = call("tf_msgan.export", run, "--name", "unet", "--output", tmp_path / "saved")
     assert exported.returncode == 0, exported.stderr
-    again = train(tiny_cohort.root, split_file, run, "--resume", "--model", "unet", "--set", "loss.prediction=0.3")
+    again = call(
+        *training(tiny_cohort.root, split_file, run, "--resume", "--model", "unet", "--set", "loss.prediction=0.3")
+    )
     assert_one_line_error(again, "--set", "loss.prediction=0.3")
 
 
-def test_wrong_settings(tiny_cohort, split_file, tmp_path):
+def test_wrong_settings(tiny_cohort, split_file, tmp_path, call):
     for setting in ("loss.none=1", "training.lr=fast"):
-        result = train(tiny_cohort.root, split_file, tmp_path / "x", "--set", setting)
+        result = call(*training(tiny_cohort.root, split_file, tmp_path / "x", "--set", setting))
         assert_one_line_error(result, "--set", setting)
 
 
@@ -208,7 +214,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_cohort, split_file, tmp_pa
     assert ("checkpoint of epoch" in result.stderr) == (done > 0)
 
 
-def test_evaluate_repeats_the_evaluation_where_the_scans_have_moved(run, tiny_cohort, tmp_path):
+def test_evaluate_repeats_the_evaluation_where_the_scans_have_moved(run, tiny_cohort, tmp_path, call):
     shutil.copytree(tiny_cohort.root, tmp_path / "moved")
     shutil.copytree(run[0], tmp_path / "run")
     for made in ("evaluation.json", "report.html"):
@@ -216,22 +222,22 @@ def test_evaluate_repeats_the_evaluation_where_the_scans_have_moved(run, tiny_co
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["data"]["root"] = str(tmp_path / "gone")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
-    assert_one_line_error(run_command("tf_msgan.evaluate", tmp_path / "run"), "gone", "no such folder")
+    assert_one_line_error(call("tf_msgan.evaluate", tmp_path / "run"), "gone", "no such folder")
     moved = ("tf_msgan.evaluate", tmp_path / "run", "--data", tmp_path / "moved", "--no-progress")
-    result = run_command(*moved)
+    result = call(*moved)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "run" / "evaluation.json").read_text() == (run[0] / "evaluation.json").read_text()
     assert (tmp_path / "run" / "report.html").exists()
     (tmp_path / "run" / "samples").rename(tmp_path / "samples")
-    assert_one_line_error(run_command(*moved), tmp_path / "run" / "samples", "no epoch-")
+    assert_one_line_error(call(*moved), tmp_path / "run" / "samples", "no epoch-")
     (tmp_path / "samples").rename(tmp_path / "run" / "samples")
     # Other scans of the same names are not the run's.
     flip_bit(tmp_path / "moved" / "subject-5-T1.img")
-    assert_one_line_error(run_command(*moved), tmp_path / "moved", "other files for subject 5")
+    assert_one_line_error(call(*moved), tmp_path / "moved", "other files for subject 5")
 
 
-def test_evaluate_without_a_run(tmp_path):
-    assert_one_line_error(run_command("tf_msgan.evaluate", tmp_path / "nothing"), tmp_path / "nothing", "no such file")
+def test_evaluate_without_a_run(tmp_path, call):
+    assert_one_line_error(call("tf_msgan.evaluate", tmp_path / "nothing"), tmp_path / "nothing", "no such file")
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -253,8 +259,8 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
         assert np.array_equal(one, other)
 
 
-def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp_path):
-    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--dry-run")
+def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp_path, call):
+    result = call(*training(tiny_cohort.root, split_file, tmp_path / "run", "--dry-run"))
     assert result.returncode == 0, result.stderr
     assert not (tmp_path / "run").exists()
     output = result.stdout
@@ -267,42 +273,46 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp
     assert re.search(r"^memory +about [\d,]+ MiB", output, re.MULTILINE)
 
 
-def test_dry_run_checks_as_training_would(tiny_folder, split_file, tmp_path):
+def test_dry_run_checks_as_training_would(tiny_folder, split_file, tmp_path, call):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep me")
-    result = train(tiny_folder, split_file, tmp_path / "mine", "--dry-run")
+    result = call(*training(tiny_folder, split_file, tmp_path / "mine", "--dry-run"))
     assert_one_line_error(result, tmp_path / "mine", "something there already")
     path = tiny_folder / "subject-6-T1.img"
     path.write_bytes(path.read_bytes()[:99])
-    assert_one_line_error(train(tiny_folder, split_file, tmp_path / "run", "--dry-run"), "subject-6-T1", "truncated")
+    assert_one_line_error(
+        call(*training(tiny_folder, split_file, tmp_path / "run", "--dry-run")), "subject-6-T1", "truncated"
+    )
 
 
-def test_dry_run_says_what_is_amiss(tiny_folder, tmp_path):
+def test_dry_run_says_what_is_amiss(tiny_folder, tmp_path, call):
     roles = {"train": ["1"], "validation": [], "unlabeled": [], "test": ["2"]}
     (tmp_path / "split.json").write_text(json.dumps(roles))
-    result = train(tiny_folder, tmp_path / "split.json", tmp_path / "run", "--dry-run")
+    result = call(*training(tiny_folder, tmp_path / "split.json", tmp_path / "run", "--dry-run"))
     for remark in ("stand in for unlabelled ones", "without validation", "one subject trains; with --split all"):
         assert remark in result.stdout, result.stdout + result.stderr
 
 
-def test_wrong_folder(tmp_path):
-    result = run_command("tf_msgan.train", "--data", tmp_path / "absent", "--out", tmp_path / "run")
+def test_wrong_folder(tmp_path, call):
+    result = call("tf_msgan.train", "--data", tmp_path / "absent", "--out", tmp_path / "run")
     assert_one_line_error(result, tmp_path / "absent", "no such folder")
 
 
-def test_missing_modality(tiny_folder, split_file, tmp_path):
+def test_missing_modality(tiny_folder, split_file, tmp_path, call):
     for path in tiny_folder.glob("subject-6-T2.*"):
         path.unlink()
-    assert_one_line_error(train(tiny_folder, split_file, tmp_path / "run"), tiny_folder, "no T2 for subject 6")
+    assert_one_line_error(
+        call(*training(tiny_folder, split_file, tmp_path / "run")), tiny_folder, "no T2 for subject 6"
+    )
     assert not (tmp_path / "run").exists()
 
 
-def test_unknown_label_value(tiny_folder, split_file, tmp_path):
+def test_unknown_label_value(tiny_folder, split_file, tmp_path, call):
     path = tiny_folder / "subject-2-label.img"
     codes = bytearray(path.read_bytes())
     codes[len(codes) // 2] = 77
     path.write_bytes(codes)
-    result = train(tiny_folder, split_file, tmp_path / "run")
+    result = call(*training(tiny_folder, split_file, tmp_path / "run"))
     assert_one_line_error(result, "subject-2-label.hdr", "[77]", "[0, 10, 150, 250]")
     assert not (tmp_path / "run").exists()
 
@@ -315,17 +325,17 @@ def test_truncated_file(tiny_folder, split_file, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_wrong_flags(tiny_cohort, split_file, tmp_path):
-    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--patch", 20)
+def test_wrong_flags(tiny_cohort, split_file, tmp_path, call):
+    result = call(*training(tiny_cohort.root, split_file, tmp_path / "run", "--patch", 20))
     assert_one_line_error(result, "--patch", "20", "multiple of 8")
-    result = train(tiny_cohort.root, "nonsense", tmp_path / "run")
+    result = call(*training(tiny_cohort.root, "nonsense", tmp_path / "run"))
     assert_one_line_error(result, "nonsense", "iseg-few-shot")
-    result = train(tiny_cohort.root, split_file, tmp_path / "run", *UNET, "--gan-loss", "lsgan")
+    result = call(*training(tiny_cohort.root, split_file, tmp_path / "run", *UNET, "--gan-loss", "lsgan"))
     assert_one_line_error(result, "--gan-loss", "lsgan", "adversarial")
-    result = train(tiny_cohort.root, "all", tmp_path / "run", "--patience", 3)
+    result = call(*training(tiny_cohort.root, "all", tmp_path / "run", "--patience", 3))
     assert_one_line_error(result, "--patience", "3", "validation")
     # A run folder is emptied when its run begins.
-    result = train(tiny_cohort.root, split_file, tmp_path / "run", "--cache", tmp_path / "run" / "shards")
+    result = call(*training(tiny_cohort.root, split_file, tmp_path / "run", "--cache", tmp_path / "run" / "shards"))
     assert_one_line_error(result, "--cache", "outside")
     assert not (tmp_path / "run").exists()
 

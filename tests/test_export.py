@@ -132,18 +132,18 @@ def test_warm_up_is_a_request_that_works(exported, signatures):
     assert signatures["serving_default"](image=image)["labels"].shape == image.shape[:-1]
 
 
-def test_versions_count_up(untrained_run, exported):
+def test_versions_count_up(untrained_run, exported, call):
     base = exported.parent
     (base / "notes").mkdir()
-    result = run_command("tf_msgan.export", untrained_run, "--name", "brain", "--output", base.parent)
+    result = call("tf_msgan.export", untrained_run, "--name", "brain", "--output", base.parent)
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in base.iterdir()) == ["1", "2", "notes"]
 
 
-def test_wrong_options(untrained_run, tmp_path):
-    def refused(run, name, *words):
-        assert_one_line_error(run_command("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
+def test_wrong_options(untrained_run, tmp_path, call):
+    def refused(command, run, name, *words):
+        assert_one_line_error(command("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
         assert not (tmp_path / "x").exists()
 
-    refused(tmp_path, "brain", "config.json", "no such file")
-    refused(untrained_run, "../brain", "--name", "../brain")
+    refused(run_command, tmp_path, "brain", "config.json", "no such file")
+    refused(call, untrained_run, "../brain", "--name", "../brain")

@@ -11,9 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_one_line_error, call_command, run_command, tiny_brain, write_untrained_run
+from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 
-from tf_msgan import predict as command
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.cases import Case, case_of_files
 from tf_msgan.data.volumes import Volume, read_image, write_nifti
@@ -38,14 +37,14 @@ def write_case(folder, names, number=1, affine=AFFINE):
 
 
 @pytest.fixture
-def predict(capfd):
+def predict(call):
     """Calls the command in this process, without bars; `(status, standard output, standard error)`."""
 
-    def call(*arguments):
-        status = call_command(command, *arguments, "--no-progress")
-        return status, *capfd.readouterr()
+    def predict(*arguments):
+        result = call("tf_msgan.predict", *arguments, "--no-progress")
+        return result.returncode, result.stdout, result.stderr
 
-    return call
+    return predict
 
 
 def names(folder):
@@ -382,15 +381,16 @@ def test_bids_in_shards(unet_run, tmp_path, predict):
     assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
 
 
-def test_wrong_input(untrained_run, tmp_path):
+def test_wrong_input(untrained_run, tmp_path, call):
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     out = ("--output", tmp_path / "out")
 
-    def refused(run, *arguments, words):
-        assert_one_line_error(run_command("tf_msgan.predict", run, *arguments, *out), *words)
+    def refused(run, *arguments, words, call=call):
+        assert_one_line_error(call("tf_msgan.predict", run, *arguments, *out), *words)
         assert not (tmp_path / "out").exists()
 
-    refused(tmp_path / "none", "--input", *files, words=["config.json", "no such file"])
+    # Once as a user runs it: nothing that TensorFlow says while it loads comes before.
+    refused(tmp_path / "none", "--input", *files, words=["config.json", "no such file"], call=run_command)
     refused(untrained_run, "--input", files[0], words=["1 files", "2: T1, T2"])
     refused(untrained_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
     refused(untrained_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])

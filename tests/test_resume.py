@@ -89,17 +89,13 @@ def check(data, folder, kills, epochs, seed, *model):
     return run
 
 
-def resume(*options):
-    return run_command("tf_msgan.train", "--resume", *options)
-
-
-def test_a_kill(tiny_folder, tmp_path):
+def test_a_kill(tiny_folder, tmp_path, call):
     # Two networks and two optimisers; all five and four are killed in the slow test.
     model = ("--model", "standard-gan", "--set", "network.unet_width=4")
     run = check(tiny_folder, tmp_path, 1, 12, 2, *model)
 
     # What is not gone on with.
-    out = ("--out", run)
+    resume, out = ("tf_msgan.train", "--resume"), ("--out", run)
     split = json.loads((tmp_path / "split.json").read_text())
     (tmp_path / "other.json").write_text(json.dumps({**split, "train": ["1"]}))
     for options, words in (
@@ -112,14 +108,14 @@ def test_a_kill(tiny_folder, tmp_path):
         ((*out, "--labeled", 1), ("--labeled 1", "the split of")),
         ((*out, "--layout", "albert"), ("--layout", "albert", "iseg")),
     ):
-        assert_one_line_error(resume(*options), *words)
+        assert_one_line_error(call(*resume, *options), *words)
 
     # All checkpoints are damaged, and then the data too.
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(b"no checkpoint")
-    assert_one_line_error(resume(*out), "no checkpoint that can be read")
+    assert_one_line_error(call(*resume, *out), "no checkpoint that can be read")
     flip_bit(tiny_folder / "subject-6-T1.img")
-    assert_one_line_error(resume(*out), "other files for subject 6")
+    assert_one_line_error(call(*resume, *out), "other files for subject 6")
 
 
 @pytest.mark.slow

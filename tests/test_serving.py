@@ -120,7 +120,7 @@ def test_a_server_that_restarts_is_waited_for(untrained_run, tmp_path):
     assert min(answers) > 0 and sum(answers) > before
 
 
-def test_what_is_wrong_is_said(server, tiny_cohort, tmp_path):
+def test_what_is_wrong_is_said(server, tiny_cohort, tmp_path, call):
     (closed,) = free_ports(1)
     with pytest.raises(InputError, match=f"localhost:{closed}: found UNAVAILABLE"):
         ServedSegmenter(f"localhost:{closed}", "brain", 5, waits=(0.1,))
@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said(server, tiny_cohort, tmp_path):
         ((), ("RUN", "nothing", "--serving")),
         ((*serving[:3], "heart"), ("no model heart",)),
     ):
-        assert_one_line_error(run_command("tf_msgan.predict", *arguments, *files), *words)
+        assert_one_line_error(call("tf_msgan.predict", *arguments, *files), *words)
     assert not (tmp_path / "out").exists()
 
 

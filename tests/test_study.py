@@ -247,12 +247,12 @@ def test_trials_see_the_scans_as_the_study_was_told(whole):
     assert run["config"]["preparation"]["normalise"] == "percentile"
 
 
-def test_a_study_in_the_way(whole, data):
+def test_a_study_in_the_way(whole, data, call):
     out, _ = whole
     same = command(data, out, "--factor", "lr", "--values", "1e-3", "1e30")
-    assert_one_line_error(run_command("tuning.study", *same), out, "--resume")
+    assert_one_line_error(call("tuning.study", *same), out, "--resume")
     other = command(data, out, "--factor", "lr", "--values", "1e-2", "--resume")
-    assert_one_line_error(run_command("tuning.study", *other), "study.json", "rows")
+    assert_one_line_error(call("tuning.study", *other), "study.json", "rows")
     kept = {path: path.read_bytes() for path in (out / "trials").iterdir()}
     again = run_command("tuning.study", *same, "--resume")
     assert again.returncode == 0 and "training lr" not in again.stdout
@@ -314,10 +314,9 @@ def test_roles_and_a_killed_worker(whole, data, tmp_path):
     assert strip_paths(results(out), out) == strip_paths(results(whole[0]), whole[0])
 
 
-def test_wrong_options(data, tmp_path):
-    def refused(*options, words):
-        result = run_command("tuning.study", *command(data, tmp_path / "out", *options))
-        assert_one_line_error(result, *words)
+def test_wrong_options(data, tmp_path, call):
+    def refused(*options, words, call=call):
+        assert_one_line_error(call("tuning.study", *command(data, tmp_path / "out", *options)), *words)
 
     refused(words=["--factor and --search", "neither"])
     refused("--factor", "lr", "--search", "random", words=["--factor and --search", "both"])
@@ -325,7 +324,7 @@ def test_wrong_options(data, tmp_path):
     refused("--factor", "lr", "--role", "chief", words=["--oracle"])
     refused("--factor", "lr", "--role", "chief", "--oracle", "here", words=["--oracle", "HOST:PORT"])
     refused("--factor", "lr", "--workers", 2, words=["--workers", "--role worker"])
-    refused("--factor", "lr", "--resume", words=["study.json", "no such file"])
+    refused("--factor", "lr", "--resume", words=["study.json", "no such file"], call=run_command)
     refused("--factor", "epochs", "--values", "x", words=["training.epochs=x"])
     refused("--factor", "lr", "--set", "training.seed=1", words=["--set", "--seeds varies it"])
     assert not (tmp_path / "out").exists()

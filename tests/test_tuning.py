@@ -337,9 +337,9 @@ def test_a_wrong_scan_is_found_before_anything_is_trained(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_options(tiny_folder, tmp_path):
+def test_wrong_options(tiny_folder, tmp_path, call):
     def refused(*options, words):
-        result = run_command("tuning.compare", "--data", tiny_folder, "--out", tmp_path / "out", *options)
+        result = call("tuning.compare", "--data", tiny_folder, "--out", tmp_path / "out", *options)
         assert_one_line_error(result, *words)
 
     refused("--seeds", 0, words=["--seeds", "found 0"])
