@@ -115,8 +115,9 @@ def newest(run):
     return np.load(sorted((run / "checkpoints").glob("epoch-*.npz"))[-1])
 
 
-def test_two_workers_equal_one_process(tiny_cohort, tmp_path):
-    small = ("--model", "standard-gan", "--set", "network.unet_width=4")
+@pytest.mark.parametrize("model", ["unet", pytest.param("standard-gan", marks=pytest.mark.slow)])
+def test_two_workers_equal_one_process(tiny_cohort, tmp_path, model):
+    small = ("--model", model, "--set", "network.unet_width=4")
     options = (*repeatable_run(tiny_cohort.root, tmp_path, 2, batch_size=2), *small)
     workers = Workers(tmp_path, (*options, "--out", tmp_path / "two"))
     workers.start()

@@ -260,9 +260,9 @@ def test_a_study_in_the_way(whole, data, call):
 
 
 def test_killed_in_mid_trial(whole, data, tmp_path):
-    """SIGKILL while the first trial trains: its training ends too, and the study ends as the whole one."""
+    """SIGKILL while a trial trains: its training ends too, and the study ends with what it is in the whole one."""
     out = tmp_path / "killed"
-    arguments = command(data, out, "--factor", "lr", "--values", "1e-3", "1e30")
+    arguments = command(data, out, "--factor", "lr", "--values", "1e-3")
     start = [sys.executable, "-m", "tuning.study", *map(str, arguments)]
     process = subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     log = out / "runs" / "lr-0.001-seed-0.log"
@@ -277,7 +277,8 @@ def test_killed_in_mid_trial(whole, data, tmp_path):
     assert not (out / "trials").exists()
     result = run_command("tuning.study", *arguments, "--resume")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert strip_paths(results(out), out) == strip_paths(results(whole[0]), whole[0])
+    (trial,) = strip_paths(results(out), out).items()
+    assert trial in strip_paths(results(whole[0]), whole[0]).items()
 
 
 @pytest.mark.slow
