@@ -16,13 +16,27 @@ class InputError(Exception):
         return f"{where}: found {found}; expected {expected}".replace("\n", " ")
 
 
+def check_name(path):
+    """Refuses names that are not UTF-8: no report could hold them.
+
+    Raises:
+        InputError: `path`, or a part of it, is one.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(ascii(str(path)), "a name that is not UTF-8", "one that is") from None
+
+
 def exit_on_input_error(main):
     """Makes a command, or what a process of one runs, end with one line on standard error: status 2 on bad input or a
-    failing write, 130 on Ctrl-C."""
+    failing write, 130 on Ctrl-C. An argument that is not UTF-8 is refused: most come to be written somewhere."""
 
     @functools.wraps(main)
     def guarded(*arguments):
         try:
+            for argument in sys.argv:
+                check_name(argument)
             return main(*arguments)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)

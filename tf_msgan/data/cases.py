@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tf_msgan.data.cohort import missing_modalities
-from tf_msgan.data.folders import check_name, is_there, names_in
+from tf_msgan.data.folders import is_there, names_in
 from tf_msgan.data.volumes import SUFFIXES
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, check_name
 
 # What stands for the file of a modality that a scan lacks.
 LACKING = "none"

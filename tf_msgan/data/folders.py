@@ -60,17 +60,5 @@ def is_there(path: Path) -> bool:
         raise _refused(path.parent) from None
 
 
-def check_name(path):
-    """Refuses names that are not UTF-8: no report could hold them.
-
-    Raises:
-        InputError: `path`, or a part of it, is one.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise InputError(ascii(str(path)), "a name that is not UTF-8", "one that is") from None
-
-
 def _refused(folder):
     return InputError(folder, "no permission to read it", "a folder that can be read")

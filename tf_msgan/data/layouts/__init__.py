@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.folders import check_name, names_in
+from tf_msgan.data.folders import names_in
 from tf_msgan.data.label_tables import read_label_table
 from tf_msgan.data.labels import LabelTable
 from tf_msgan.data.layouts import albert, bids, folder, iseg, mrbrains
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, check_name
 
 LAYOUTS = {
     "iseg": (iseg.matches, iseg.read_iseg),
