@@ -246,7 +246,7 @@ def test_adults_lie_as_in_mrbrains(sketched, tmp_path):
 def test_command_writes_mrbrains_files(adult):
     scans = ("T1", "T1_IR", "T2_FLAIR")
     mark = json.loads((adult / "phantoms.json").read_text())
-    assert (mark["preset"], mark["spacing_mm"], mark["seed"]) == ("adult", 2, 3)
+    assert (mark["preset"], mark["spacing"], mark["seed"]) == ("adult", 2, 3)
 
     first = adult / "TrainingData" / "1"
     for name, dtype in (*((scan, np.int16) for scan in scans), ("LabelsForTraining", np.uint8)):

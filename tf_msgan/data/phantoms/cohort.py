@@ -74,7 +74,7 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
             finally:
                 # On a full disk the others need not be drawn before it is said.
                 pool.shutdown(wait=False, cancel_futures=True)
-        write_json(temporary / MARK, {"preset": preset, "spacing_mm": spacing, "seed": seed, "version": VERSION})
+        write_json(temporary / MARK, {"preset": preset, "spacing": spacing, "seed": seed, "version": VERSION})
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
