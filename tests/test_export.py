@@ -141,9 +141,9 @@ def test_versions_count_up(untrained_run, exported, call):
 
 
 def test_wrong_options(untrained_run, tmp_path, call):
-    def refused(command, run, name, *words):
-        assert_one_line_error(command("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
+    def refused(run, name, *words, call=call):
+        assert_one_line_error(call("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
         assert not (tmp_path / "x").exists()
 
-    refused(run_command, tmp_path, "brain", "config.json", "no such file")
-    refused(call, untrained_run, "../brain", "--name", "../brain")
+    refused(tmp_path, "brain", "config.json", "no such file", call=run_command)
+    refused(untrained_run, "../brain", "--name", "../brain")
