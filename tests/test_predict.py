@@ -178,6 +178,60 @@ def test_a_label_map_of_another_maker_stays(unet_run, tmp_path, predict, names, 
         assert truth.read_bytes() == before
 
 
+def test_what_was_written_under_another_naming_vouches_for_nobodys_truth(unet_run, tmp_path, predict):
+    scans = write_case(tmp_path / "in", ["ann_0000.nii.gz", "ann_0001.nii.gz"])
+    truth = write_case(tmp_path / "out", ["ann.nii.gz"])[0]
+    before = truth.read_bytes()
+    assert predict(unet_run, "--input", *scans, "--output", tmp_path / "out")[0] == 0
+    for more in ((), ("--skip-existing",)):
+        status, _, error = predict(unet_run, "--input-dir", tmp_path / "in", "--output", tmp_path / "out", *more)
+        (line,) = error.strip().splitlines()
+        assert status == 1 and str(truth) in line and "not as this command wrote it" in line
+        assert truth.read_bytes() == before
+
+
+def test_a_corrected_label_map_stays(tmp_path):
+    """It is done, for the model whose map was corrected, and not replaced by any."""
+    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
+    case, reference = Case("ann", (path,)), read_image(path)
+    labels = np.zeros(reference.data.shape, np.uint8)
+    result = Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
+    first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
+    first.write(case, reference, result)
+    # As it was written, another model's takes its place.
+    second.check_free(case)
+    labels[3, 4, 5] = 2
+    write_nifti(first.path(case, "dseg.nii.gz"), labels, reference)
+    assert first.holds(case) and not second.holds(case)
+    for each in (first, second):
+        with pytest.raises(InputError, match=r"ann_dseg\.nii\.gz: found a label map that is not as this command wrote"):
+            each.check_free(case)
+
+
+def test_a_scan_that_got_a_modality_is_the_same(tmp_path):
+    paths = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"])
+    reference = read_image(paths[0])
+    labels = np.zeros(reference.data.shape, np.uint8)
+    result = Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
+    one, both, other = (Case("ann", tuple(files)) for files in (paths[:1], paths, paths[1:]))
+    out = outputs(tmp_path / "out")
+    for earlier, later in ((both, one), (one, both)):
+        out.write(earlier, reference, result)
+        out.check_free(later)
+        assert out.holds(earlier) and not out.holds(later)
+    with pytest.raises(InputError, match=r"found the segmentation of .*ann_T1"):
+        out.check_free(other)
+
+
+def test_a_sidecar_of_another_maker_stays(tmp_path):
+    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
+    out = outputs(tmp_path / "out")
+    for content in ("{}", "[]", "no JSON"):
+        out.path(Case("ann", (path,)), "dseg.json").write_text(content)
+        with pytest.raises(InputError, match=r"ann_dseg\.json: found a sidecar that is not of this command"):
+            out.check_free(Case("ann", (path,)))
+
+
 def outputs(root, naming="plain", tissues=("CSF", "GM", "WM"), source="the run a"):
     root.mkdir(exist_ok=True)
     return Outputs(root, naming, tissues, source)

@@ -66,13 +66,14 @@ def digest_split(cohort: Cohort, split: Split) -> dict[str, str]:
     }
 
 
+def digest_voxels(data: np.ndarray) -> str:
+    """SHA-256, in hexadecimal, of an array's shape and values."""
+    return hashlib.sha256(repr(data.shape).encode() + np.ascontiguousarray(data).tobytes()).hexdigest()
+
+
 def digest_images(volumes: list[Volume | None]) -> list[str]:
-    """SHA-256 of what each modality of a scan holds, whatever its file is called and however it is compressed."""
-    return [
-        hashlib.sha256(repr(volume.data.shape).encode() + np.ascontiguousarray(volume.data).tobytes()).hexdigest()
-        for volume in volumes
-        if volume
-    ]
+    """`digest_voxels` of each modality of a scan, whatever its file is called and however it is compressed."""
+    return [digest_voxels(volume.data) for volume in volumes if volume]
 
 
 def combine(digests: dict[str, str]) -> str:

@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.data.cases import Case
+from tf_msgan.data.digest import digest_voxels
 from tf_msgan.data.layouts.bids import DESCRIPTION, is_described_as_ours
-from tf_msgan.data.volumes import Volume, write_nifti
+from tf_msgan.data.volumes import Volume, read_codes, write_nifti
 from tf_msgan.errors import InputError
 from tf_msgan.files import write_json, write_text
 from tf_msgan.inference.segmenter import Segmentation
+
+# What a sidecar says of its label map: its name, and its codes' digest, by which one that was corrected is known.
+UNKNOWN = {"Sources": [], "GeneratedBy": "", "File": "", "Codes": ""}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,10 @@ class Outputs:
         return self.root / "qc" / case.folder / f"{case.id}.png"
 
     def holds(self, case: Case) -> bool:
-        """Whether the case's label map is there, made from the same files by the same source."""
-        made = self._recorded(case)
-        if made is None or made["GeneratedBy"] != self.source or not self.path(case, "dseg.nii.gz").is_file():
+        """Whether the case's label map is there, made from the same files by the same source, and whoever corrected
+        it since."""
+        made, labels = self._recorded(case), self.path(case, "dseg.nii.gz")
+        if (made["GeneratedBy"], made["File"]) != (self.source, labels.name) or not labels.is_file():
             return False
         try:
             return made["Sources"] == _absolute(case.existing())
@@ -57,28 +62,29 @@ class Outputs:
             return False
 
     def check_free(self, case: Case):
-        """Refuses to replace another label map, called as the case's would be: of another scan, or of another maker.
+        """Refuses to replace another label map, called as the case's would be: of another maker, corrected by hand, or
+        of another scan. A scan that has got a modality since, or is shown to a model of fewer, is the same.
 
         Raises:
             InputError: there is one.
         """
-        made, labels = self._recorded(case), self.path(case, "dseg.nii.gz")
-        if made is None and labels.exists():
-            raise InputError(labels, "a label map that is not of this command", "another --output")
-        if made is not None and made["Sources"] != _absolute(case.existing()):
-            found = f"the segmentation of {', '.join(made['Sources']) or 'unknown files'}"
-            raise InputError(self.path(case, "dseg.json"), found, "another --output")
+        made, labels, sidecar = self._recorded(case), self.path(case, "dseg.nii.gz"), self.path(case, "dseg.json")
+        if labels.exists() and digest_voxels(read_codes(labels).data) != made["Codes"]:
+            raise InputError(labels, "a label map that is not as this command wrote it", "another --output")
+        if sidecar.exists() and made == UNKNOWN:
+            raise InputError(sidecar, "a sidecar that is not of this command", "another --output")
+        before, now = set(made["Sources"]), set(_absolute(case.existing()))
+        if not (before <= now or now <= before):
+            raise InputError(sidecar, f"the segmentation of {', '.join(made['Sources'])}", "another --output")
 
-    def _recorded(self, case):
-        """The sidecar of what is called as the case's label map would be, or None."""
-        sidecar = self.path(case, "dseg.json")
-        if not sidecar.exists():
-            return None
+    def _recorded(self, case) -> dict:
+        """What the sidecar says of what is called as the case's label map would be; `UNKNOWN` without one that says
+        it."""
         try:
-            content = json.loads(sidecar.read_text(encoding="utf-8"))
-            return {"Sources": _absolute(content["Sources"]), "GeneratedBy": content["GeneratedBy"]}
-        except (ValueError, KeyError, TypeError):
-            return {"Sources": [], "GeneratedBy": ""}
+            content = json.loads(self.path(case, "dseg.json").read_text(encoding="utf-8"))
+            return {**{name: content[name] for name in UNKNOWN}, "Sources": _absolute(content["Sources"])}
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return UNKNOWN
 
     def begin(self):
         """Writes what is said of all cases: the names of the labels and, for BIDS, of the data set.
@@ -121,8 +127,10 @@ class Outputs:
         if result.realness is not None:
             write_nifti(self.path(case, "realness.nii.gz"), result.realness, reference)
         write_text(self.path(case, "volumes.tsv"), _table(tissue_volumes(result, reference.voxel_ml, self.tissues)))
-        write_json(self.path(case, "dseg.json"), facts)
-        write_nifti(self.path(case, "dseg.nii.gz"), result.labels, reference)
+        labels = self.path(case, "dseg.nii.gz")
+        codes = digest_voxels(result.labels.astype(np.int32))
+        write_json(self.path(case, "dseg.json"), {**facts, "File": labels.name, "Codes": codes})
+        write_nifti(labels, result.labels, reference)
 
 
 def _absolute(paths):

@@ -57,6 +57,7 @@ def predict_cases(
             with memory_named(case.id, "a smaller scan, or more memory"):
                 volumes = read_images(case.images)
                 result = segment_volumes(volumes, segment, preparation)
+                outputs.write(case, reference_of(volumes), result)
         except InputError as error:
             yield Prediction(case, error=error)
             continue
@@ -65,5 +66,4 @@ def predict_cases(
             doubts.append(f"segmented without {', '.join(missing)}, which it lacks")
         if result.outline_failed:
             doubts.append("hardly any brain was outlined; all of it was refined")
-        outputs.write(case, reference, result)
         yield Prediction(case, reference, result, tuple(doubts))
