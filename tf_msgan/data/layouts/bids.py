@@ -17,6 +17,8 @@ DESCRIPTION = "dataset_description.json"
 OTHERS = ("aseg", "aparcaseg")
 # … and label maps in a template's space lie on another grid than the scan.
 OWN_SPACES = (None, "T1w", "T2w", "orig", "scanner", "individual")
+# What is said of a label map alone; all other entities say of which scan it is.
+OF_MAPS = {"space", "desc", "label", "res", "den", "atlas", "seg", "scale", "hemi"}
 
 
 def matches(root) -> bool:
@@ -124,11 +126,9 @@ def _label_maps_of(id, maps):
 
 
 def _fits(entities, scan):
-    """Whether a label map is of the scan's subject and session, and of no other run or acquisition."""
-    return (
-        entities.get("sub") == scan["sub"]
-        and entities.get("ses") == scan.get("ses")
-        and all(entities[key] == scan.get(key) for key in entities.keys() & {"run", "acq", "rec"})
+    """Whether a label map is of the scan's subject and session, and of no other run, acquisition, contrast agent, …"""
+    return entities.get("ses") == scan.get("ses") and all(
+        entities.get(key) == scan.get(key) for key in {"sub", *entities} - OF_MAPS
     )
 
 
