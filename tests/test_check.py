@@ -31,6 +31,29 @@ def test_a_scan_in_two_roles_is_refused_whatever_it_is_called(tiny_folder, tiny_
         check_scans(read_cohort(tiny_folder), tiny_split)
 
 
+def test_a_test_subject_that_cannot_be_prepared_is_refused(tiny_folder, tiny_split):
+    """Training does not prepare it, and would have ended before that shows."""
+    t1, t2, classes = tiny_brain(5)
+    codes = np.array([0, 10, 150, 250], np.uint8)[classes]
+    cohort = read_cohort(tiny_folder)
+
+    def write(part, mm):
+        for kind, data in (("T1", t1), ("T2", t2), ("label", codes)):
+            write_analyze(tiny_folder / f"subject-5-{kind}.img", data[part], (mm, mm, mm))
+
+    write(np.s_[:], 20)
+    check_scans(cohort, tiny_split)
+    with pytest.raises(InputError, match=r"subject-5-T1.hdr: found .* voxels of 0.3 mm; expected at most"):
+        check_scans(cohort, tiny_split, Preparation(resample=0.3))
+    pytest.importorskip("SimpleITK")
+    check_scans(cohort, tiny_split, Preparation(n4=True))
+    # A single slice.
+    write(np.s_[:, :, 12:13], 1)
+    check_scans(cohort, tiny_split)
+    with pytest.raises(InputError, match=r"subject-5-T1.hdr: found a scan that N4 cannot correct"):
+        check_scans(cohort, tiny_split, Preparation(n4=True))
+
+
 def test_one_file_as_two_modalities_is_refused(tiny_folder, tiny_split):
     for suffix in ("hdr", "img"):
         shutil.copy(tiny_folder / f"subject-2-T1.{suffix}", tiny_folder / f"subject-2-T2.{suffix}")

@@ -286,10 +286,17 @@ def test_dry_run_checks_as_training_would(tiny_folder, split_file, tmp_path, cal
 
 
 def test_dry_run_says_what_is_amiss(tiny_folder, tmp_path, call):
+    for path in tiny_folder.glob("subject-7-T2.*"):
+        path.unlink()
     roles = {"train": ["1"], "validation": [], "unlabeled": [], "test": ["2"]}
     (tmp_path / "split.json").write_text(json.dumps(roles))
     result = call(*training(tiny_folder, tmp_path / "split.json", tmp_path / "run", "--dry-run"))
-    for remark in ("stand in for unlabelled ones", "without validation", "one subject trains; with --split all"):
+    for remark in (
+        "stand in for unlabelled ones",
+        "without validation",
+        "one subject trains; with --split all",
+        "want of a modality: 1, ",
+    ):
         assert remark in result.stdout, result.stdout + result.stderr
 
 

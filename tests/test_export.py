@@ -13,7 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
-from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.errors import InputError
 from tf_msgan.inference import export
 from tf_msgan.inference.export import WARM_UP, export_model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import save_nifti, tiny_brain
 
-from tf_msgan.data.check import check_scans
+from tf_msgan.data.check import check_modalities, check_scans
 from tf_msgan.data.cohort import read_images, read_labels
 from tf_msgan.data.examine import compare
 from tf_msgan.data.labels import IGNORE
@@ -290,6 +290,28 @@ def test_the_number_of_a_run_is_a_number(tmp_path):
     save_nifti(root / "sub-07/anat/sub-07_acq-01_T1w.nii.gz", tiny_brain(7)[0])
     save_nifti(root / "derivatives/manual/sub-07/anat/sub-07_acq-1_dseg.nii.gz", tiny_brain(7)[2])
     assert read_cohort(root).subjects["sub-07_acq-01"].label is None
+
+
+def test_a_label_map_is_of_the_scan_with_its_entities(tmp_path):
+    root = write_bids(tmp_path)
+    for name in ("sub-06", "sub-06_ce-gd"):
+        save_nifti(root / f"sub-06/anat/{name}_T1w.nii.gz", tiny_brain(6 + len(name))[0])
+        save_nifti(root / f"sub-06/anat/{name}_T2w.nii.gz", tiny_brain(6 + len(name))[1])
+    manual = root / "derivatives/manual/sub-06/anat"
+    save_nifti(manual / "sub-06_ce-gd_space-T1w_res-1_desc-manual_dseg.nii.gz", tiny_brain(6)[2])
+    subjects = read_cohort(root).subjects
+    assert subjects["sub-06"].label is None and subjects["sub-06_ce-gd"].label
+
+
+def test_unlabelled_scans_that_lack_a_modality_train_only_if_they_may(tmp_path):
+    root = write_bids(tmp_path)
+    save_nifti(root / "sub-06/anat/sub-06_T1w.nii.gz", tiny_brain(6)[0])
+    cohort = read_cohort(root)
+    assert cohort.subjects["sub-06"].label is None and cohort.subjects["sub-06"].images[1] is None
+    for name in (None, "all", "fold:1/2"):
+        split, with_it = (read_split(name, cohort, may_lack_modality=may) for may in (False, True))
+        check_modalities(cohort, split, may_lack_modality=False)
+        assert with_it.unlabeled == (*split.unlabeled, "sub-06") and with_it.train == split.train
 
 
 def test_a_subject_that_lacks_the_first_modality_is_seen(tmp_path):

@@ -8,7 +8,7 @@ from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.bias import correct_bias
 from tf_msgan.data.normalise import CLIP, find_mask, normalise
-from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.data.volumes import read_image
 from tf_msgan.errors import InputError
 

@@ -13,7 +13,8 @@ from tf_msgan.config import STRIPPED, Config, Preparation
 from tf_msgan.data.background import BACKGROUND
 from tf_msgan.data.cohort import read_images
 from tf_msgan.data.normalise import normalise
-from tf_msgan.data.scan import load_scan, network_grid, take_image
+from tf_msgan.data.raw_image import network_grid, take_image
+from tf_msgan.data.scan import load_scan
 from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
 from tf_msgan.inference.tiles import Tiling, gaussian_weights, map_tiles
 from tf_msgan.models.coarse import build_coarse_generator

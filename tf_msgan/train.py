@@ -145,7 +145,8 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
         if again != config:
             raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
     split_asked = options.split is not None or options.labeled is not None
-    if split_asked and read_split(options.split, cohort, options.labeled) != split:
+    may_lack = config.augmentation.drop_modality > 0
+    if split_asked and read_split(options.split, cohort, options.labeled, may_lack) != split:
         raise InputError("--split", options.split or f"--labeled {options.labeled}", f"the split of {run}, or none")
     if options.labels is not None and read_label_table(options.labels) != cohort.labels:
         raise InputError("--labels", options.labels, f"the table of {run}, or no --labels")
@@ -169,11 +170,11 @@ def main(argv=None):
         check_run_folder(run, options.overwrite)
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, options.layout, options.labels)
-        split = read_split(options.split, cohort, options.labeled)
+        split = read_split(options.split, cohort, options.labeled, config.augmentation.drop_modality > 0)
         if options.patience and not split.validation:
             raise InputError("--patience", options.patience, "a split with validation subjects")
         config = prepare_config(config, cohort, split, options)
-        check_scans(cohort, split, progress.task("checking the scans"))
+        check_scans(cohort, split, config.preparation, progress.task("checking the scans"))
     with quiet_import():
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
         from tf_msgan.training.plan import describe_plan

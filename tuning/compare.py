@@ -72,12 +72,13 @@ def main(argv=None):
     progress = Progress(not options.no_progress)
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
     cohort = read_cohort(root, options.layout, options.labels)
-    split = read_split(options.split, cohort)
+    preset = choose_preset(options.preset, options.data)
+    config = PRESETS[preset].with_fields(options.set)
+    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.drop_modality > 0)
     check_roles(split, options.split, "test")
     labeled = options.labeled or len(split.train)
-    preset = choose_preset(options.preset, options.data)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
-    config = prepare_config(PRESETS[preset].with_fields(options.set), cohort, split, options)
+    config = prepare_config(config, cohort, split, options)
     ablations = (parts_of(config), options.ablate) if options.ablate else ()
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, *ablations)
     splits = [split_of(cell, cohort, split) for cell in cells]
@@ -88,7 +89,7 @@ def main(argv=None):
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     if todo[: options.max_cells]:
         most = max(splits, key=lambda each: len(each.train))
-        check_scans(cohort, most, progress.task("checking the scans"))
+        check_scans(cohort, most, config.preparation, progress.task("checking the scans"))
     begin(comparison)
 
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)

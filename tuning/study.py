@@ -88,12 +88,12 @@ def main(argv=None):
     progress = Progress(not options.no_progress)
     root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
     cohort = read_cohort(root, options.layout, options.labels)
-    split = read_split(options.split, cohort)
-    check_roles(split, options.split, "validation", "test")
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
     config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
+    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.drop_modality > 0)
+    check_roles(split, options.split, "validation", "test")
     config = prepare_config(config, cohort, split, options)
     max_trials = options.max_trials or 20
     rows = None

@@ -2,28 +2,35 @@
 
 import numpy as np
 
+from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.data.cohort import Cohort, missing_modalities, read_images, read_labels
 from tf_msgan.data.digest import digest_images
 from tf_msgan.data.labels import IGNORE
+from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.data.splits import Split
 from tf_msgan.errors import InputError
 
 
-def check_scans(cohort: Cohort, split: Split, progress=lambda done, total: None):
+def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPED, progress=lambda done, total: None):
     """Reads every scan of the split once, with the labels of its role, and keeps nothing.
 
     Args:
         cohort, split: what is to be trained on and tested; `check_modalities` let them pass.
+        preparation: of the run; test subjects, which training does not prepare, are corrected by N4 if it says so.
         progress: called with (subjects done, subjects in all).
 
     Raises:
-        InputError: a file is missing or wrong, two hold the same scan, or no training subject has some tissue.
+        InputError: a file is missing or wrong, two hold the same scan, one cannot be prepared, or no training subject
+            has some tissue.
     """
     roles = [(role, id) for role, ids in split.roles().items() for id in ids]
     seen, trained = {}, set()
     for done, (role, id) in enumerate(roles, start=1):
         volumes = read_images(cohort.subjects[id].images)
         note_scan(seen, id, volumes)
+        grid = network_grid(volumes, preparation)
+        if role == "test" and preparation.n4:
+            take_image(volumes, grid, preparation)
         if role != "unlabeled":
             labels = read_labels(cohort, id, volumes)
             if role == "train":

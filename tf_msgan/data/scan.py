@@ -1,17 +1,15 @@
 """Scans in memory, as the networks see them."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.data.bias import correct_bias
-from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
+from tf_msgan.data.cohort import Cohort, read_images, read_labels
 from tf_msgan.data.geometry import NetworkGrid
 from tf_msgan.data.labels import IGNORE
 from tf_msgan.data.normalise import normalise
-from tf_msgan.data.volumes import MOST_VOXELS, Volume
+from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.errors import InputError
 
 
@@ -67,40 +65,6 @@ def make_scan(id: str, raw: np.ndarray, labels: np.ndarray | None, grid: Network
     """`load_scan` of `take_image`'s image and of labels on its grid, for whoever needs the image too."""
     masked = normalise(raw, preparation).numpy()
     return Scan(id, masked, labels, _foreground(raw, masked[..., -1] > 0, labels, preparation), grid.spacing)
-
-
-def network_grid(volumes: list[Volume | None], preparation: Preparation) -> NetworkGrid:
-    """The grid on which networks see `read_images`'s volumes.
-
-    Raises:
-        InputError: resampled, it would have more voxels than a volume may.
-    """
-    reference = reference_of(volumes)
-    grid = NetworkGrid(reference.data.shape, reference.affine, preparation.resample)
-    if math.prod(grid.shape) > MOST_VOXELS:
-        raise InputError(
-            reference.path, f"{grid.shape} voxels of {preparation.resample} mm", f"at most {MOST_VOXELS:,}"
-        )
-    return grid
-
-
-def take_image(volumes: list[Volume | None], grid: NetworkGrid, preparation: Preparation) -> np.ndarray:
-    """The raw `(i, j, k, modality)` float32 image on `grid`, its bias field corrected if the run does that; a modality
-    that is missing is 0."""
-
-    def channel(volume):
-        if volume is None:
-            return np.zeros(grid.shape, np.float32)
-        taken = grid.take_intensities(volume.data)
-        if not preparation.n4:
-            return taken
-        try:
-            return correct_bias(taken, grid.spacing)
-        except RuntimeError as error:
-            found = f"a scan that N4 cannot correct ({str(error).strip().splitlines()[-1].strip()})"
-            raise InputError(volume.path, found, "another, or none of --n4") from None
-
-    return np.stack([channel(volume) for volume in volumes], axis=-1)
 
 
 def _foreground(raw, mask, labels, preparation):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tf_msgan.data.cohort import Cohort
@@ -46,7 +46,7 @@ FORMS = "few-shot, all, fold:I/K, leave-one-out:ID, or a file.json"
 FEW = 2
 
 
-def read_split(name: str | None, cohort: Cohort, labeled: int | None = None) -> Split:
+def read_split(name: str | None, cohort: Cohort, labeled: int | None = None, may_lack_modality: bool = False) -> Split:
     """Returns a split.
 
     Args:
@@ -58,10 +58,13 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None) -> 
         cohort: whose subjects they are.
         labeled: how many train, of `few-shot`, `fold` and `leave-one-out`. In the two latter the labels of other
             subjects go unread.
+        may_lack_modality: whether scans that lack one may train; if not, unlabelled ones that do are left out, unless
+            the split names them.
 
     Raises:
         InputError: there is no such split, or it does not fit the cohort (`check_split`).
     """
+    usable = cohort if may_lack_modality else _without_incomplete(cohort)
     own = f"{cohort.layout}-few-shot"
     if name is None:
         fits = own in SPLITS and all(id in cohort.subjects for ids in SPLITS[own].roles().values() for id in ids)
@@ -70,13 +73,13 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None) -> 
     if labeled is not None and name != "few-shot" and not match:
         raise InputError("--labeled", f"--split {name} beside it", "few-shot, fold:I/K or leave-one-out:ID")
     if match and match[3]:
-        split = _test_on((match[3],), cohort, labeled)
+        split = _test_on((match[3],), usable, labeled)
     elif match:
-        split = _fold(int(match[1]), int(match[2]), cohort, labeled)
+        split = _fold(int(match[1]), int(match[2]), usable, labeled)
     elif name == "few-shot":
-        split = _few_shot(cohort, labeled)
+        split = _few_shot(usable, labeled)
     elif name == "all":
-        split = Split(_labelled(cohort), (), _pile(cohort, _held_out(cohort)), _held_out(cohort))
+        split = Split(_labelled(usable), (), _pile(usable, _held_out(usable)), _held_out(usable))
     else:
         split = SPLITS.get(name) or _from_file(name)
     check_split(split, f"split {name}", cohort)
@@ -110,6 +113,12 @@ def check_split(split: Split, name: str, cohort: Cohort):
             if its_role != role and {its_role, role} != {"train", "unlabeled"}:
                 found = f"{other} in {its_role} and {id} in {role}"
                 raise InputError(name, found, "all scans of one person on one side: training, validation or test")
+
+
+def _without_incomplete(cohort):
+    """The cohort without the unlabelled scans that lack a modality."""
+    kept = {id: subject for id, subject in cohort.subjects.items() if subject.label or None not in subject.images}
+    return replace(cohort, subjects=kept)
 
 
 def _labelled(cohort):

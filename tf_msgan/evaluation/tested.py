@@ -8,7 +8,8 @@ import numpy as np
 from tf_msgan.config import Preparation
 from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
 from tf_msgan.data.geometry import NetworkGrid
-from tf_msgan.data.scan import Scan, make_scan, network_grid, take_image
+from tf_msgan.data.raw_image import network_grid, take_image
+from tf_msgan.data.scan import Scan, make_scan
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume
 from tf_msgan.evaluation.metrics import score

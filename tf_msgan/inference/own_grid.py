@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_msgan.config import Preparation
 from tf_msgan.data.geometry import NetworkGrid
-from tf_msgan.data.scan import network_grid, take_image
+from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.data.volumes import Volume
 from tf_msgan.inference.segmenter import Segmentation
 

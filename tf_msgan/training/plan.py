@@ -37,6 +37,10 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
         lines.append(
             "            one subject trains; with --split all every labelled one does, and none is for the test"
         )
+    taken = {id for ids in split.roles().values() for id in ids}
+    lack = [id for id, subject in cohort.subjects.items() if id not in taken and None in subject.images]
+    if lack:
+        lines.append(f"            left out for want of a modality: {len(lack)}, such as {lack[0]} (--drop-modality)")
     lines += [f"            {remark}" for remark in cohort.remarks()]
     spacing = " × ".join(f"{mm:g}" for mm in preparation.spacing)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
