@@ -308,6 +308,20 @@ def test_doctor_warns_of_subjects_unlike_the_others(tmp_path, capfd):
     assert all(line.startswith(("warning: subject coarse: ", "warning: subject dry: ")) for line in warnings), out
 
 
+def test_doctor_and_dry_run_warn_of_sides(tmp_path, capfd):
+    root = tmp_path / "set"
+    write_set(root)
+    content = json.loads((root / "dataset.json").read_text())
+    content["labels"] = {"background": 0, "CSF": 1, "left_GM": 2, "right_GM": 3}
+    (root / "dataset.json").write_text(json.dumps(content))
+    message = "left_GM, right_GM: training mirrors patches"
+    assert call_command(doctor, root, "--no-progress") == 1
+    assert f"warning: {message}" in capfd.readouterr().out
+    for mirror, said in ((0.5, True), (0, False)):
+        assert not call_command(train, "--data", root, "--dry-run", "--set", f"augmentation.mirror={mirror}")
+        assert (message in capfd.readouterr().out) == said
+
+
 def test_doctor_misses_what_training_would(files, tmp_path, capfd):
     """A tissue that no training subject has."""
     content = json.loads((files.root / "dataset.json").read_text())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_msgan.data.labels import IGNORE, LabelTable
+from tf_msgan.data.labels import IGNORE, LabelTable, sided
 from tf_msgan.data.layouts.albert import LABELS as ALBERT_LABELS
 from tf_msgan.data.layouts.iseg import LABELS as ISEG_LABELS
 from tf_msgan.data.volumes import Volume
@@ -21,6 +21,12 @@ def encode(table, values, brain=None):
 
 def test_iseg_codes_become_classes():
     assert encode(ISEG_LABELS, [0, 10, 150, 250, 150]) == [0, 1, 2, 3, 2]
+
+
+def test_tissues_of_two_sides_are_told_by_their_names():
+    both = ["Left-Thalamus", "Right-Thalamus", "ctx_lh_cuneus", "ctx_rh_cuneus", "R putamen", "L putamen"]
+    assert sided(["CSF", *both, "Left-Vessel", "Right", "Lesion", "lesion"]) == both
+    assert sided(["CSF", "GM", "WM"]) == []
 
 
 def test_unknown_value_is_refused_by_name():

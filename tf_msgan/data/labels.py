@@ -1,6 +1,7 @@
 """What the codes of a label map mean."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,10 @@ from tf_msgan.errors import InputError
 
 # Voxels of this class count neither in the loss nor in Dice.
 IGNORE = 255
+
+# What names of tissues say of the side.
+SIDES = {"left", "right", "lh", "rh", "l", "r"}
+MIRRORED = "training mirrors patches, so that sides look alike; --set augmentation.mirror=0, and no --tta"
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,14 @@ class LabelTable:
         if len(missing) == len(self.tissues) or (missing and self.all_present):
             raise InputError(codes.path, f"no voxel of {', '.join(missing)}", f"all of {', '.join(self.tissues)}")
         return classes
+
+
+def sided(tissues: Iterable[str]) -> list[str]:
+    """The tissues whose like is on the other side, by their names, such as `Left-Thalamus` and `Right-Thalamus`."""
+    words = {name: re.split(r"[^a-z0-9]+", name.lower()) for name in tissues}
+    without = {name: [word for word in those if word not in SIDES] for name, those in words.items()}
+    rest = [without[name] for name in words if without[name] != words[name]]
+    return [name for name in words if without[name] != words[name] and rest.count(without[name]) > 1]
 
 
 def shorten(values: list[int]) -> str:
