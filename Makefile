@@ -39,7 +39,7 @@ bench: .venv/run.stamp .venv-peers/stamp
 
 # Six trainings of an hour each.
 bench-accuracy: .venv/run.stamp .venv-peers/stamp
-	$(BIN)/python -m benchmarks.accuracy --peers $(PEERS) --data $(NEONATES) --out $(RESULTS)/accuracy
+	$(BIN)/python -m benchmarks.accuracy --peers $(PEERS) --data $(NEONATES) --runs runs/$(RESULTS) --out $(RESULTS)/accuracy
 	$(BIN)/python -m benchmarks.report $(RESULTS)
 
 .venv-peers/stamp: benchmarks/requirements-peers.txt

@@ -51,7 +51,7 @@ def parse(argv):
     parser.add_argument("--split", default="albert-few-shot")
     parser.add_argument("--minutes", type=float, default=60, help="of each training")
     parser.add_argument("--threads", type=int, default=2, help="and cores")
-    parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="folder of the trainings")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the outcomes")
     return parser.parse_args(argv)
 

@@ -1,6 +1,7 @@
-"""Renders `docs/benchmarks.md` from all figures: `python -m benchmarks.report docs/results/benchmarks`.
+"""Renders a page from all figures: `python -m benchmarks.report docs/results/benchmarks`.
 
-Plots lie beside the figures. What was not measured yet is left out, and named.
+Those of that folder are `docs/benchmarks.md`, those of another one its own `benchmarks.md`. Plots lie beside the
+figures. What was not measured yet is left out, and named.
 """
 
 import argparse
@@ -13,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from benchmarks import plots
 from tf_msgan.files import write_text
 
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / "docs"
+RESULTS = DOCS / "results" / "benchmarks"
 # By benchmark: its plot, if it has one.
 BENCHMARKS = {
     "throughput": plots.draw_throughput,
@@ -51,9 +53,10 @@ def main(argv=None):
         loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     missing = [name for name, content in figures.items() if content is None]
-    where = os.path.relpath(folder, PAGE.parent)
-    write_text(PAGE, environment.get_template("benchmarks.md.jinja").render(figures, missing=missing, folder=where))
-    print(f"{PAGE}; not measured: {', '.join(missing) or 'nothing'}")
+    page = (DOCS if folder.resolve() == RESULTS else folder) / "benchmarks.md"
+    where = os.path.relpath(folder, page.parent)
+    write_text(page, environment.get_template("benchmarks.md.jinja").render(figures, missing=missing, folder=where))
+    print(f"{page}; not measured: {', '.join(missing) or 'nothing'}")
 
 
 if __name__ == "__main__":
