@@ -314,7 +314,7 @@ def test_doctor_and_dry_run_warn_of_sides(tmp_path, capfd):
     content = json.loads((root / "dataset.json").read_text())
     content["labels"] = {"background": 0, "CSF": 1, "left_GM": 2, "right_GM": 3}
     (root / "dataset.json").write_text(json.dumps(content))
-    message = "left_GM, right_GM: training mirrors patches"
+    message = "2 tissues of one side, such as left_GM: training mirrors patches"
     assert call_command(doctor, root, "--no-progress") == 1
     assert f"warning: {message}" in capfd.readouterr().out
     for mirror, said in ((0.5, True), (0, False)):

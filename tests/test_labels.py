@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_msgan.data.labels import IGNORE, LabelTable, sided
+from tf_msgan.data.labels import IGNORE, LabelTable, warn_of_sides
 from tf_msgan.data.layouts.albert import LABELS as ALBERT_LABELS
 from tf_msgan.data.layouts.iseg import LABELS as ISEG_LABELS
 from tf_msgan.data.volumes import Volume
@@ -25,8 +25,11 @@ def test_iseg_codes_become_classes():
 
 def test_tissues_of_two_sides_are_told_by_their_names():
     both = ["Left-Thalamus", "Right-Thalamus", "ctx_lh_cuneus", "ctx_rh_cuneus", "R putamen", "L putamen"]
-    assert sided(["CSF", *both, "Left-Vessel", "Right", "Lesion", "lesion"]) == both
-    assert sided(["CSF", "GM", "WM"]) == []
+    for start in range(0, len(both), 2):
+        (line,) = warn_of_sides(["CSF", *both[start : start + 2], "Left-Vessel", "Right", "Lesion", "lesion"])
+        assert line.startswith(f"2 tissues of one side, such as {both[start]}: training mirrors patches")
+    assert warn_of_sides(["CSF", *both])[0].startswith("6 tissues")
+    assert warn_of_sides(["CSF", "Left-Vessel", "right", "Lesion", "lesion", *both[::2]]) == []
 
 
 def test_unknown_value_is_refused_by_name():

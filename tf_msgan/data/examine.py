@@ -10,7 +10,7 @@ import numpy as np
 from tf_msgan.data.check import note_scan
 from tf_msgan.data.cohort import Cohort, encode_labels, missing_modalities, read_images, reference_of
 from tf_msgan.data.digest import digest_subject
-from tf_msgan.data.labels import MIRRORED, sided
+from tf_msgan.data.labels import warn_of_sides
 from tf_msgan.data.prepare import STRIPPED_SHARE
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import Volume, forms_apart, read_codes
@@ -76,9 +76,8 @@ def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
 
 def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     """What stands out only beside the others."""
-    problems = [Problem("warning", remark) for remark in cohort.remarks()]
-    if both := sided(cohort.labels.tissues):
-        problems.append(Problem("warning", f"{', '.join(both)}: {MIRRORED}"))
+    remarks = cohort.remarks() + warn_of_sides(cohort.labels.tissues)
+    problems = [Problem("warning", remark) for remark in remarks]
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
     for id, size in sizes.items():

@@ -14,7 +14,6 @@ IGNORE = 255
 
 # What names of tissues say of the side.
 SIDES = {"left", "right", "lh", "rh", "l", "r"}
-MIRRORED = "training mirrors patches, so that sides look alike; --set augmentation.mirror=0, and no --tta"
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,14 @@ class LabelTable:
         return classes
 
 
-def sided(tissues: Iterable[str]) -> list[str]:
-    """The tissues whose like is on the other side, by their names, such as `Left-Thalamus` and `Right-Thalamus`."""
+def warn_of_sides(tissues: Iterable[str]) -> list[str]:
+    """A line if names of tissues tell them by their side alone, such as `Left-Thalamus` and `Right-Thalamus`."""
     words = {name: re.split(r"[^a-z0-9]+", name.lower()) for name in tissues}
     without = {name: [word for word in those if word not in SIDES] for name, those in words.items()}
     rest = [without[name] for name in words if without[name] != words[name]]
-    return [name for name in words if without[name] != words[name] and rest.count(without[name]) > 1]
+    both = [name for name in words if without[name] != words[name] and rest.count(without[name]) > 1]
+    mend = "training mirrors patches, so that sides look alike; --set augmentation.mirror=0, and no --tta"
+    return [f"{len(both)} tissues of one side, such as {both[0]}: {mend}"] if both else []
 
 
 def shorten(values: list[int]) -> str:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_msgan.config import Config
 from tf_msgan.data.cohort import Cohort
 from tf_msgan.data.geometry import NetworkGrid
-from tf_msgan.data.labels import MIRRORED, sided
+from tf_msgan.data.labels import warn_of_sides
 from tf_msgan.data.splits import Split
 from tf_msgan.data.volumes import read_grid
 from tf_msgan.training.models import make_model
@@ -42,9 +42,8 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     lack = [id for id, subject in cohort.subjects.items() if id not in taken and None in subject.images]
     if lack:
         lines.append(f"            left out for want of a modality: {len(lack)}, such as {lack[0]} (--drop-modality)")
-    if config.augmentation.mirror and (both := sided(cohort.labels.tissues)):
-        lines.append(f"            {', '.join(both)}: {MIRRORED}")
-    lines += [f"            {remark}" for remark in cohort.remarks()]
+    remarks = cohort.remarks() + (warn_of_sides(cohort.labels.tissues) if config.augmentation.mirror else [])
+    lines += [f"            {remark}" for remark in remarks]
     spacing = " × ".join(f"{mm:g}" for mm in preparation.spacing)
     bias = ", bias field corrected by N4" if preparation.n4 else ""
     grid = f"resampled to {preparation.resample:g} mm" if preparation.resample else f"of {spacing} mm, as they come"
