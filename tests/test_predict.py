@@ -414,6 +414,23 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
     ]
 
 
+def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch):
+    cases = [case_of_files(write_case(tmp_path, [f"{id}_T1.nii.gz", f"{id}_T2.nii.gz"]), ["T1", "T2"]) for id in "ab"]
+    write = Outputs.write
+
+    def short_of_memory(self, case, *arguments):
+        if case.id == "a":
+            raise MemoryError
+        write(self, case, *arguments)
+
+    monkeypatch.setattr(Outputs, "write", short_of_memory)
+    segment = Segmenter(load_model(unet_run))
+    found = predict_cases(cases, ("T1", "T2"), segment, STRIPPED, False, outputs(tmp_path / "out"))
+    first, second = (str(prediction.error) for prediction in found)
+    assert first == "a: found no memory left (all is taken); expected a smaller scan, or more memory"
+    assert second == "None" and (tmp_path / "out" / "b_dseg.nii.gz").is_file()
+
+
 def test_a_full_disk_is_no_lack_of_memory():
     full = tf.errors.ResourceExhaustedError(None, None, "/dev/full; No space left on device")
     with pytest.raises(OSError, match="No space left on device: 'run'"), memory_named("run", "less"):
