@@ -168,6 +168,11 @@ class Augmentation:
             _check_set(self, name, "below 1", lambda strength: strength < 1)
         _check("drop_modality", self.drop_modality, "within 0..1, below 1", 0 <= self.drop_modality < 1)
 
+    @property
+    def may_lack_modality(self) -> bool:
+        """Whether scans may lack a modality, in training and in prediction: only who learned that can do without."""
+        return self.drop_modality > 0
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

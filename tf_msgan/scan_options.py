@@ -42,7 +42,7 @@ def prepare_config(config: Config, cohort: Cohort, split: Split, options: argpar
     Raises:
         InputError: a subject lacks a modality and may not, or as of `choose_preparation`.
     """
-    check_modalities(cohort, split, config.augmentation.drop_modality > 0)
+    check_modalities(cohort, split, config.augmentation.may_lack_modality)
     preparation = choose_preparation(cohort, split, **asked_preparation(options))
     return dataclasses.replace(config, preparation=preparation)
 

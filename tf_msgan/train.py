@@ -145,7 +145,7 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
         if again != config:
             raise InputError("--preset", options.preset, f"the config of {run}, or no --preset")
     split_asked = options.split is not None or options.labeled is not None
-    may_lack = config.augmentation.drop_modality > 0
+    may_lack = config.augmentation.may_lack_modality
     if split_asked and read_split(options.split, cohort, options.labeled, may_lack) != split:
         raise InputError("--split", options.split or f"--labeled {options.labeled}", f"the split of {run}, or none")
     if options.labels is not None and read_label_table(options.labels) != cohort.labels:
@@ -170,7 +170,7 @@ def main(argv=None):
         check_run_folder(run, options.overwrite)
         root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
         cohort = read_cohort(root, options.layout, options.labels)
-        split = read_split(options.split, cohort, options.labeled, config.augmentation.drop_modality > 0)
+        split = read_split(options.split, cohort, options.labeled, config.augmentation.may_lack_modality)
         if options.patience and not split.validation:
             raise InputError("--patience", options.patience, "a split with validation subjects")
         config = prepare_config(config, cohort, split, options)

@@ -74,7 +74,7 @@ def main(argv=None):
     cohort = read_cohort(root, options.layout, options.labels)
     preset = choose_preset(options.preset, options.data)
     config = PRESETS[preset].with_fields(options.set)
-    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.drop_modality > 0)
+    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "test")
     labeled = options.labeled or len(split.train)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]

@@ -92,7 +92,7 @@ def main(argv=None):
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
     config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
-    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.drop_modality > 0)
+    split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "validation", "test")
     config = prepare_config(config, cohort, split, options)
     max_trials = options.max_trials or 20

@@ -79,7 +79,7 @@ def _write_saved_model(model, modalities, folder):
     def describe():
         facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(modalities)}
         preparation = json.dumps(dataclasses.asdict(model.config.preparation))
-        dropped = tf.constant(model.config.augmentation.drop_modality > 0)
+        dropped = tf.constant(model.config.augmentation.may_lack_modality)
         return {**facts, "preparation": tf.constant(preparation), "takes_missing_modality": dropped}
 
     archive = keras.export.ExportArchive()

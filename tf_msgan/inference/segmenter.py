@@ -93,7 +93,7 @@ class Segmenter:
         self.with_realness = with_realness and model.JUDGES
         self.with_outline = with_outline and model.STAGED
         self.preparation = model.config.preparation
-        self.takes_missing_modality = model.config.augmentation.drop_modality > 0
+        self.takes_missing_modality = model.config.augmentation.may_lack_modality
         self.tiling = Tiling.of(self.preparation.block(tile or model.config.training.patch, 8))
         scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)

@@ -40,7 +40,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
         )
     taken = {id for ids in split.roles().values() for id in ids}
     lack = [id for id, subject in cohort.subjects.items() if id not in taken and None in subject.images]
-    if lack:
+    if lack and not config.augmentation.may_lack_modality:
         lines.append(f"            left out for want of a modality: {len(lack)}, such as {lack[0]} (--drop-modality)")
     remarks = cohort.remarks() + (warn_of_sides(cohort.labels.tissues) if config.augmentation.mirror else [])
     lines += [f"            {remark}" for remark in remarks]
