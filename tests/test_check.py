@@ -6,7 +6,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import save_nifti, tiny_brain
+from conftest import CODES, save_nifti, tiny_brain
 
 from tf_msgan.config import Preparation
 from tf_msgan.data.check import check_scans
@@ -34,11 +34,10 @@ def test_a_scan_in_two_roles_is_refused_whatever_it_is_called(tiny_folder, tiny_
 def test_a_test_subject_that_cannot_be_prepared_is_refused(tiny_folder, tiny_split):
     """Training does not prepare it, and would have ended before that shows."""
     t1, t2, classes = tiny_brain(5)
-    codes = np.array([0, 10, 150, 250], np.uint8)[classes]
     cohort = read_cohort(tiny_folder)
 
     def write(part, mm):
-        for kind, data in (("T1", t1), ("T2", t2), ("label", codes)):
+        for kind, data in (("T1", t1), ("T2", t2), ("label", CODES[classes])):
             write_analyze(tiny_folder / f"subject-5-{kind}.img", data[part], (mm, mm, mm))
 
     write(np.s_[:], 20)
@@ -70,8 +69,7 @@ def test_nothing_of_a_test_subject_enters_the_preparation(tiny_folder, tiny_spli
         for path in tiny_folder.glob(f"subject-{number}-*"):
             path.unlink()
         t1, t2, classes = tiny_brain(number)
-        codes = np.array([0, 10, 150, 250], np.uint8)[classes]
-        for kind, data in (("T1", t1), ("T2", t2), ("label", codes)):
+        for kind, data in (("T1", t1), ("T2", t2), ("label", CODES[classes])):
             save_nifti(tiny_folder / f"subject-{number}-{kind}.nii", data, np.diag([1, 1, 4, 1]))
     assert choose() == before == Preparation(crop="brain", spacing=(1.0, 1.0, 1.0))
 

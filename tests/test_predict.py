@@ -194,14 +194,14 @@ def test_a_corrected_label_map_stays(tmp_path):
     """It is done, for the model whose map was corrected, and not replaced by any."""
     (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
     case, reference = Case("ann", (path,)), read_image(path)
-    labels = np.zeros(reference.data.shape, np.uint8)
-    result = Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
+    result = nothing_found(reference)
     first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
     first.write(case, reference, result)
     # As it was written, another model's takes its place.
     second.check_free(case)
-    labels[3, 4, 5] = 2
-    write_nifti(first.path(case, "dseg.nii.gz"), labels, reference)
+    corrected = result.labels.copy()
+    corrected[3, 4, 5] = 2
+    write_nifti(first.path(case, "dseg.nii.gz"), corrected, reference)
     assert first.holds(case) and not second.holds(case)
     for each in (first, second):
         with pytest.raises(InputError, match=r"ann_dseg\.nii\.gz: found a label map that is not as this command wrote"):
@@ -211,8 +211,7 @@ def test_a_corrected_label_map_stays(tmp_path):
 def test_a_scan_that_got_a_modality_is_the_same(tmp_path):
     paths = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     reference = read_image(paths[0])
-    labels = np.zeros(reference.data.shape, np.uint8)
-    result = Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
+    result = nothing_found(reference)
     one, both, other = (Case("ann", tuple(files)) for files in (paths[:1], paths, paths[1:]))
     out = outputs(tmp_path / "out")
     for earlier, later in ((both, one), (one, both)):
@@ -230,6 +229,12 @@ def test_a_sidecar_of_another_maker_stays(tmp_path):
         out.path(Case("ann", (path,)), "dseg.json").write_text(content)
         with pytest.raises(InputError, match=r"ann_dseg\.json: found a sidecar that is not of this command"):
             out.check_free(Case("ann", (path,)))
+
+
+def nothing_found(reference):
+    """A segmentation without any tissue, where every class is as likely."""
+    labels = np.zeros(reference.data.shape, np.uint8)
+    return Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
 
 
 def outputs(root, naming="plain", tissues=("CSF", "GM", "WM"), source="the run a"):
@@ -258,12 +263,11 @@ def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
     """The disk is full just before the label map, where an earlier model's lies."""
     (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
     case, reference = Case("ann", (path,)), read_image(path)
-    labels = np.zeros(reference.data.shape, np.uint8)
-    probabilities = np.full((*labels.shape, 4), 0.25, np.float32)
+    result = nothing_found(reference)
     first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
     for kind in ("entropy.nii.gz", "realness.nii.gz", "figure.png"):
         first.path(case, kind).touch()
-    first.write(case, reference, Segmentation(labels, probabilities, None, None, False))
+    first.write(case, reference, result)
     assert names(tmp_path / "out") == [f"ann_{k}" for k in ("dseg.json", "dseg.nii.gz", "probseg.json")] + [
         *("ann_probseg.nii.gz", "ann_volumes.tsv")
     ]
@@ -278,7 +282,7 @@ def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tf_msgan.inference.outputs.write_nifti", full)
     with pytest.raises(OSError, match="No space"):
-        second.write(case, reference, Segmentation(labels + 1, probabilities, None, None, False))
+        second.write(case, reference, dataclasses.replace(result, labels=result.labels + 1))
     assert not is_done(case, second) and not is_done(case, first)
     # And is not refused when tried again.
     second.check_free(case)
