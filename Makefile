@@ -9,7 +9,11 @@ RESULTS := docs/results/benchmarks
 # Where the real neonates lie.
 NEONATES ?= ../shared/data/albert-neonates
 
-.PHONY: demo test test-all lint bench bench-accuracy
+# The Pythons that `pip install` is tried with.
+PYTHONS ?= $(PYTHON)
+ALL_PYTHONS ?= python3.11 python3.12 python3.13
+
+.PHONY: demo test test-all test-install lint bench bench-accuracy
 
 demo: .venv/run.stamp
 	$(BIN)/python -m tf_msgan.train --out runs/demo --overwrite
@@ -19,10 +23,16 @@ test: .venv/dev.stamp
 
 test-all: .venv/dev.stamp
 	$(BIN)/python -m pytest $(PARALLEL) -m ""
+	$(MAKE) test-install PYTHONS="$(ALL_PYTHONS)"
+
+# In an empty folder, for each Python: `pip install`, a tiny training, a prediction, and the README's Python.
+test-install:
+	for python in $(PYTHONS); do $(PYTHON) tests/try_install.py $$python || exit 1; done
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 # All but accuracy. A short training first: the coarse stage must have learnt where the brain is.
 bench: .venv/run.stamp .venv-peers/stamp
@@ -48,9 +58,10 @@ bench-accuracy: .venv/run.stamp .venv-peers/stamp
 	$(PEERS) -m pip install --quiet --requirement benchmarks/requirements-peers.txt
 	touch $@
 
-.venv/run.stamp: requirements.txt
+.venv/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt

@@ -23,17 +23,20 @@ import numpy as np
 
 from benchmarks.provenance import peer_versions, provenance
 from benchmarks.turns import ask, restricted, run_on
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.config import PRESETS
-from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.splits import read_split
-from tf_msgan.data.volumes import read_codes, write_nifti
-from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.datasets.choose_preparation import choose_preparation
+from tf_msgan.datasets.cohort import Cohort, read_labels
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import read_split
+from tf_msgan.errors import InputError
 from tf_msgan.evaluation.metrics import mean_scores, score
-from tf_msgan.files import write_json
-from tf_msgan.progress import Progress
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.io.images import read_images, reference_of
+from tf_msgan.io.read_volumes import read_codes
+from tf_msgan.io.write_volumes import write_nifti
+from tf_msgan.preprocessing.reserved_values import IGNORE
 from tuning.step_seconds import epochs_within, measure_in_turns, seconds_of_steps
 
 OURS = ("multi-stage", "unet")
@@ -158,7 +161,7 @@ def time_all(options, cohort, split, configs, conditions):
     jobs = {model: partial(seconds_of_steps, cohort, split, config) for model, config in configs.items()}
     jobs |= {peer.name: partial(time_peer, peer) for peer in PEERS}
     with restricted(options.threads):
-        seconds = measure_in_turns(jobs, Progress(True).task("timing all, in turns"))
+        seconds = measure_in_turns(jobs, TerminalProgress(True))
     timed = {"provenance": provenance(), **conditions, "seconds": seconds}
     write_json(options.out / TIMED, timed)
     return timed

@@ -14,17 +14,17 @@ import keras
 import tensorflow as tf
 
 from benchmarks.provenance import provenance
+from tf_msgan.cli.exit_status import exit_on_input_error
 from tf_msgan.config import Augmentation, TrainingConfig
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import training_stream, validation_stream
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.splits import read_split
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.models.refine import build_refine_generator
-from tf_msgan.training.losses import segmentation_loss
-from tf_msgan.training.metrics import TissueDice
+from tf_msgan.datasets.layouts import LAYOUTS, read_cohort
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import read_split
+from tf_msgan.models.losses import segmentation_loss
+from tf_msgan.models.step_metrics import TissueDice
+from tf_msgan.networks.refining_generator import build_refine_generator
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.streams import training_stream, validation_stream
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
 from tf_msgan.training.schedule import make_schedule
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tf_msgan.data.phantoms.cohort import MARK
-from tf_msgan.data.phantoms.infant import make_infant
-from tf_msgan.data.volumes import write_new_nifti
-from tf_msgan.files import write_json
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.io.write_volumes import write_new_nifti
+from tf_msgan.phantoms.infant import make_infant
+from tf_msgan.phantoms.phantom_cohort import MARK
 
 # So many phantoms are drawn; the subjects are these again and again, since only their sizes matter to the time.
 DRAWN = 4

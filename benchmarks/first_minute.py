@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.files import VISIBLE, write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.errors import InputError
+from tf_msgan.io.atomic_files import VISIBLE, write_json
+from tf_msgan.phantoms.phantom_cohort import embedded_cohort
 
 MOST_SECONDS_OF_HELP = 1.5
 
@@ -40,7 +41,7 @@ def train_until_the_first_step(folder):
         def on_train_batch_end(self, batch, logs=None):
             os._exit(0)
 
-    from tf_msgan.training import run
+    from tf_msgan.training import train_run as run
 
     run.StopAtNonFinite = StopAtOnce
     train.main(["--out", folder, "--no-progress"])

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.cohort import read_images, read_labels, reference_of
-from tf_msgan.errors import exit_on_input_error
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.datasets.cohort import read_labels
 from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.progress import Progress
-from tf_msgan.run_folder import read_run_config, recorded_cohort, recorded_split
-from tf_msgan.training.run import load_model
+from tf_msgan.io.images import read_images, reference_of
+from tf_msgan.runs.run_folder import read_run_config, recorded_cohort, recorded_split
+from tf_msgan.runs.trained_model import load_model
 
 
 def parse(argv):
@@ -30,7 +30,7 @@ def parse(argv):
 def main(argv=None):
     options = parse(argv)
     recorded = read_run_config(options.run)
-    cohort = recorded_cohort(recorded, options.data, Progress(False))
+    cohort = recorded_cohort(recorded, options.data)
     subjects = recorded_split(recorded, options.run, cohort).test
     model = load_model(options.run)
     print(provenance())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from benchmarks.turns import ask
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.io.atomic_files import write_json
 
 SUBJECTS = (5, 10, 20)
 CORES = 2
@@ -32,11 +32,11 @@ def measure(folder, subjects, cache, seconds):
     from benchmarks.resident import peak_gib
     from benchmarks.timing import rate
     from tf_msgan.config import Augmentation
-    from tf_msgan.data.layouts import read_cohort
-    from tf_msgan.data.patch_source import HeldScans
-    from tf_msgan.data.pipeline import training_stream
-    from tf_msgan.data.scan import load_scan
-    from tf_msgan.data.shards import shard_scans
+    from tf_msgan.datasets.layouts import read_cohort
+    from tf_msgan.datasets.load_scan import load_scan
+    from tf_msgan.patches.held_scans import HeldScans
+    from tf_msgan.patches.shards import shard_scans
+    from tf_msgan.patches.streams import training_stream
 
     cohort = read_cohort(folder, "folder")
     ids = list(cohort.subjects)[:subjects]

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.provenance import provenance, without_date
 from benchmarks.turns import ask
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.io.atomic_files import write_json
 
 MODEL = "multi-stage"
 PATCHES, BATCHES = (16, 32, 48, 64), (4, 8, 16, 30)

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.ndimage import find_objects, zoom
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantoms.infant import make_infant
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.training.run import load_model
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.phantoms.infant import make_infant
+from tf_msgan.runs.trained_model import load_model
 
 BOXES = (1, 2, 4, 8)
 BRAINS = (0.5, 1, 2, 4)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cohort import read_images, read_labels
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms.cohort import MARK
-from tf_msgan.data.volumes import read_codes, write_nifti
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.datasets.cohort import read_labels
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.io.images import read_images
+from tf_msgan.io.read_volumes import read_codes
+from tf_msgan.io.write_volumes import write_nifti
+from tf_msgan.phantoms.phantom_cohort import MARK
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 # MRBrainS13's eight structures as four tissues.
 FOUR = np.array([0, 2, 2, 3, 3, 1, 1, 4, 4], np.uint8)

@@ -24,14 +24,16 @@ from benchmarks.patches import patches_of_phantoms
 from benchmarks.provenance import provenance
 from benchmarks.resident import peak_gib
 from benchmarks.turns import ask
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.threads import set_threads
 from tf_msgan.config import PRECISIONS, PRESETS
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
 from tf_msgan.inference.segmenter import tiles_at_once
-from tf_msgan.models.unet import build_unet
-from tf_msgan.training import losses
-from tf_msgan.training.precision import dtype_policy
-from tf_msgan.training.runtime import build_model, make_optimizer, set_threads
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.models import losses
+from tf_msgan.models.precision import dtype_policy
+from tf_msgan.networks.unet import build_unet
+from tf_msgan.training.build_model import build_model
+from tf_msgan.training.optimizers import make_optimizer
 
 MATRIX = 4096
 PRODUCT, WHOLE_STEP, UNET = "matrix product", "whole step", "U-Net"
@@ -99,7 +101,7 @@ def seconds(function):
 
 def measure(config, repeats):
     training = config.training
-    model = build_model(2, ("CSF", "GM", "WM"), config)
+    model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), config)
     stream = patches_of_phantoms(model)
     batch = next(iter(stream))
     x = tf.concat([batch[kind]["image"] for kind in ("labelled", "unlabelled")], 0)

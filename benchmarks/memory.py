@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from tf_msgan.data.phantoms.cohort import LABELLED, write_cohort
-from tf_msgan.files import write_json
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.phantoms.phantom_cohort import LABELLED, write_cohort
 
 
 def parse(argv):

@@ -16,12 +16,12 @@ from matplotlib import pyplot as plt
 
 from benchmarks.provenance import provenance
 from benchmarks.resident import peak_gib
-from tf_msgan.data.phantoms.adult import TESTING_CODES, AdultPhantom, adult_spacings, make_adult
-from tf_msgan.data.phantoms.cohort import SUBJECTS
-from tf_msgan.data.phantoms.infant import InfantPhantom, make_infant
-from tf_msgan.data.phantoms.template import load_template, load_whole_template
-from tf_msgan.data.phantoms.tissue import CSF, GM, WM
-from tf_msgan.errors import exit_on_input_error
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.phantoms.adult import TESTING_CODES, AdultPhantom, adult_spacings, make_adult
+from tf_msgan.phantoms.infant import InfantPhantom, make_infant
+from tf_msgan.phantoms.phantom_cohort import SUBJECTS
+from tf_msgan.phantoms.template import load_template, load_whole_template
+from tf_msgan.phantoms.tissue import CSF, GM, WM
 
 
 def shares(tissues: np.ndarray) -> list[float]:

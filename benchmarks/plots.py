@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import pipeline, throughput
-from tf_msgan.files import atomic_write
+from tf_msgan.io.atomic_files import atomic_write
 
 OURS, OTHERS = "tab:blue", "tab:grey"
 

@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from tf_msgan.errors import InputError
-from tf_msgan.machine import describe_machine, describe_versions
+from tf_msgan.runs.machine import describe_machine, describe_versions
 from tuning.launch import complaint
 
 PEERS = ("torch", "monai", "torchio", "nnunetv2", "dipy")

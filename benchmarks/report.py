@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks import plots
-from tf_msgan.files import write_text
+from tf_msgan.io.atomic_files import write_text
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.provenance import provenance
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.inference.export import export_model
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.errors import InputError
+from tf_msgan.inference.saved_model import export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.serving import ServedSegmenter
-from tf_msgan.training.run import load_model
+from tf_msgan.runs.trained_model import load_model
 
 SERVER = Path(__file__).parent.parent / "tests" / "prediction_server.py"
 NAME = "brain"
@@ -81,7 +82,7 @@ def main(argv=None):
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / NAME
-        export_model(model, ("T1", "T2"), base)
+        export_model(model, base)
         server = start_server(base, port)
         counts = collections.Counter()
         begin = time.monotonic()

@@ -14,8 +14,8 @@ import sys
 from benchmarks.bfloat16 import multiplies_bfloat16
 from benchmarks.provenance import peer_versions, provenance
 from benchmarks.turns import take_turns
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.io.atomic_files import write_json
 
 SIZES = ((32, 4), (32, 30), (64, 4), (64, 30))
 FLOAT, MIXED = "float32", "mixed_bfloat16"
@@ -51,14 +51,15 @@ def measure(name, precision, patch, batch, threads):
     from benchmarks.patches import patches_of_phantoms
     from benchmarks.resident import peak_gib
     from benchmarks.timing import median_seconds
+    from tf_msgan.cli.threads import set_threads
     from tf_msgan.config import PRESETS
-    from tf_msgan.training.runtime import build_model, set_threads
+    from tf_msgan.training.build_model import build_model
 
     set_threads(threads)
     # AdamW as in the others' steps.
     training = {"patch": patch, "batch_size": batch, "precision": precision, "optimizer": "adamw"}
     config = dataclasses.replace(PRESETS["best"].with_training(**training), model=name)
-    model = build_model(2, ("CSF", "GM", "WM"), config)
+    model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), config)
     first = next(iter(patches_of_phantoms(model)))
     step = tf.function(lambda: model.train_step(first))
     seconds = median_seconds(lambda: [value.numpy() for value in step().values()])

@@ -20,8 +20,8 @@ from benchmarks.provenance import peer_versions, provenance
 from benchmarks.resident import peak_gib, rest_gib
 from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import take_turns
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.files import write_json
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.io.atomic_files import write_json
 
 SHAPE = (144, 192, 256)
 MULTI_STAGE, UNET = "multi-stage", "U-Net, whole grid"
@@ -48,7 +48,7 @@ def phantom_image():
     """A phantom's raw T1 and T2 in the middle of the field, as in iSEG."""
     import numpy as np
 
-    from tf_msgan.data.phantoms.infant import make_infant
+    from tf_msgan.phantoms.infant import make_infant
 
     phantom = make_infant(1, 1, 0)
     image = np.zeros((*SHAPE, 2), np.float32)
@@ -64,7 +64,7 @@ def phantom_image():
 def make_unet():
     import keras
 
-    from tf_msgan.models.unet import build_unet
+    from tf_msgan.networks.unet import build_unet
 
     keras.utils.set_random_seed(0)
     return build_unet(2, 4)
@@ -101,7 +101,7 @@ def make_segment(run, what):
 
     from benchmarks.synthseg_sized import build_synthseg_sized
     from tf_msgan.inference.segmenter import Segmenter
-    from tf_msgan.training.run import load_model
+    from tf_msgan.runs.trained_model import load_model
 
     if what == SYNTHSEG:
         network = build_synthseg_sized()
@@ -122,7 +122,7 @@ def measure(run, threads, what, scratch):
     import numpy as np
     import tensorflow as tf
 
-    from tf_msgan.training.runtime import set_threads
+    from tf_msgan.cli.threads import set_threads
 
     set_threads(threads)
     image = np.load(Path(scratch) / "image.npy")

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from tf_msgan.config import Augmentation, Config, LossConfig, NetworkConfig, TrainingConfig
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.splits import Split
-from tf_msgan.data.volumes import write_analyze
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import Split
+from tf_msgan.io.write_volumes import write_analyze
 
 ROOT = Path(__file__).parent.parent
 ALBERT = ROOT.parent / "shared" / "data" / "albert-neonates"
@@ -153,8 +153,8 @@ def tiny_cohort(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_batch(tiny_cohort):
     """A batch of the training stream: two labelled and two unlabelled patches."""
-    from tf_msgan.data.patch_source import HeldScans
-    from tf_msgan.data.pipeline import training_stream
+    from tf_msgan.patches.held_scans import HeldScans
+    from tf_msgan.patches.streams import training_stream
 
     labelled = HeldScans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
     unlabelled = HeldScans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
@@ -168,11 +168,11 @@ def tiny_split():
 
 def write_untrained_run(folder, cohort, split, config):
     """A run folder whose model has learned nothing, which is enough for whoever reads one."""
-    from tf_msgan.run_folder import begin_run, describe_run
-    from tf_msgan.training.runtime import build_model
+    from tf_msgan.runs.run_folder import begin_run, describe_run
+    from tf_msgan.training.build_model import build_model
 
     begin_run(folder, describe_run(cohort, split, config, []), overwrite=False)
-    build_model(len(cohort.modalities), cohort.labels.tissues, config).save(folder / "model.keras")
+    build_model(cohort.modalities, cohort.labels.tissues, config).save(folder / "model.keras")
     return folder
 
 

@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tf_msgan import doctor, predict, train
-from tf_msgan.data.examine import examine
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.volumes import read_image, write_nifti
+from tf_msgan.datasets.examine import examine
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.io.read_volumes import read_image
+from tf_msgan.io.write_volumes import write_nifti
 
 GIB = 2**30
 IDS = ("bad", "good_1", "good_2")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_msgan.data.cases import Case, case_of_files, find_cases, lack_modalities, read_case_list, take_shard
+from tf_msgan.datasets.cases import Case, case_of_files, lack_modalities, read_case_list, take_shard
+from tf_msgan.datasets.find_cases import find_cases
 from tf_msgan.errors import InputError
 
 MODALITIES = ("T1", "T2")

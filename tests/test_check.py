@@ -9,12 +9,13 @@ import pytest
 from conftest import CODES, save_nifti, tiny_brain
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.check import check_scans
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.volumes import read_codes, read_image, write_analyze
+from tf_msgan.datasets.check_scans import check_scans
+from tf_msgan.datasets.choose_preparation import choose_preparation
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError
+from tf_msgan.io.read_volumes import read_codes, read_image
+from tf_msgan.io.write_volumes import write_analyze
 
 
 def test_a_scan_in_two_roles_is_refused_whatever_it_is_called(tiny_folder, tiny_split):

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from conftest import tiny_brain
 
-from tf_msgan.data.check import check_modalities, check_scans
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.scan import load_scan
+from tf_msgan.datasets.check_scans import check_modalities, check_scans
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def test_iseg_subjects(tiny_cohort):

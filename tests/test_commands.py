@@ -16,10 +16,9 @@ import tensorflow as tf
 from conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
 
 from tf_msgan.config import Augmentation
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.pipeline import training_stream, validation_stream
-from tf_msgan.progress import Progress
-from tf_msgan.training.run import load_training_scans
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.patches.streams import training_stream, validation_stream
+from tf_msgan.training.train_run import load_training_scans
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
 # Where any model will do: its step is traced in a fifth of the time.
@@ -87,7 +86,7 @@ def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, 
 
     images = [tiny_cohort.root / f"subject-4-{modality}.hdr" for modality in ("T1", "T2")]
     wanted = ("--input", *images, "--output", tmp_path / "out")
-    assert_one_line_error(call("tf_msgan.predict", run, *wanted, "--realness"), "--realness", "discriminator")
+    assert_one_line_error(call("tf_msgan.predict", run, *wanted, "--realness"), "--p-real", "discriminator")
     assert not (tmp_path / "out").exists()
     assert call("tf_msgan.predict", run, *wanted).returncode == 0
     assert list((tmp_path / "out").glob("*_dseg.nii.gz"))
@@ -246,7 +245,7 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
 
     def patches(cache):
         cohort = read_cohort(tiny_folder, "iseg")
-        scans = load_training_scans(cohort, tiny_split, tiny_config, cache if cached else None, Progress(False))
+        scans = load_training_scans(cohort, tiny_split, tiny_config, cache if cached else None)
         training = training_stream(scans.labelled, scans.unlabelled, (16, 16, 16), (2, 2), 0.5, Augmentation(), seed=0)
         streams = training.take(2), validation_stream(scans.validation, (16, 16, 16), 8)
         return [array for stream in streams for batch in stream for array in tf.nest.flatten(batch)]

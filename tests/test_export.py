@@ -11,14 +11,14 @@ from conftest import assert_one_line_error, run_command
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import read_images
-from tf_msgan.data.raw_image import network_grid, take_image
 from tf_msgan.errors import InputError
-from tf_msgan.inference import export
-from tf_msgan.inference.export import WARM_UP, export_model
+from tf_msgan.inference import saved_model as export
+from tf_msgan.inference.saved_model import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.training.run import load_model
+from tf_msgan.io.images import read_images
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
+from tf_msgan.runs.trained_model import load_model
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch, err
 
     monkeypatch.setattr(export, "_write_warm_up", fail)
     with pytest.raises(found, match="No space left"):
-        export_model(load_model(untrained_run), ("T1", "T2"), base)
+        export_model(load_model(untrained_run), base)
     ((half,),) = seen
     assert not half.isdigit() and not any(base.iterdir())
 

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tf_msgan.data.labels import IGNORE
 from tf_msgan.evaluation.figures import CONTOUR_COLOURS, TISSUE_COLOURS, draw_health, draw_prediction, show_classes
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def test_a_single_slice_is_drawn(tmp_path):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tf_msgan.files import atomic_write, write_json
+from tf_msgan.io.atomic_files import atomic_write, write_json
 
 
 def test_failure_leaves_the_old_file(tmp_path):

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tf_msgan.data.cases import find_cases, lack_modalities
-from tf_msgan.data.folders import files_below, is_there, names_in
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.volumes import find_volume, read_image
+from tf_msgan.datasets.cases import lack_modalities
+from tf_msgan.datasets.find_cases import find_cases
+from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.errors import InputError
+from tf_msgan.io.folders import files_below, is_there, names_in
+from tf_msgan.io.read_volumes import find_volume, read_image
 
 NOBODY = 65534
 

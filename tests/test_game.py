@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.models.blocks import upsample
-from tf_msgan.training import losses
-from tf_msgan.training.gan_losses import agreement, fake_loss, feature_matching_loss, real_loss
-from tf_msgan.training.losses import realness
-from tf_msgan.training.runtime import build_model
+from tf_msgan.models import losses
+from tf_msgan.models.gan_losses import agreement, fake_loss, feature_matching_loss, real_loss
+from tf_msgan.models.losses import realness
+from tf_msgan.networks.blocks import upsample
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 # No two alike, so that none stands for another.
@@ -24,7 +24,7 @@ WEIGHTS |= {"diversity": 2.3, "variants_differ": 9.0, "overlap": 0.9}
 def built(config, name, **weights):
     """A model that learns by plain descent, 0.1 times the gradient."""
     config = dataclasses.replace(config, model=name, loss=dataclasses.replace(config.loss, **weights))
-    model = build_model(2, TISSUES, config.with_training(clip_norm=1e9))
+    model = build_model(("T1", "T2"), TISSUES, config.with_training(clip_norm=1e9))
     model.compile(**{f"{learner}_optimizer": keras.optimizers.SGD(0.1) for learner in model.LEARNERS})
     return model
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tf_msgan.config import GANS
-from tf_msgan.training.gan_losses import GAN_LOSSES, agreement, feature_matching_loss, gradient_penalty
-from tf_msgan.training.losses import log_opinion
+from tf_msgan.models.gan_losses import GAN_LOSSES, agreement, feature_matching_loss, gradient_penalty
+from tf_msgan.models.losses import log_opinion
 
 LOG = math.log
 # Scores of P(real) = 10/11 and 8/9 of what is, and of 1/3 and 3/4 of what is not.

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from tf_msgan.data.geometry import NetworkGrid
+from tf_msgan.preprocessing.geometry import NetworkGrid
 
 SHAPE = (5, 7, 6)
 SPACING = (0.9, 1.1, 3.0)

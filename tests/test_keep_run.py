@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tf_msgan.runs.trained_model import load_model
+from tf_msgan.training.build_model import build_model
 from tf_msgan.training.callbacks import KeepRun
-from tf_msgan.training.run import load_model
-from tf_msgan.training.runtime import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 
@@ -15,7 +15,7 @@ TISSUES = ("CSF", "GM", "WM")
 def kept_after(config, run, epochs):
     """What a run folder holds after epochs that end with such logs; the first variable of the refiner's average is
     `n` after epoch `n`."""
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
     keep = KeepRun(run, writes=True)
     keep.set_model(model)
     for epoch, logs in enumerate(epochs):
@@ -55,7 +55,7 @@ def test_without_validation_the_last_is_kept(small, tmp_path):
 
 def test_whatever_trained_it_float32_is_kept(small, tmp_path):
     config = small.with_training(precision="mixed_bfloat16")
-    trained = build_model(2, TISSUES, config)
+    trained = build_model(("T1", "T2"), TISSUES, config)
     computed = {layer.compute_dtype for layer in trained.refine.layers}
     assert "bfloat16" in computed
     _, _, kept = kept_after(config, tmp_path, [{"dice": 0.5}])

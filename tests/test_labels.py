@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from tf_msgan.data.labels import IGNORE, LabelTable, warn_of_sides
-from tf_msgan.data.layouts.albert import LABELS as ALBERT_LABELS
-from tf_msgan.data.layouts.iseg import LABELS as ISEG_LABELS
-from tf_msgan.data.volumes import Volume
+from tf_msgan.datasets.label_table import LabelTable, warn_of_sides
+from tf_msgan.datasets.layouts.albert import LABELS as ALBERT_LABELS
+from tf_msgan.datasets.layouts.iseg import LABELS as ISEG_LABELS
 from tf_msgan.errors import InputError
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def codes(values):

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from conftest import save_nifti, tiny_brain
 
-from tf_msgan.data.check import check_modalities, check_scans
-from tf_msgan.data.cohort import read_images, read_labels
-from tf_msgan.data.examine import compare
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
-from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.splits import read_split
+from tf_msgan.datasets.check_scans import check_modalities, check_scans
+from tf_msgan.datasets.choose_preparation import choose_preparation
+from tf_msgan.datasets.cohort import read_labels
+from tf_msgan.datasets.examine import compare
+from tf_msgan.datasets.layouts import LAYOUTS, read_cohort
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import read_split
 from tf_msgan.errors import InputError
+from tf_msgan.io.images import read_images
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def write_mrbrains(root, training=2, test=2, coding="LabelsForTraining"):
@@ -423,7 +424,7 @@ def test_layouts_are_recognised(tmp_path, tiny_folder):
 
 
 def test_freesurfer_codes():
-    from tf_msgan.data.freesurfer import FREESURFER
+    from tf_msgan.datasets.freesurfer import FREESURFER
 
     classes = FREESURFER.classes
     # From FreeSurferColorLUT.txt: names and what they are.

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.models.fusion import fuse
-from tf_msgan.training import gan_losses, losses
+from tf_msgan.models import gan_losses, losses
+from tf_msgan.networks.fusion import fuse
+from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
 
 LOG = math.log
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from tf_msgan import machine
-from tf_msgan.machine import describe_machine
+from tf_msgan.runs import machine
+from tf_msgan.runs.machine import describe_machine
 
 
 def test_machine_has_its_cores(tmp_path):

@@ -12,13 +12,14 @@ from medpy.metric.binary import assd, dc, hd95
 from scipy.spatial.distance import cdist
 
 from tf_msgan.config import STRIPPED
-from tf_msgan.data.cohort import Cohort, Subject
-from tf_msgan.data.labels import IGNORE, LabelTable
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort, Subject
+from tf_msgan.datasets.label_table import LabelTable
+from tf_msgan.datasets.splits import Split
 from tf_msgan.evaluation.metrics import dice, mean_dice, mean_scores, score, volume_difference
 from tf_msgan.evaluation.surface import surface_distances
 from tf_msgan.evaluation.tested import read_tested
-from tf_msgan.training.metrics import TermMeans, TissueDice
+from tf_msgan.models.step_metrics import TermMeans, TissueDice
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 @settings(max_examples=50)

@@ -8,13 +8,13 @@ import tensorflow as tf
 from conftest import train
 
 from tf_msgan.config import GANS, MODELS, Config
-from tf_msgan.data.scan import load_scan
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.training import losses, standard_gan
-from tf_msgan.training.gan_losses import GAN_LOSSES
-from tf_msgan.training.models import make_model
-from tf_msgan.training.runtime import build_model
+from tf_msgan.models import losses, standard_gan
+from tf_msgan.models.gan_losses import GAN_LOSSES
+from tf_msgan.models.make_model import make_model
+from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 ADVERSARIAL = tuple(name for name in MODELS if name != "unet")
@@ -37,7 +37,8 @@ def test_segmenters_have_equal_size():
     """Whoever segments is of the refiner's size, to 5 %."""
     segmenters = {"unet": "unet", "standard-gan": "discriminator", "one-stage": "refine", "multi-stage": "refine"}
     sizes = {
-        name: getattr(make_model(2, TISSUES, Config(name)), net).count_params() for name, net in segmenters.items()
+        name: getattr(make_model(("T1", "T2"), TISSUES, Config(name)), net).count_params()
+        for name, net in segmenters.items()
     }
     assert set(sizes) == set(MODELS)
     assert all(abs(size / sizes["multi-stage"] - 1) < 0.05 for size in sizes.values()), sizes
@@ -45,7 +46,7 @@ def test_segmenters_have_equal_size():
 
 def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config, tiny_batch):
     loss = dataclasses.replace(tiny_config.loss, gan="wgan", clip_weights=0.05)
-    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, model="standard-gan", loss=loss))
+    model = build_model(("T1", "T2"), TISSUES, dataclasses.replace(tiny_config, model="standard-gan", loss=loss))
     train(model, {"labelled": tiny_batch["labelled"]})
     assert max(np.abs(weight).max() for weight in model.discriminator.get_weights()) <= np.float32(0.05)
 
@@ -62,7 +63,7 @@ def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
 def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
     def level(weight):
         monkeypatch.setattr(standard_gan, "LEVEL", weight)
-        model = build_model(2, TISSUES, configured(tiny_config, "standard-gan", lr=1e-2, epochs=99))
+        model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", lr=1e-2, epochs=99))
         bias = model.discriminator.get_layer("class_logits").bias
         bias.assign(bias + 2)
         train(model, {"labelled": tiny_batch["labelled"]}, steps=20)
@@ -74,7 +75,7 @@ def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_c
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "multi-stage"])
 def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, configured(tiny_config, name))
+    model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     before = trainable(model)
     batch = tiny_batch if model.learns_unlabelled() else {"labelled": tiny_batch["labelled"]}
     logs = train(model, batch, steps=2)
@@ -90,7 +91,7 @@ def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config
 @pytest.mark.parametrize(("name", "outlines"), [*((name, "true") for name in MODELS), ("multi-stage", "false")])
 def test_the_rate_in_the_history_is_of_who_learns_from_labels(name, outlines, tiny_config):
     config = configured(tiny_config, name, epochs=4, labels_first=0.5, lr=0.1)
-    model = build_model(2, TISSUES, config.with_fields([f"network.outlines={outlines}"]))
+    model = build_model(("T1", "T2"), TISSUES, config.with_fields([f"network.outlines={outlines}"]))
     model._set_rates()
     assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.1)
 
@@ -98,18 +99,18 @@ def test_the_rate_in_the_history_is_of_who_learns_from_labels(name, outlines, ti
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_segments_a_scan(name, tiny_config, tiny_cohort):
     """Untrained maps are of the scan's shape, and probabilities; what a model lacks is None."""
-    model = make_model(2, TISSUES, configured(tiny_config, name))
+    model = make_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     image = load_scan(tiny_cohort, "4", with_labels=False).image + 5
-    result = Segmenter(model, tile=32, with_realness=True, with_outline=True)(image)
+    result = Segmenter(model, tile=32, with_p_real=True, with_outline=True)(image)
     assert result.labels.shape == image.shape[:3]
     assert np.allclose(result.probabilities.sum(axis=-1), 1, atol=1e-5)
     assert (result.outline is None) == (name != "multi-stage")
-    assert (result.realness is None) == (name == "unet")
+    assert (result.p_real is None) == (name == "unet")
 
 
 @pytest.mark.parametrize(("name", "gan"), [*((name, "nsgan") for name in MODELS), ("standard-gan", "acgan")])
 def test_samples_are_pictures(name, gan, tiny_config, tiny_batch):
-    model = make_model(2, TISSUES, configured(tiny_config, name, gan))
+    model = make_model(("T1", "T2"), TISSUES, configured(tiny_config, name, gan))
     patch = {key: tiny_batch["unlabelled"][key][:1] for key in ("image", "context")}
     for key, value in model.samples(patch).items():
         assert value.shape[0] == 1 and value.shape[-1] in (1, 4), key
@@ -132,7 +133,7 @@ def check_game(name, gan, tiny_config, tiny_batch):
     learned better than at the start."""
     tiny_batch = {**tiny_batch, "unlabelled": {name: v[:1] for name, v in tiny_batch["unlabelled"].items()}}
     config = configured(tiny_config, name, gan, lr=2e-3, epochs=2, steps_per_epoch=20)
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
     supervised = next(term for term in ("g3_labelled", "g_labelled", "d_labelled") if term in model.TERMS)
     first = train(model, tiny_batch, steps=10)
     last = train(model, tiny_batch, steps=30)
@@ -148,7 +149,7 @@ def check_game(name, gan, tiny_config, tiny_batch):
 
 
 def test_the_standard_gans_images_depend_on_z_and_wanted_labels(tiny_config, tiny_batch):
-    model = make_model(2, TISSUES, configured(tiny_config, "standard-gan", "acgan"))
+    model = make_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", "acgan"))
     z = [tf.random.stateless_normal((2, tiny_config.network.latent), [n, 0]) for n in range(2)]
     wanted = [tf.one_hot(tf.fill((2, 16, 16, 16), n), 4) for n in range(2)]
     one = model.generator([z[0], wanted[0]]).numpy()
@@ -160,7 +161,7 @@ def test_the_standard_gans_images_depend_on_z_and_wanted_labels(tiny_config, tin
 def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     """The D of the one-stage game learns to score a scan with its labels above the same scan with wrong ones."""
     config = configured(tiny_config, "one-stage", lr=5e-3, epochs=1, steps_per_epoch=100)
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
     train(model, tiny_batch, steps=60)
     x, y = tiny_batch["labelled"]["image"], tiny_batch["labelled"]["labels"]
     right, wrong = (tf.one_hot((y + shift) % 4, 4) for shift in (0, 1))
@@ -170,7 +171,7 @@ def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_realness_is_that_of_ds_average(name, tiny_config, tiny_batch):
-    model = make_model(2, TISSUES, configured(tiny_config, name))
+    model = make_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     image = tiny_batch["labelled"]["image"]
     logits = model.discriminator_average(image)[0].numpy().astype(float)
     for variable in model.discriminator.variables:
@@ -181,7 +182,7 @@ def test_realness_is_that_of_ds_average(name, tiny_config, tiny_batch):
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, configured(tiny_config, name))
+    model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     before = trainable(model)
     logs = train(model, {"labelled": tiny_batch["labelled"]}, steps=2)
     moved = {key[0] for key, value in trainable(model).items() if not np.array_equal(value, before[key])}
@@ -197,8 +198,8 @@ def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch)
 @pytest.mark.parametrize(("left_out", "missing"), [("outlines", {"coarse"}), ("variants", {"noise", "encoder"})])
 def test_multi_stage_without_a_stage(left_out, missing, tiny_config, tiny_batch, tiny_cohort):
     network = dataclasses.replace(tiny_config.network, **{left_out: False})
-    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
-    assert set(make_model(2, TISSUES, tiny_config).networks()) - set(model.networks()) == missing
+    model = build_model(("T1", "T2"), TISSUES, dataclasses.replace(tiny_config, network=network))
+    assert set(make_model(("T1", "T2"), TISSUES, tiny_config).networks()) - set(model.networks()) == missing
     before = trainable(model)
     logs = train(model, tiny_batch, steps=2)
     assert all(not np.array_equal(value, before[key]) for key, value in trainable(model).items())
@@ -212,7 +213,7 @@ def test_multi_stage_without_a_stage(left_out, missing, tiny_config, tiny_batch,
 def test_a_coarse_stage_that_outlines_the_brain_alone(tiny_config, tiny_batch):
     """As the paper has it: its outline is multiplied into the tissues, and D's opinion of it is one of brain."""
     network = dataclasses.replace(tiny_config.network, coarse_tissues=False, fused=True)
-    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, network=network))
+    model = build_model(("T1", "T2"), TISSUES, dataclasses.replace(tiny_config, network=network))
     assert model.coarse.output_shape[-1] == 2
     before = trainable(model)
     logs = train(model, tiny_batch, steps=2)

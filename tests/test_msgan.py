@@ -10,14 +10,14 @@ import tensorflow as tf
 from conftest import train
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.data.pipeline import validation_stream
-from tf_msgan.data.scan import load_scan
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.evaluation.metrics import dice
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.training.msgan import MultiStageGAN
-from tf_msgan.training.runtime import build_model
+from tf_msgan.models.multi_stage_gan import MultiStageGAN
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.streams import validation_stream
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 
@@ -32,7 +32,7 @@ def weights(model):
 
 
 def test_two_steps_change_every_variable_and_report_every_term(tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     before = weights(model)
     # Two steps: the first has coarse and refined maps of random networks, the second has slots.
     logs = train(model, tiny_batch, steps=2)
@@ -57,7 +57,7 @@ def test_two_steps_change_every_variable_and_report_every_term(tiny_config, tiny
 def test_each_network_learns_from_its_own_loss(tiny_config, tiny_batch):
     """With a learning rate of 0 everywhere else, a step moves one network alone."""
     for moving in ("coarse", "noise", "refine", "discriminator"):
-        model = build_model(2, TISSUES, tiny_config)
+        model = build_model(("T1", "T2"), TISSUES, tiny_config)
         model.compile(
             **{
                 f"{name}_optimizer": keras.optimizers.SGD(0.1 if name == moving else 0.0)
@@ -72,7 +72,7 @@ def test_each_network_learns_from_its_own_loss(tiny_config, tiny_batch):
 
 def test_prediction_term_ramps_up(tiny_config):
     loss = dataclasses.replace(tiny_config.loss, prediction=0.1, prediction_ramp_steps=2)
-    model = build_model(2, TISSUES, dataclasses.replace(tiny_config, loss=loss))
+    model = build_model(("T1", "T2"), TISSUES, dataclasses.replace(tiny_config, loss=loss))
     weights = []
     for step in range(4):
         model.steps.assign(step)
@@ -83,14 +83,14 @@ def test_prediction_term_ramps_up(tiny_config):
 def test_prediction_term_waits_for_the_game(tiny_config):
     loss = dataclasses.replace(tiny_config.loss, prediction=0.1, prediction_ramp_steps=4)
     config = dataclasses.replace(tiny_config, loss=loss).with_training(epochs=4, steps_per_epoch=5, labels_first=0.5)
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
     model.steps.assign(2 * 5)
     assert float(model.prediction_weight()) == pytest.approx(0.025)
 
 
 def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tiny_config):
     config = tiny_config.with_training(epochs=4, steps_per_epoch=5, labels_first=0.5, lr=0.1)
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
 
     def rates(step):
         model.steps.assign(step)
@@ -118,7 +118,7 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
 
 
 def test_perturbed_maps_are_worse_but_still_maps(tiny_config):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     coarse = np.zeros((4, 16, 16, 16, 4), np.float32)
     coarse[..., 0] = 1
     coarse[:, :, :8] = [0, 0, 1, 0]
@@ -132,7 +132,7 @@ def test_perturbed_maps_are_worse_but_still_maps(tiny_config):
 
 
 def test_saved_model_gives_equal_outputs(tiny_config, tiny_batch, tmp_path):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     train(model, tiny_batch)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
@@ -143,7 +143,7 @@ def test_saved_model_gives_equal_outputs(tiny_config, tiny_batch, tmp_path):
 
 
 def test_digest_tells_one_bit(tiny_config):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     before = model.digest()
     first = model.refine.variables[0]
     values = first.numpy()
@@ -154,7 +154,7 @@ def test_digest_tells_one_bit(tiny_config):
 
 def test_averages_follow_the_weights(tiny_config, tiny_batch):
     """The recursion by hand: after step n the old average keeps min(decay, (1 + n) / (10 + n))."""
-    model = build_model(2, TISSUES, tiny_config.with_training(ema_decay=0.15, lr=0.01))
+    model = build_model(("T1", "T2"), TISSUES, tiny_config.with_training(ema_decay=0.15, lr=0.01))
     pairs = [(model.coarse, model.coarse_average), (model.refine, model.refine_average)]
     expected = [[v.numpy() for v in network.variables] for network, _ in pairs]
     for decay in (0.1, 0.15, 0.15):
@@ -170,7 +170,7 @@ def test_averages_follow_the_weights(tiny_config, tiny_batch):
 
 
 def test_predictions_are_those_of_the_averages(tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     before = model(tiny_batch["labelled"]).numpy()
     for network in (model.coarse, model.refine):
         for variable in network.variables:
@@ -179,7 +179,7 @@ def test_predictions_are_those_of_the_averages(tiny_config, tiny_batch):
 
 
 def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     scan = load_scan(tiny_cohort, "3", with_labels=True)
     one, other = (
         model.evaluate(validation_stream(HeldScans([scan]), (16, 16, 16), size), verbose=0, return_dict=True)
@@ -195,7 +195,7 @@ def test_heads_with_thick_slices(tiny_config, tmp_path):
     preparation = Preparation("nonzero", spacing=(0.958, 0.958, 3.0))
     config = dataclasses.replace(tiny_config, preparation=preparation)
     assert config.patch == (24, 24, 8)
-    model = build_model(3, TISSUES, config)
+    model = build_model(("T1", "T2", "FLAIR"), TISSUES, config)
     shape = (2, *config.patch)
     image, context = (tf.constant(rng.normal(size=(*shape, 3)), tf.float32) for _ in range(2))
     labels = tf.constant(rng.choice([0, 1, 2, 3, IGNORE], shape), tf.uint8)
@@ -217,7 +217,7 @@ def test_overfits_one_patch(tiny_config, tiny_batch):
     """A tiny model must learn one batch by heart."""
     network = dataclasses.replace(tiny_config.network, refine_width=8, coarse_width=8, discriminator_width=8)
     config = dataclasses.replace(tiny_config, network=network).with_training(lr=5e-3, epochs=1, steps_per_epoch=10_000)
-    model = build_model(2, TISSUES, config)
+    model = build_model(("T1", "T2"), TISSUES, config)
     train(model, tiny_batch, steps=150)
     inputs = tiny_batch["labelled"]
     predicted = np.argmax(model(inputs), axis=-1)

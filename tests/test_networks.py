@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.models.coarse import build_coarse_generator
-from tf_msgan.models.discriminator import build_discriminator
-from tf_msgan.models.noise import MAX_CHANGE, build_latent_encoder, build_noise_generator
-from tf_msgan.models.refine import build_refine_generator
+from tf_msgan.networks.coarse_generator import build_coarse_generator
+from tf_msgan.networks.discriminator import build_discriminator
+from tf_msgan.networks.latent_encoder import build_latent_encoder
+from tf_msgan.networks.noise_generator import MAX_CHANGE, build_noise_generator
+from tf_msgan.networks.refining_generator import build_refine_generator
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
 
 MODALITIES, CLASSES, LATENT = 2, 4, 5
 MARGIN = (8, 3, 4)

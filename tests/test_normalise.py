@@ -5,12 +5,13 @@ import pytest
 from conftest import save_nifti
 
 from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.bias import correct_bias
-from tf_msgan.data.normalise import CLIP, find_mask, normalise
-from tf_msgan.data.raw_image import network_grid, take_image
-from tf_msgan.data.volumes import read_image
 from tf_msgan.errors import InputError
+from tf_msgan.io.read_volumes import read_image
+from tf_msgan.preprocessing.bias_field import correct_bias
+from tf_msgan.preprocessing.mask import find_mask
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
+from tf_msgan.preprocessing.scores import CLIP, normalise
 
 HEADS = Preparation(crop="nonzero")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf_msgan.data.patches import grid_slices, grid_starts
+from tf_msgan.patches.patch_grid import grid_slices, grid_starts
 
 sizes = st.integers(1, 23)
 

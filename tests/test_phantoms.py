@@ -13,9 +13,10 @@ from conftest import run_command
 from scipy import ndimage
 
 from benchmarks.phantoms import overlap, shares
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms import cohort as cohorts
-from tf_msgan.data.phantoms.adult import (
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.errors import InputError
+from tf_msgan.phantoms import phantom_cohort as cohorts
+from tf_msgan.phantoms.adult import (
     BASAL_GANGLIA,
     BRAIN_STEM,
     CEREBELLUM,
@@ -27,11 +28,10 @@ from tf_msgan.data.phantoms.adult import (
     WHITE_MATTER,
     AdultPhantom,
 )
-from tf_msgan.data.phantoms.cohort import embedded_cohort, embedded_folder, write_cohort
-from tf_msgan.data.phantoms.infant import InfantPhantom, infant_grid, make_infant
-from tf_msgan.data.phantoms.template import load_template
-from tf_msgan.data.phantoms.tissue import WM
-from tf_msgan.errors import InputError
+from tf_msgan.phantoms.infant import InfantPhantom, infant_grid, make_infant
+from tf_msgan.phantoms.phantom_cohort import embedded_cohort, embedded_folder, write_cohort
+from tf_msgan.phantoms.template import load_template
+from tf_msgan.phantoms.tissue import WM
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tf_msgan.config import Augmentation
-from tf_msgan.data.augmentation import (
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.patches.augmentation import (
     change_intensities,
     halve,
     neighbours,
@@ -17,11 +18,11 @@ from tf_msgan.data.augmentation import (
     sample_linear,
     unmask,
 )
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.patch_source import HeldScans, crop_scan
-from tf_msgan.data.pipeline import Share, count_validation_batches, training_stream, validation_stream
-from tf_msgan.data.scan import Scan, load_scan
+from tf_msgan.patches.cropped_scan import crop_scan
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.streams import Share, count_validation_batches, training_stream, validation_stream
+from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
+from tf_msgan.preprocessing.scan import Scan
 
 PATCH = 16
 CUBE = (PATCH,) * 3

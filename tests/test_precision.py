@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import train
 
-from tf_msgan.training.runtime import build_model
+from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 NAMES = ("coarse", "noise", "refine", "discriminator")
@@ -14,7 +14,7 @@ RATE = 0.01
 
 def sgd_model(config, precision):
     """Plain descent, so that a gradient that is too small by a factor shows: Adam would hide it."""
-    model = build_model(2, TISSUES, config.with_training(precision=precision, clip_norm=1e6))
+    model = build_model(("T1", "T2"), TISSUES, config.with_training(precision=precision, clip_norm=1e6))
 
     def optimizer():
         sgd = keras.optimizers.SGD(RATE)
@@ -62,7 +62,7 @@ def test_step_equals_that_of_float32(tiny_config, tiny_batch, float32_step, prec
 
 
 def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
+    model = build_model(("T1", "T2"), TISSUES, tiny_config.with_training(precision="mixed_float16"))
     optimizers = [optimizer for optimizer, _ in model._updates().values()]
     for optimizer in optimizers:
         optimizer.dynamic_scale.assign(2.0**120)
@@ -83,7 +83,7 @@ def test_a_gradient_that_overflows_skips_the_step(tiny_config, tiny_batch):
 
 
 def test_outputs_are_float32_and_layers_are_not(tiny_config, tiny_batch):
-    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_bfloat16"))
+    model = build_model(("T1", "T2"), TISSUES, tiny_config.with_training(precision="mixed_bfloat16"))
     assert model(tiny_batch["labelled"]).dtype == "float32"
     for network in model.networks().values():
         assert {output.dtype for output in network.outputs} == {"float32"}
@@ -92,6 +92,6 @@ def test_outputs_are_float32_and_layers_are_not(tiny_config, tiny_batch):
 
 
 def test_optimisers_that_do_not_scale_are_refused(tiny_config):
-    model = build_model(2, TISSUES, tiny_config.with_training(precision="mixed_float16"))
+    model = build_model(("T1", "T2"), TISSUES, tiny_config.with_training(precision="mixed_float16"))
     with pytest.raises(ValueError, match="mixed_float16: received"):
         model.compile(**{f"{name}_optimizer": keras.optimizers.SGD(0.1) for name in NAMES})

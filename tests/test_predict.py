@@ -14,16 +14,19 @@ import tensorflow as tf
 from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 
 from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.data.cases import Case, case_of_files
-from tf_msgan.data.volumes import Volume, read_image, write_nifti
-from tf_msgan.errors import InputError
+from tf_msgan.datasets.cases import Case, case_of_files
+from tf_msgan.errors import InputError, memory_named
 from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
 from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
 from tf_msgan.inference.predict_cases import predict_cases
-from tf_msgan.inference.segmenter import Segmentation, Segmenter
-from tf_msgan.memory import memory_named
-from tf_msgan.training.run import load_model
+from tf_msgan.inference.predictor import Predictor, load_predictor
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.io.read_volumes import read_image
+from tf_msgan.io.volumes import Volume
+from tf_msgan.io.write_volumes import write_nifti
+from tf_msgan.runs.trained_model import load_model
 
 # Oblique, with a flip and unequal voxels.
 AFFINE = np.array([[-0.8, 0.1, 0.02, 40.5], [0.09, 0.9, -0.1, -33.25], [0.03, 0.12, 1.1, 7.125], [0, 0, 0, 1]])
@@ -65,14 +68,14 @@ def one_case(untrained_run, tmp_path_factory):
 def test_files_of_one_case(one_case):
     out, _ = one_case
     kinds = ("dseg.json", "dseg.nii.gz", "entropy.nii.gz", "figure.png", "probseg.json", "probseg.nii.gz")
-    expected = [f"ann_{kind}" for kind in (*kinds, "realness.nii.gz", "volumes.tsv")]
+    expected = [f"ann_{kind}" for kind in (*kinds, "preal.nii.gz", "volumes.tsv")]
     assert names(out) == sorted([*expected, "dseg.tsv", "qc.html", "qc/ann.png"])
 
 
 def test_grid_is_the_inputs_own(one_case):
     out, files = one_case
     source = nib.load(files[0])
-    for kind, shape in (("dseg", ()), ("probseg", (3,)), ("entropy", ()), ("realness", ())):
+    for kind, shape in (("dseg", ()), ("probseg", (3,)), ("entropy", ()), ("preal", ())):
         image = nib.load(out / f"ann_{kind}.nii.gz")
         assert image.shape == (*source.shape, *shape)
         assert np.array_equal(image.affine, source.affine)
@@ -87,12 +90,12 @@ def test_maps_are_the_segmenters(one_case, untrained_run):
         return np.asanyarray(nib.as_closest_canonical(nib.load(path)).dataobj)
 
     raw = np.stack([canonical(path).astype(np.float32) for path in files], axis=-1)
-    expected = Segmenter(load_model(untrained_run), with_realness=True)(raw)
+    expected = Segmenter(load_model(untrained_run), with_p_real=True)(raw)
     labels = canonical(out / "ann_dseg.nii.gz")
     assert labels.dtype == np.uint8 and np.mean(labels == expected.labels) > 0.999
     probabilities = canonical(out / "ann_probseg.nii.gz")
     assert np.allclose(probabilities, expected.probabilities[..., 1:], atol=1e-5)
-    assert np.allclose(canonical(out / "ann_realness.nii.gz"), expected.realness, atol=1e-5)
+    assert np.allclose(canonical(out / "ann_preal.nii.gz"), expected.p_real, atol=1e-5)
     assert json.loads((out / "ann_probseg.json").read_text())["LabelMap"] == ["CSF", "GM", "WM"]
     with open(out / "ann_volumes.tsv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -234,7 +237,7 @@ def test_a_sidecar_of_another_maker_stays(tmp_path):
 def nothing_found(reference):
     """A segmentation without any tissue, where every class is as likely."""
     labels = np.zeros(reference.data.shape, np.uint8)
-    return Segmentation(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
+    return TissueMaps(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
 
 
 def outputs(root, naming="plain", tissues=("CSF", "GM", "WM"), source="the run a"):
@@ -265,7 +268,7 @@ def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
     case, reference = Case("ann", (path,)), read_image(path)
     result = nothing_found(reference)
     first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
-    for kind in ("entropy.nii.gz", "realness.nii.gz", "figure.png"):
+    for kind in ("entropy.nii.gz", "preal.nii.gz", "figure.png"):
         first.path(case, kind).touch()
     first.write(case, reference, result)
     assert names(tmp_path / "out") == [f"ann_{k}" for k in ("dseg.json", "dseg.nii.gz", "probseg.json")] + [
@@ -346,7 +349,7 @@ class FixedSegmenter:
     def __call__(self, image):
         brain, realness, failed = self.found
         probabilities = np.array([1 - brain, brain], np.float32)[None, None, None]
-        return Segmentation(None, probabilities, np.full((1, 1, 1), realness, np.float32), None, failed)
+        return TissueMaps(None, probabilities, np.full((1, 1, 1), realness, np.float32), None, failed)
 
 
 def test_several_models_by_hand():
@@ -356,7 +359,7 @@ def test_several_models_by_hand():
     assert Ensemble({"one": one}).takes_missing_modality and not both.takes_missing_modality
     found = both(None)
     assert found.probabilities.ravel() == pytest.approx([0.4, 0.6]) and found.labels.ravel().tolist() == [1]
-    assert found.realness.ravel() == pytest.approx([0.4]) and found.outline_failed
+    assert found.p_real.ravel() == pytest.approx([0.4]) and found.outline_failed
 
 
 def test_runs_that_do_not_go_together_are_refused(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
@@ -407,11 +410,14 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
     cases = [case_of_files(pair, ["T1", "T2"]) for pair in files]
     errors = [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nmore")]
 
-    def segment(image):
-        raise errors.pop(0)
+    class Failing:
+        tissues, preparation, takes_missing_modality = ("CSF", "GM", "WM"), STRIPPED, False
 
-    outputs = Outputs(tmp_path / "out", "plain", ("CSF", "GM", "WM"), "a test")
-    found = [str(p.error) for p in predict_cases(cases, ("T1", "T2"), segment, STRIPPED, False, outputs)]
+        def __call__(self, image):
+            raise errors.pop(0)
+
+    predictor = Predictor(Failing(), ("T1", "T2"))
+    found = [str(p.error) for p in predict_cases(cases, predictor, outputs(tmp_path / "out"))]
     assert found == [
         "ann: found no memory left (all is taken); expected a smaller scan, or more memory",
         "bob: found no memory left (OOM when allocating); expected a smaller scan, or more memory",
@@ -428,8 +434,7 @@ def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch
         write(self, case, *arguments)
 
     monkeypatch.setattr(Outputs, "write", short_of_memory)
-    segment = Segmenter(load_model(unet_run))
-    found = predict_cases(cases, ("T1", "T2"), segment, STRIPPED, False, outputs(tmp_path / "out"))
+    found = predict_cases(cases, load_predictor(unet_run), outputs(tmp_path / "out"))
     first, second = (str(prediction.error) for prediction in found)
     assert first == "a: found no memory left (all is taken); expected a smaller scan, or more memory"
     assert second == "None" and (tmp_path / "out" / "b_dseg.nii.gz").is_file()
@@ -496,7 +501,7 @@ def test_header_codes_survive(tmp_path):
 def test_entropy_and_volumes_by_hand():
     probabilities = np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]], np.float32).reshape(3, 1, 1, 4)
     assert normalised_entropy(probabilities).ravel() == pytest.approx([0, 1, 0.5], abs=1e-6)
-    result = Segmentation(np.array([0, 1, 1], np.uint8).reshape(3, 1, 1), probabilities, None, None, False)
+    result = TissueMaps(np.array([0, 1, 1], np.uint8).reshape(3, 1, 1), probabilities, None, None, False)
     csf, gm, _ = tissue_volumes(result, 0.02, ("CSF", "GM", "WM"))
     assert csf == {"tissue": "CSF", "voxels": 2, "volume_ml": 0.04, "expected_ml": 0.015}
     assert gm == {"tissue": "GM", "voxels": 0, "volume_ml": 0.0, "expected_ml": 0.005}
@@ -539,7 +544,7 @@ def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, 
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
     assert status == 0, error
-    for kind in ("dseg", "realness", "probseg"):
+    for kind in ("dseg", "preal", "probseg"):
         image = nib.load(tmp_path / f"out/ann_{kind}.nii.gz")
         assert image.shape[:3] == nib.load(files[0]).shape
         assert np.array_equal(image.affine, nib.load(files[0]).affine)

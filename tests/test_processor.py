@@ -18,8 +18,8 @@ print(_pywrap_util_port.IsMklEnabled(), os.environ["TF_ENABLE_ONEDNN_OPTS"])
 @pytest.mark.parametrize(
     ("first", "asked", "answer"),
     [
-        ("tf_msgan.training.runtime", None, "True 1"),
-        ("tf_msgan.training.runtime", "0", "False 0"),
+        ("tf_msgan.training.build_model", None, "True 1"),
+        ("tf_msgan.training.build_model", "0", "False 0"),
         ("benchmarks.timing", None, "True 1"),
         ("tuning.step_seconds", None, "True 1"),
     ],

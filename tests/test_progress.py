@@ -11,8 +11,9 @@ from conftest import ROOT
 def test_a_bar_on_a_terminal_lets_tensorflow_say_nothing():
     """The first bar is drawn while scans are checked, before TensorFlow is asked for."""
     script = """
-from tf_msgan.progress import Progress
-show = Progress(True).task("counting")
+import functools
+from tf_msgan.cli.terminal_progress import TerminalProgress
+show = functools.partial(TerminalProgress(True), "counting")
 for done in (1, 2, 3):
     show(done, 3)
 """

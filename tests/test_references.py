@@ -7,13 +7,12 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.splits import SPLITS
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import SPLITS
 from tf_msgan.evaluation.hmrf import segment_by_hmrf, tissue_orders
 from tf_msgan.evaluation.metrics import mean_dice, mean_scores, score
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
+from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
 
 
 def test_it_is_bayes_rule_on_one_gaussian_a_tissue(tiny_cohort):

@@ -9,7 +9,7 @@ import pytest
 
 from tf_msgan.config import Config
 from tf_msgan.errors import InputError
-from tf_msgan.run_folder import begin_run, check_run_folder, describe_run, read_run_config, recorded_config
+from tf_msgan.runs.run_folder import begin_run, check_run_folder, describe_run, read_run_config, recorded_config
 
 EMPTY = {"config": {}, "data": {}, "versions": {}}
 

@@ -4,17 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from tf_msgan.progress import Progress
-from tf_msgan.training.run import load_training_scans, training_patches
-from tf_msgan.training.runtime import build_model
+from tf_msgan.training.build_model import build_model
+from tf_msgan.training.train_run import load_training_scans, training_patches
 
 
 def test_another_seed_is_another_training(tiny_config, tiny_cohort, tiny_split):
     one_stage = dataclasses.replace(tiny_config, model="one-stage")
-    scans = load_training_scans(tiny_cohort, tiny_split, one_stage, None, Progress(False))
+    scans = load_training_scans(tiny_cohort, tiny_split, one_stage)
 
     def begin(seed):
-        model = build_model(2, ("CSF", "GM", "WM"), one_stage.with_training(seed=seed))
+        model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), one_stage.with_training(seed=seed))
         batch = next(iter(training_patches(model, scans, game=True)))
         noise = model.normal(2, (3,), model.seeds(1)[0]).numpy()
         return model.digest(), noise, *(batch[kind]["image"].numpy() for kind in ("labelled", "unlabelled"))

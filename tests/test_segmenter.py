@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_msgan.config import STRIPPED, Config, Preparation
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.cohort import read_images
-from tf_msgan.data.normalise import normalise
-from tf_msgan.data.raw_image import network_grid, take_image
-from tf_msgan.data.scan import load_scan
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.inference.segmenter import COARSE_HALO, Segmenter, crop
 from tf_msgan.inference.tiles import Tiling, gaussian_weights, map_tiles
-from tf_msgan.models.coarse import build_coarse_generator
-from tf_msgan.models.fusion import fuse
-from tf_msgan.training.runtime import build_model
+from tf_msgan.io.images import read_images
+from tf_msgan.networks.coarse_generator import build_coarse_generator
+from tf_msgan.networks.fusion import fuse
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
+from tf_msgan.preprocessing.scores import normalise
+from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
 
@@ -281,7 +281,7 @@ def test_a_small_structure_is_no_failure_of_its_own_map():
 
 def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
     """A scan and its mirror image give mirrored maps, whatever the networks learned."""
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     # Whole tiles, so that both are cut alike.
     image = noise_image([(0, 52), (0, 32), (0, 32)], (52, 32, 32))
     segmenter = Segmenter(model, mirrored=True, gated=False, tile=32)
@@ -295,7 +295,7 @@ def test_mirrored_maps_do_not_depend_on_the_side(tiny_config):
 def test_tiles_are_as_large_as_patches(spacing, expected, tiny_config):
     preparation = dataclasses.replace(tiny_config.preparation, spacing=spacing)
     config = dataclasses.replace(tiny_config, preparation=preparation).with_training(patch=24)
-    assert Segmenter(build_model(2, TISSUES, config)).tiling.tile == config.patch == expected
+    assert Segmenter(build_model(("T1", "T2"), TISSUES, config)).tiling.tile == config.patch == expected
 
 
 def test_a_tile_need_be_no_power_of_two(tiny_config):
@@ -338,7 +338,7 @@ def test_crop_and_normalise_nothing():
 
 def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
     """What is shown beyond a slab is more than a voxel of the outline depends on."""
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     masked = np.random.default_rng(0).normal(size=(320, 16, 24, 3)).astype(np.float32)
     masked[..., -1] = 1
     segmenter = Segmenter(model)
@@ -358,16 +358,16 @@ def test_slabs_of_the_coarse_stage_equal_the_whole(tiny_config):
 
 
 def test_a_model_on_an_odd_scan(tiny_cohort, tiny_config):
-    model = build_model(2, TISSUES, tiny_config)
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     raw = raw_image(tiny_cohort, "4")
-    result = Segmenter(model, with_realness=True, tile=32)(raw)
-    assert result.labels.shape == result.realness.shape == raw.shape[:3] and result.labels.dtype == np.uint8
+    result = Segmenter(model, with_p_real=True, tile=32)(raw)
+    assert result.labels.shape == result.p_real.shape == raw.shape[:3] and result.labels.dtype == np.uint8
     assert result.probabilities.sum(axis=-1) == pytest.approx(np.ones(raw.shape[:3]), abs=1e-5)
-    assert 0 <= result.realness.min() < result.realness.max() <= 1
+    assert 0 <= result.p_real.min() < result.p_real.max() <= 1
 
 
 def test_the_graph_of_all_equals_the_call(tiny_cohort, tiny_config):
-    segmenter = Segmenter(build_model(2, TISSUES, tiny_config), tile=32)
+    segmenter = Segmenter(build_model(("T1", "T2"), TISSUES, tiny_config), tile=32)
     raw = np.pad(raw_image(tiny_cohort, "4"), [(3, 9), (0, 4), (5, 0), (0, 0)])
     labels, probabilities, failed = tf.function(segmenter.segment, autograph=False)(raw)
     result = segmenter(raw)

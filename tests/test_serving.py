@@ -14,10 +14,10 @@ from conftest import ROOT, assert_one_line_error, free_ports, run_command
 
 from tf_msgan.errors import InputError
 from tf_msgan.inference import serving
-from tf_msgan.inference.export import export_model
+from tf_msgan.inference.saved_model import export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.serving import ServedSegmenter
-from tf_msgan.training.run import load_model
+from tf_msgan.runs.trained_model import load_model
 
 
 class Server:
@@ -44,7 +44,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(untrained_run, tmp_path_factory):
     base = tmp_path_factory.mktemp("saved_models") / "brain"
-    export_model(load_model(untrained_run), ("T1", "T2"), base)
+    export_model(load_model(untrained_run), base)
     server = Server(base)
     yield server
     server.kill()
@@ -88,7 +88,7 @@ def test_a_server_that_restarts_is_waited_for(untrained_run, tmp_path):
     """Killed while four clients ask, and started again: every answer is the local one."""
     base = tmp_path / "brain"
     model = load_model(untrained_run)
-    export_model(model, ("T1", "T2"), base)
+    export_model(model, base)
     server = Server(base)
     images = [image_of(24 + 2 * n, n) for n in range(4)]
     local = Segmenter(model)

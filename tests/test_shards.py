@@ -8,13 +8,14 @@ import tensorflow as tf
 from conftest import flip_bit
 
 from tf_msgan.config import STRIPPED, Augmentation
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.patch_source import HeldScans, crop_scan
-from tf_msgan.data.pipeline import training_stream, validation_stream
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.shards import damaged_shard_named, shard_scans
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError
+from tf_msgan.patches.cropped_scan import crop_scan
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.shards import damaged_shard_named, shard_scans
+from tf_msgan.patches.streams import training_stream, validation_stream
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def sources(cohort, cache):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tf_msgan.data.cohort import Cohort, Subject
-from tf_msgan.data.layouts.iseg import LABELS as ISEG_LABELS
-from tf_msgan.data.splits import SPLITS, read_split
+from tf_msgan.datasets.cohort import Cohort, Subject
+from tf_msgan.datasets.layouts.iseg import LABELS as ISEG_LABELS
+from tf_msgan.datasets.splits import SPLITS, read_split
 from tf_msgan.errors import InputError
 
 GOOD = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6"], "test": ["4"]}

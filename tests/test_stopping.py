@@ -5,9 +5,9 @@ import pytest
 
 from tf_msgan.config import TrainingConfig
 from tf_msgan.errors import InputError
+from tf_msgan.training.build_model import build_model
 from tf_msgan.training.callbacks import StopAtNonFinite
 from tf_msgan.training.checkpoint import RunState
-from tf_msgan.training.runtime import build_model
 from tf_msgan.training.stopping import reason_to_stop
 
 
@@ -44,7 +44,7 @@ def test_minutes_are_for_epochs_that_end_in_time():
 
 def test_weights_that_are_not_finite_are_not_saved(tiny_config, tmp_path):
     """A gradient that overflows in an epoch's last step leaves finite losses behind."""
-    model = build_model(2, ("CSF", "GM", "WM"), tiny_config)
+    model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), tiny_config)
     guard = StopAtNonFinite(tmp_path / "run")
     guard.set_model(model)
     guard.on_epoch_begin(2)
@@ -59,6 +59,6 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_config, tmp_path):
 def test_gradients_that_overflow_show_but_under_float16(tiny_config):
     """There alone the step is skipped."""
     for precision, skipped in (("float32", False), ("mixed_bfloat16", False), ("mixed_float16", True)):
-        model = build_model(2, ("CSF", "GM", "WM"), tiny_config.with_training(precision=precision))
+        model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), tiny_config.with_training(precision=precision))
         model.norms.update_state({"noise_gradient": np.inf})
         assert np.isfinite(model.norms.result()["noise_gradient"]) == skipped

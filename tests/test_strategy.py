@@ -23,9 +23,9 @@ import dataclasses, json, sys
 import keras, numpy as np
 sys.path[:0] = ["tests"]
 from conftest import *
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.patch_source import HeldScans
-from tf_msgan.training import run, runtime
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.training import train_run as run, build_model as runtime
 from tf_msgan.training.strategy import make_strategy
 
 folder, data, strategy, devices, precision = Path(sys.argv[1]), *sys.argv[2:]

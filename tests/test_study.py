@@ -20,7 +20,7 @@ from conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_c
 
 from tf_msgan.config import MODELS, PRESETS
 from tf_msgan.errors import InputError
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.runs.run_folder import read_run_config
 from tuning import roles
 from tuning.factors import FACTORS, PAPERS_BEST, plan_rows, scale_settings
 from tuning.oracles import TableOracle, make_search

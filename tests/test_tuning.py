@@ -11,12 +11,12 @@ from conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, 
 from scipy.stats import wilcoxon
 
 from tf_msgan.config import MODELS, PRESETS, Config, LossConfig, NetworkConfig
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.splits import Split, read_split
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import Split, read_split
 from tf_msgan.errors import InputError
-from tf_msgan.files import temporary_path
-from tf_msgan.machine import describe_machine
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.io.atomic_files import temporary_path
+from tf_msgan.runs.machine import describe_machine
+from tf_msgan.runs.run_folder import read_run_config
 from tf_msgan.train import parse as parse_training
 from tf_msgan.train import read_config
 from tuning import outcomes

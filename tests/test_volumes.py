@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf_msgan.data.volumes import (
-    Volume,
-    check_same_grid,
-    forms_apart,
-    read_codes,
-    read_grid,
-    read_image,
-    write_analyze,
-    write_nifti,
-)
 from tf_msgan.errors import InputError
+from tf_msgan.io.read_volumes import forms_apart, read_codes, read_grid, read_image
+from tf_msgan.io.volumes import Volume, check_same_grid
+from tf_msgan.io.write_volumes import write_analyze, write_nifti
 
 
 @settings(max_examples=30, deadline=None)

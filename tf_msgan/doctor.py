@@ -8,22 +8,24 @@ import dataclasses
 import json
 import sys
 
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.scan_options import add_cohort_options
+from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.config import PRESETS
-from tf_msgan.data.examine import Problem, SubjectFacts, compare, examine
-from tf_msgan.data.label_tables import NAMED
-from tf_msgan.data.layouts import LAYOUTS, read_cohort
-from tf_msgan.data.prepare import choose_preparation
-from tf_msgan.data.splits import read_split
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
+from tf_msgan.datasets.choose_preparation import choose_preparation
+from tf_msgan.datasets.examine import Problem, SubjectFacts, compare, examine
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import read_split
+from tf_msgan.errors import InputError
+from tf_msgan.progress import silent
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.doctor", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.doctor"), description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="folder of scans")
-    parser.add_argument("--layout", choices=LAYOUTS, help="of the folder (default: whichever fits)")
-    parser.add_argument("--labels", metavar="NAME|FILE.tsv", help=f"{', '.join(NAMED)}, or a table of index and name")
+    add_cohort_options(parser)
     parser.add_argument("--split", help="as of tf_msgan.train")
     parser.add_argument("--labeled", type=int, metavar="N", help="as of tf_msgan.train")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
@@ -42,11 +44,11 @@ def find_split(cohort, options):
 def plan(cohort, split):
     """The preparation of a run by the default preset, and the bytes that it would take."""
     with quiet_import():
-        from tf_msgan.training.models import make_model
-        from tf_msgan.training.plan import estimate_memory
+        from tf_msgan.models.make_model import make_model
+        from tf_msgan.training.training_plan import estimate_memory
     preparation = choose_preparation(cohort, split)
     config = dataclasses.replace(PRESETS["best"], preparation=preparation)
-    model = make_model(len(cohort.modalities), cohort.labels.tissues, config)
+    model = make_model(cohort.modalities, cohort.labels.tissues, config)
     return preparation, estimate_memory(model, cohort, split, in_memory=True)
 
 
@@ -79,13 +81,13 @@ def _codes(codes):
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    cohort = read_cohort(options.folder, options.layout, options.labels)
-    show = (lambda done, total: None) if options.json else Progress(not options.no_progress).task("reading")
+    cohort = read_cohort(options.folder, options.layout, options.labels, options.modalities)
+    progress = silent if options.json else TerminalProgress(not options.no_progress)
     split, in_the_way = find_split(cohort, options)
     subjects = []
     for facts in examine(cohort, split):
         subjects.append(facts)
-        show(len(subjects), len(cohort.subjects))
+        progress("reading", len(subjects), len(cohort.subjects))
     problems = [problem for facts in subjects for problem in facts.problems] + compare(cohort, subjects) + in_the_way
     errors = [problem for problem in problems if problem.severity == "error"]
     preparation, memory = (None, {}) if errors else plan(cohort, split)

@@ -1,7 +1,8 @@
-"""What a user did wrong, said in one line."""
+"""What bad input raises."""
 
-import functools
-import sys
+import contextlib
+import errno
+import importlib.util
 
 
 class InputError(Exception):
@@ -16,6 +17,21 @@ class InputError(Exception):
         return f"{where}: found {found}; expected {expected}".replace("\n", " ")
 
 
+def require(package: str, extra: str, purpose: str):
+    """Refuses to go on without a package that not everybody installs.
+
+    Args:
+        package: as it is imported.
+        extra: of this project, which installs it.
+        purpose: what it is wanted for.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise InputError(purpose, f"no package {package}", f"it: pip install 'tf_msgan[{extra}]'")
+
+
 def check_name(path):
     """Refuses names that are not UTF-8: no report could hold them.
 
@@ -28,23 +44,17 @@ def check_name(path):
         raise InputError(ascii(str(path)), "a name that is not UTF-8", "one that is") from None
 
 
-def exit_on_input_error(main):
-    """Makes a command, or what a process of one runs, end with one line on standard error: status 2 on bad input or a
-    failing write, 130 on Ctrl-C. An argument that is not UTF-8 is refused: most come to be written somewhere."""
+@contextlib.contextmanager
+def memory_named(where, expected):
+    """Makes an `InputError` of what NumPy and TensorFlow raise when there is no memory left, and an `OSError` of what
+    TensorFlow raises when there is no room left on the disk."""
+    import tensorflow as tf
 
-    @functools.wraps(main)
-    def guarded(*arguments):
-        try:
-            for argument in sys.argv:
-                check_name(argument)
-            return main(*arguments)
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-        except OSError as error:
-            print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
-        sys.exit(2)
-
-    return guarded
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        reason = (str(error).strip().splitlines() or ["all is taken"])[0]
+        # TensorFlow calls a full disk an exhausted resource, too.
+        if isinstance(error, tf.errors.OpError) and "alloc" not in str(error):
+            raise OSError(errno.ENOSPC, reason, str(where)) from None
+        raise InputError(where, f"no memory left ({reason})", expected) from None

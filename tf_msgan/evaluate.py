@@ -3,14 +3,16 @@
 import argparse
 from pathlib import Path
 
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import check_same_data, read_run_config, recorded_cohort, recorded_split
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.terminal_progress import TerminalProgress
+from tf_msgan.errors import InputError
+from tf_msgan.runs.run_folder import check_same_data, read_run_config, recorded_cohort, recorded_split
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.evaluate"), description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
     parser.add_argument("--data", metavar="DIR", help="where the run's scans lie now (default: where they lay)")
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
@@ -21,7 +23,7 @@ def parse(argv):
 def main(argv=None):
     options = parse(argv)
     recorded = read_run_config(options.run)
-    progress = Progress(not options.no_progress)
+    progress = TerminalProgress(not options.no_progress)
     cohort = recorded_cohort(recorded, options.data, progress)
     split = recorded_split(recorded, options.run, cohort)
     check_same_data(options.run, recorded, cohort, split)

@@ -4,14 +4,15 @@ import argparse
 import re
 from pathlib import Path
 
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.errors import InputError, require
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.export", description=__doc__)
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train")
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.export"), description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train, or its model.keras")
     parser.add_argument("--name", required=True, help="of the model, as clients will call it")
     parser.add_argument(
         "--output",
@@ -28,11 +29,11 @@ def main(argv=None):
     options = parse(argv)
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
         raise InputError("--name", options.name, "letters, digits, '.', '_' and '-', a letter or a digit first")
-    modalities = read_run_config(options.run)["data"]["modalities"]
+    require("tensorflow_serving", "serving", "an export for TF Serving")
     with quiet_import():
-        from tf_msgan.inference.export import export_model
-        from tf_msgan.training.run import load_model
-    folder = export_model(load_model(options.run), modalities, options.output / options.name)
+        from tf_msgan.inference.saved_model import export_model
+        from tf_msgan.runs.trained_model import load_model
+    folder = export_model(load_model(options.run), options.output / options.name)
     print(f"exported to {folder}; serve {folder.parent.resolve()} under the name {options.name}")
 
 

@@ -2,13 +2,14 @@
 
 import argparse
 
-from tf_msgan.data.phantoms.cohort import SUBJECTS, write_cohort
-from tf_msgan.errors import exit_on_input_error
-from tf_msgan.progress import Progress
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.terminal_progress import TerminalProgress
+from tf_msgan.phantoms.phantom_cohort import SUBJECTS, write_cohort
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.phantom", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.phantom"), description=__doc__)
     parser.add_argument(
         "preset",
         choices=list(SUBJECTS),
@@ -38,8 +39,8 @@ def parse(argv):
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    show = Progress(not options.no_progress).task("drawing phantoms")
-    write_cohort(options.preset, options.folder, options.subjects, options.spacing, options.seed, show)
+    progress = TerminalProgress(not options.no_progress)
+    write_cohort(options.preset, options.folder, options.subjects, options.spacing, options.seed, progress)
     print(f"{options.subjects} {options.preset} phantoms at spacing {options.spacing} in {options.folder}")
 
 

@@ -4,24 +4,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_msgan.data.cases import Cases, case_of_files, find_cases, read_case_list, take_shard
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.terminal_progress import TerminalProgress
+from tf_msgan.datasets.cases import Cases, case_of_files, read_case_list, take_shard
+from tf_msgan.datasets.find_cases import find_cases
+from tf_msgan.errors import InputError, require
+from tf_msgan.runs.model_file import model_file, read_modalities
 
 # Seconds for a scan, of a server.
 DEADLINE = 600
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.predict", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.predict"), description=__doc__)
     parser.add_argument(
         "runs",
         metavar="RUN",
         type=Path,
         nargs="*",
-        help="folder of a run by tf_msgan.train; of several, as of folds, the probabilities are averaged",
+        help="folder of a run by tf_msgan.train, or its model.keras; of several, the probabilities are averaged",
     )
     server = parser.add_argument_group("instead of a RUN")
     server.add_argument(
@@ -42,7 +45,9 @@ def parse(argv):
     parser.add_argument("--skip-existing", action="store_true", help="leave out scans that this model segmented there")
     parser.add_argument("--tta", action="store_true", help="average over the scan and its mirror image; twice the time")
     parser.add_argument("--entropy", action="store_true", help="write maps of how unsure each voxel is, 0..1")
-    parser.add_argument("--realness", action="store_true", help="write maps of P(real) by the discriminator, 0..1")
+    parser.add_argument(
+        "--p-real", "--realness", action="store_true", help="write maps of P(real) by the discriminator, 0..1"
+    )
     parser.add_argument("--figure", action="store_true", help="draw three planes with contours beside each label map")
     parser.add_argument("--threads", type=int, metavar="N", help="of TensorFlow (default: all cores)")
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
@@ -56,9 +61,11 @@ def check_options(options):
         raise InputError("RUN", " ".join(map(str, options.runs)), "each run once")
     if (options.name is None) != (options.serving is None):
         raise InputError("--name", options.name or "nothing", "the name of a model, with --serving alone")
-    for name in ("tta", "realness", "threads"):
+    for name in ("tta", "p_real", "threads"):
         if options.serving and getattr(options, name):
-            raise InputError(f"--{name}", "--serving beside it", "a RUN: the server's model is as it was exported")
+            raise InputError(
+                f"--{name.replace('_', '-')}", "--serving beside it", "a RUN: the server's model is as it was exported"
+            )
     if options.threads is not None and options.threads < 1:
         raise InputError("--threads", options.threads, "1 or more")
     if options.deadline is not None and not (options.serving and options.deadline > 0):
@@ -66,37 +73,21 @@ def check_options(options):
 
 
 def connect(options):
+    require("tensorflow_serving", "serving", "--serving")
     with quiet_import():
+        from tf_msgan.inference.predictor import Predictor
         from tf_msgan.inference.serving import ServedSegmenter
-    return ServedSegmenter(options.serving, options.name, options.deadline or DEADLINE)
+    server = ServedSegmenter(options.serving, options.name, options.deadline or DEADLINE)
+    return Predictor(server, server.modalities, f"{options.name} at {options.serving}")
 
 
 def load(options):
     with quiet_import():
-        from tf_msgan.inference.ensemble import Ensemble
-        from tf_msgan.inference.segmenter import Segmenter
-        from tf_msgan.training.run import load_model
-        from tf_msgan.training.runtime import set_threads
+        from tf_msgan.cli.threads import set_threads
+        from tf_msgan.inference.predictor import load_predictor
     if options.threads is not None:
         set_threads(options.threads)
-    segmenters = {}
-    for run in options.runs:
-        model = load_model(run)
-        if options.realness and not model.JUDGES:
-            raise InputError("--realness", f"{run}, of a {model.config.model}", "a model with a discriminator")
-        if options.realness and not model.judged:
-            raise InputError("--realness", f"{run}, whose best epoch lies before the game", "a D that has learnt")
-        segmenters[str(run)] = Segmenter(model, mirrored=options.tta, with_realness=options.realness)
-    return Ensemble(segmenters)
-
-
-def read_modalities(runs: list[Path]) -> list[str]:
-    """The modalities of all runs, in their order."""
-    first, *others = (read_run_config(run)["data"]["modalities"] for run in runs)
-    for run, modalities in zip(runs[1:], others, strict=True):
-        if modalities != first:
-            raise InputError(run, f"the modalities {', '.join(modalities)}", f"{', '.join(first)} as of {runs[0]}")
-    return first
+    return load_predictor(*options.runs, tta=options.tta, p_real=options.p_real)
 
 
 def read_cases(options, modalities) -> Cases:
@@ -111,39 +102,33 @@ def read_cases(options, modalities) -> Cases:
 def main(argv=None):
     options = parse(argv)
     check_options(options)
-    server = connect(options) if options.serving else None
-    modalities = server.modalities if server else read_modalities(options.runs)
+    # What is wrong with the scans' names is said before a model is loaded.
+    predictor = connect(options) if options.serving else None
+    modalities = predictor.modalities if predictor else read_modalities(model_file(options.runs[0]))
     found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
-    segmenter = server or load(options)
+    predictor = predictor or load(options)
     with quiet_import():
-        from tf_msgan.data.digest import digest_file
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs
         from tf_msgan.inference.predict_cases import predict_cases
-    if server:
-        source = f"{options.name} at {options.serving}"
-    else:
-        models = [f"{run.resolve()}, model {digest_file(run / 'model.keras')[:12]}" for run in options.runs]
-        source = f"the run {' and the run '.join(models)}{', with --tta' if options.tta else ''}"
-    outputs = Outputs(options.output, found.naming, segmenter.tissues, source, options.entropy)
+    outputs = Outputs(options.output, found.naming, predictor.tissues, predictor.source, options.entropy)
     outputs.begin()
     if options.skip_existing:
-        maps = {"entropy.nii.gz": options.entropy, "realness.nii.gz": options.realness, "figure.png": options.figure}
+        maps = {"entropy.nii.gz": options.entropy, "preal.nii.gz": options.p_real, "figure.png": options.figure}
         wanted = [kind for kind, asked in maps.items() if asked]
         mine = [case for case in mine if not is_done(case, outputs, wanted)]
 
-    show = Progress(not options.no_progress).task("segmenting")
+    progress = TerminalProgress(not options.no_progress)
     failed = []
-    how = (segmenter, segmenter.preparation, segmenter.takes_missing_modality)
-    for done, prediction in enumerate(predict_cases(mine, modalities, *how, outputs), start=1):
+    for done, prediction in enumerate(predict_cases(mine, predictor, outputs), start=1):
         if prediction.error:
             failed.append(prediction)
         else:
             draw(prediction, outputs, options.figure)
             for doubt in prediction.doubts:
                 print(f"warning: {prediction.case.id}: {doubt}")
-        show(done, len(mine))
+        progress("segmenting", done, len(mine))
     page = write_page(found.cases, outputs)
     print(f"{len(mine) - len(failed)} segmented, {len(failed)} failed, of {len(found.cases)} cases; see {page}")
     for prediction in failed:

@@ -1,31 +1,10 @@
-"""Progress on the terminal."""
+"""How far long work has come: what the library tells its caller."""
 
-import sys
+from collections.abc import Callable
 
-from tf_msgan.quiet import quiet_import
+# Called with the name of the work, how many parts of it are done, and how many there are.
+Progress = Callable[[str, int, int], None]
 
 
-class Progress:
-    """Draws bars on a terminal, and prints one line a task elsewhere."""
-
-    def __init__(self, bars: bool):
-        self.bars = bars and sys.stdout.isatty()
-
-    def task(self, name: str):
-        """Returns a function of (done, total) that shows how far `name` is."""
-        bar = None
-
-        def show(done, total):
-            nonlocal bar
-            if self.bars:
-                if bar is None:
-                    with quiet_import():
-                        from keras.utils import Progbar
-
-                    print(name)
-                    bar = Progbar(total)
-                bar.update(done)
-            elif done == total:
-                print(f"{name}: done", flush=True)
-
-        return show
+def silent(task: str, done: int, total: int) -> None:
+    """Shows nothing."""

@@ -10,26 +10,25 @@ import sys
 import time
 from pathlib import Path
 
-from tf_msgan.config import (
-    GANS,
-    MODELS,
-    PRECISIONS,
-    PRESETS,
-    SCHEDULES,
-    STRATEGIES,
-    Config,
-    choose_preset,
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.program import program
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.scan_options import (
+    add_data_options,
+    add_preparation_options,
+    asked_preparation,
+    given,
 )
-from tf_msgan.data.check import check_scans
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.label_tables import read_label_table
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms.cohort import embedded_cohort
-from tf_msgan.data.splits import Split, read_split
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
-from tf_msgan.run_folder import (
+from tf_msgan.cli.terminal_progress import TerminalProgress
+from tf_msgan.config import GANS, MODELS, PRECISIONS, PRESETS, SCHEDULES, STRATEGIES, Config, choose_preset
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.label_table_files import read_label_table
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import Split, read_split
+from tf_msgan.errors import InputError
+from tf_msgan.phantoms.phantom_cohort import embedded_cohort
+from tf_msgan.runs.plan_run import plan_run
+from tf_msgan.runs.run_folder import (
     begin_run,
     check_run_folder,
     check_same_data,
@@ -38,13 +37,6 @@ from tf_msgan.run_folder import (
     recorded_cohort,
     recorded_config,
     recorded_split,
-)
-from tf_msgan.scan_options import (
-    add_data_options,
-    add_preparation_options,
-    asked_preparation,
-    given,
-    prepare_config,
 )
 
 # Options that are fields of a `TrainingConfig`.
@@ -55,7 +47,7 @@ FIELDS = (
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m tf_msgan.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("tf_msgan.train"), description=__doc__)
     data = add_data_options(parser)
     data.add_argument("--labeled", type=int, metavar="N", help="how many labelled subjects train")
     data.add_argument(
@@ -148,6 +140,8 @@ def check_unchanged(options, run: Path, config: Config, cohort: Cohort, split: S
     may_lack = config.augmentation.may_lack_modality
     if split_asked and read_split(options.split, cohort, options.labeled, may_lack) != split:
         raise InputError("--split", options.split or f"--labeled {options.labeled}", f"the split of {run}, or none")
+    if options.modalities is not None and cohort.with_modalities(options.modalities).modalities != cohort.modalities:
+        raise InputError("--modalities", " ".join(options.modalities), f"{' '.join(cohort.modalities)}, as {run} began")
     if options.labels is not None and read_label_table(options.labels) != cohort.labels:
         raise InputError("--labels", options.labels, f"the table of {run}, or no --labels")
 
@@ -157,7 +151,7 @@ def main(argv=None):
     options = parse(argv)
     check_options(options)
     run = options.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    progress = Progress(not options.no_progress)
+    progress = TerminalProgress(not options.no_progress)
     if options.resume:
         recorded = read_run_config(run)
         config = recorded_config(recorded, run)
@@ -168,18 +162,16 @@ def main(argv=None):
     else:
         config = read_config(options)
         check_run_folder(run, options.overwrite)
-        root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-        cohort = read_cohort(root, options.layout, options.labels)
-        split = read_split(options.split, cohort, options.labeled, config.augmentation.may_lack_modality)
-        if options.patience and not split.validation:
-            raise InputError("--patience", options.patience, "a split with validation subjects")
-        config = prepare_config(config, cohort, split, options)
-        check_scans(cohort, split, config.preparation, progress.task("checking the scans"))
+        root = options.data or embedded_cohort(progress)
+        cohort = read_cohort(root, options.layout, options.labels, options.modalities)
+        asked = asked_preparation(options)
+        split, config = plan_run(cohort, config, options.split, options.labeled, progress, **asked)
     with quiet_import():
+        from tf_msgan.cli.epoch_progress import EpochProgress
         from tf_msgan.evaluation.evaluate_run import evaluate_and_report
-        from tf_msgan.training.plan import describe_plan
-        from tf_msgan.training.run import load_training_scans, train_run
         from tf_msgan.training.strategy import is_chief, make_strategy
+        from tf_msgan.training.train_run import load_training_scans, train_run
+        from tf_msgan.training.training_plan import describe_plan
     strategy = make_strategy(options.strategy, options.devices, config)
     print(describe_plan(cohort, split, config, in_memory=options.cache is None))
     if options.dry_run:
@@ -189,7 +181,8 @@ def main(argv=None):
     if is_chief(strategy) and not options.resume:
         begin_run(run, describe_run(cohort, split, config, sys.argv[1:] if argv is None else argv), options.overwrite)
     digest = train_run(
-        *(run, scans, cohort.modalities, cohort.labels.tissues, config, progress.bars),
+        *(run, scans, cohort.modalities, cohort.labels.tissues, config),
+        callbacks=[EpochProgress(progress.bars)],
         resume=options.resume,
         max_minutes=options.max_minutes,
         strategy=strategy,

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.splits import Split, check_split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split, check_split
 from tf_msgan.errors import InputError
 
 # What each ablation takes away from the multi-stage model, as options of `tf_msgan.train --set`.

@@ -11,15 +11,17 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.scan_options import add_data_options, add_preparation_options, asked_preparation
+from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.check import check_scans
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
-from tf_msgan.data.splits import read_split
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
-from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
+from tf_msgan.datasets.check_scans import check_scans
+from tf_msgan.datasets.choose_preparation import prepare_config
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import read_split
+from tf_msgan.errors import InputError, require
+from tf_msgan.phantoms.phantom_cohort import are_phantoms, embedded_cohort
 from tuning.cells import parts_of, plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
 from tuning.plan import check_roles, check_settings
@@ -69,16 +71,18 @@ def check_options(options):
 def main(argv=None):
     options = parse(argv)
     check_options(options)
-    progress = Progress(not options.no_progress)
-    root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-    cohort = read_cohort(root, options.layout, options.labels)
+    progress = TerminalProgress(not options.no_progress)
+    root = options.data or embedded_cohort(progress)
+    cohort = read_cohort(root, options.layout, options.labels, options.modalities)
     preset = choose_preset(options.preset, options.data)
     config = PRESETS[preset].with_fields(options.set)
     split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "test")
     labeled = options.labeled or len(split.train)
     amount = options.amount or AMOUNTS[options.budget][options.data is None]
-    config = prepare_config(config, cohort, split, options)
+    config = prepare_config(config, cohort, split, **asked_preparation(options))
+    if config.preparation.crop == "brain":
+        require("dipy", "references", "the reference HMRF")
     ablations = (parts_of(config), options.ablate) if options.ablate else ()
     cells = plan_cells(options.models, labeled, options.shots, options.seeds, *ablations)
     splits = [split_of(cell, cohort, split) for cell in cells]
@@ -89,12 +93,12 @@ def main(argv=None):
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     if todo[: options.max_cells]:
         most = max(splits, key=lambda each: len(each.train))
-        check_scans(cohort, most, config.preparation, progress.task("checking the scans"))
+        check_scans(cohort, most, config.preparation, progress)
     begin(comparison)
 
     print(f"{len(cells) - len(todo)} of {len(cells)} trainings are done", flush=True)
     if todo[: options.max_cells]:
-        measure_steps(comparison, todo, progress.task("measuring the steps of each model, in turns"))
+        measure_steps(comparison, todo, progress)
     failed = []
     for cell in todo[: options.max_cells]:
         print(f"training {cell.name}", flush=True)
@@ -107,7 +111,7 @@ def main(argv=None):
         dice = "  ".join(f"{tissue} {scores['dice']:.4f}" for tissue, scores in outcome["mean"].items())
         print(f"{cell.name}: {dice}, {outcome['training_minutes']:.1f} minutes", flush=True)
     with quiet_import():
-        from tuning.report import write_report
+        from tuning.comparison_report import write_report
 
     command = shlex.join(["python", *sys.orig_argv[1:]])
     print(write_report(comparison, cells, labeled, are_phantoms(cohort.root), command))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
-from tf_msgan.files import write_json
+from tf_msgan.io.atomic_files import write_json
 
 
 class FailedTraining(InputError):
@@ -69,6 +69,7 @@ class Training:
         parts = [
             *(sys.executable, "-m", "tuning.die_with_parent", os.getpid()),
             *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
+            *("--modalities", *self.cohort.modalities),
             *(("--labels", self.labels) if self.labels else ()),
             *("--crop", self.preparation.crop, "--normalise", self.preparation.normalise),
             *("--resample", self.preparation.resample, *(("--n4",) if self.preparation.n4 else ())),

@@ -5,20 +5,21 @@ A training is a run of `tf_msgan.train` in `runs/NAME`; after a kill it is resum
 
 import json
 import statistics
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_label_map
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split
+from tf_msgan.datasets.subject_digests import digest_label_map
 from tf_msgan.errors import InputError
-from tf_msgan.evaluation.report import read_history
-from tf_msgan.files import holds_something, write_json
-from tf_msgan.machine import describe_machine
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.evaluation.run_report import read_history
+from tf_msgan.io.atomic_files import holds_something, write_json
+from tf_msgan.io.digests import combine
+from tf_msgan.progress import Progress
+from tf_msgan.runs.machine import describe_machine
+from tf_msgan.runs.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.plan import check_same, describe
@@ -96,9 +97,9 @@ def do_cell(comparison: Comparison, cell: Cell) -> dict:
     return outcome
 
 
-def measure_steps(comparison: Comparison, cells, show: Callable):
+def measure_steps(comparison: Comparison, cells, progress: Progress):
     """Measures, for equal minutes, what steps take of each model that has not been measured: all before the first
-    training, since another machine may go on with the later ones. `show` is told (done, total).
+    training, since another machine may go on with the later ones. The `progress` is told.
 
     Raises:
         InputError: others were measured, on another machine.
@@ -117,7 +118,7 @@ def measure_steps(comparison: Comparison, cells, show: Callable):
     if known["machine"] not in (None, machine):
         found = f"no steps of {', '.join(jobs)}, and those of others timed on {known['machine']}"
         raise InputError(path, found, f"that machine, not {machine}, or another --out: minutes are equal on one alone")
-    write_json(path, {"machine": machine, "models": {**known["models"], **measure_in_turns(jobs, show)}})
+    write_json(path, {"machine": machine, "models": {**known["models"], **measure_in_turns(jobs, progress)}})
 
 
 def read_step_seconds(comparison: Comparison) -> dict:

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.digest import combine, digest_labels, digest_split
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split
+from tf_msgan.datasets.subject_digests import digest_labels, digest_split
 from tf_msgan.errors import InputError
+from tf_msgan.io.digests import combine
 
 
 def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...], config: Config) -> dict:

@@ -4,13 +4,13 @@ import json
 import statistics
 import time
 
-from tf_msgan.data.scan import load_scan
+from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.evaluation.hmrf import segment_by_hmrf, tissue_orders
 from tf_msgan.evaluation.metrics import mean_scores
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
 from tf_msgan.evaluation.tested import read_tested
-from tf_msgan.files import write_json
-from tf_msgan.machine import describe_machine
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.runs.machine import describe_machine
 from tuning.cells import Cell, split_of
 from tuning.outcomes import Comparison
 

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tf_msgan.errors import InputError, exit_on_input_error
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.errors import InputError
 from tuning.die_with_parent import die_with_parent
 
 # How often a worker that died is started again.

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+from tf_msgan.cli.quiet_import import quiet_import
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
 
+# What the progress is called.
+TURNS = "measuring the steps of each model, in turns"
 # Steps, validations after a first one, and turns of each model: a shared machine drifts by a tenth within minutes. For
 # the first steps batches lie ready; later ones are made beside the steps, on the same cores.
 WARM_UP, TIMED, VALIDATIONS, ROUNDS = 20, 40, 3, 3
@@ -32,15 +34,15 @@ def epochs_within(minutes: float, config: Config, seconds: dict) -> int:
     return next(epochs for epochs in itertools.count(1) if end(epochs + 1) > 60 * minutes)
 
 
-def measure_in_turns(jobs: dict[str, Callable[[], dict]], show: Callable) -> dict[str, dict[str, float]]:
+def measure_in_turns(jobs: dict[str, Callable[[], dict]], progress: Progress) -> dict[str, dict[str, float]]:
     """By name of a job, the seconds that it returns by what they are of: each the fastest of all rounds, since whatever
-    else the machine does only slows it. Jobs take turns, A B A B …; `show` is told (done, total)."""
+    else the machine does only slows it. Jobs take turns, A B A B …; The `progress` is told of every turn."""
     turns = list(jobs) * ROUNDS
     rounds = {name: [] for name in jobs}
     for done, name in enumerate(turns):
-        show(done, len(turns))
+        progress(TURNS, done, len(turns))
         rounds[name].append(jobs[name]())
-    show(len(turns), len(turns))
+    progress(TURNS, len(turns), len(turns))
     return {name: {part: min(each[part] for each in found) for part in found[0]} for name, found in rounds.items()}
 
 
@@ -60,7 +62,7 @@ def seconds_of_steps(cohort: Cohort, split: Split, config: Config) -> dict[str, 
 
 def _measure(cohort, split, config):
     with quiet_import():
-        from tf_msgan.memory import memory_named
+        from tf_msgan.errors import memory_named
     with memory_named(config.model, "smaller or fewer patches, or more memory"):
         return _measure_phases(cohort, split, config)
 
@@ -68,13 +70,13 @@ def _measure(cohort, split, config):
 def _measure_phases(cohort, split, config):
     import tensorflow as tf
 
-    from tf_msgan.data.pipeline import validation_stream
-    from tf_msgan.training.run import VALIDATION_BATCH, load_training_scans, phases, training_patches
-    from tf_msgan.training.runtime import build_model
+    from tf_msgan.patches.streams import validation_stream
+    from tf_msgan.training.build_model import build_model
+    from tf_msgan.training.train_run import VALIDATION_BATCH, load_training_scans, phases, training_patches
 
-    scans = load_training_scans(cohort, split, config, None, Progress(False))
+    scans = load_training_scans(cohort, split, config)
     # So many epochs that both phases have some.
-    model = build_model(len(cohort.modalities), cohort.labels.tissues, config.with_training(epochs=100))
+    model = build_model(cohort.modalities, cohort.labels.tissues, config.with_training(epochs=100))
     compiled = config.training.jit_compile or None
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=compiled)
 

@@ -11,14 +11,16 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.quiet_import import quiet_import
+from tf_msgan.cli.scan_options import add_data_options, add_preparation_options, asked_preparation
+from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.config import MODELS, PRESETS, choose_preset
-from tf_msgan.data.layouts import read_cohort
-from tf_msgan.data.phantoms.cohort import are_phantoms, embedded_cohort
-from tf_msgan.data.splits import read_split
-from tf_msgan.errors import InputError, exit_on_input_error
-from tf_msgan.progress import Progress
-from tf_msgan.quiet import quiet_import
-from tf_msgan.scan_options import add_data_options, add_preparation_options, prepare_config
+from tf_msgan.datasets.choose_preparation import prepare_config
+from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.splits import read_split
+from tf_msgan.errors import InputError, require
+from tf_msgan.phantoms.phantom_cohort import are_phantoms, embedded_cohort
 from tuning.factors import FACTORS, plan_rows, scale_settings
 from tuning.plan import check_roles, check_settings
 from tuning.roles import be_chief, read_address, run_locally, run_workers, wait_for_chief
@@ -84,17 +86,18 @@ def check_options(options):
 def main(argv=None):
     options = parse(argv)
     check_options(options)
+    require("keras_tuner", "tuning", "a study")
     address = options.oracle and read_address(options.oracle)
-    progress = Progress(not options.no_progress)
-    root = options.data or embedded_cohort(progress.task("drawing the embedded phantoms"))
-    cohort = read_cohort(root, options.layout, options.labels)
+    progress = TerminalProgress(not options.no_progress)
+    root = options.data or embedded_cohort(progress)
+    cohort = read_cohort(root, options.layout, options.labels, options.modalities)
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
     config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
     split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "validation", "test")
-    config = prepare_config(config, cohort, split, options)
+    config = prepare_config(config, cohort, split, **asked_preparation(options))
     max_trials = options.max_trials or 20
     rows = None
     if options.factor:

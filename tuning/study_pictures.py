@@ -1,13 +1,9 @@
 """Pictures of a study: Dice against a factor's values, and learning curves by trial."""
 
 import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
-from matplotlib import pyplot as plt
 
-from tf_msgan.evaluation.figures import save
+from tf_msgan.evaluation.figures import panels, plain, save
 from tf_msgan.evaluation.metrics import mean_dice, mean_scores
 
 
@@ -16,14 +12,14 @@ def draw_factor(path, factor: str, by_value: dict, columns):
 
     `by_value` are outcomes of each value, one a seed; `columns` are tissues and "mean".
     """
-    figure, axes = plt.subplots(1, len(columns), figsize=(3.2 * len(columns), 3.4), sharey=True, layout="constrained")
+    figure, axes = panels(1, len(columns), sharey=True, figsize=(3.2 * len(columns), 3.4))
     labels = [f"{value:g}" for value in by_value]
     for axis, column in zip(axes, columns, strict=True):
         found = [[_dice(outcome, column) for outcome in outcomes] for outcomes in by_value.values()]
         for at, values in enumerate(found):
             axis.plot([at] * len(values), values, "o", color="C0", alpha=0.5)
         axis.plot(range(len(found)), [np.mean(values) for values in found], color="C0")
-        axis.set(title=column, xlabel=factor)
+        axis.set(title=plain(column), xlabel=factor)
         axis.set_xticks(range(len(labels)), labels)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("test Dice")
@@ -32,8 +28,8 @@ def draw_factor(path, factor: str, by_value: dict, columns):
 
 def draw_curves(path, curves: dict):
     """Validation Dice by epoch, one line a trial. `curves` are by name."""
-    figure, axis = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    colours = plt.cm.turbo(np.linspace(0.05, 0.95, len(curves)))
+    figure, axis = panels(1, 1, figsize=(9, 4.5))
+    colours = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
     for (name, values), colour in zip(curves.items(), colours, strict=True):
         axis.plot(range(1, len(values) + 1), values, color=colour, label=name, linewidth=1)
     axis.set(xlabel="epoch", ylabel="validation Dice")

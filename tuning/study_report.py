@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.evaluation.metrics import mean_dice, mean_scores
-from tf_msgan.evaluation.report import data_url, render
-from tf_msgan.files import write_json, write_text
+from tf_msgan.evaluation.run_report import data_url, render
+from tf_msgan.io.atomic_files import write_json, write_text
 from tuning.factors import PAPERS_BEST, Row
-from tuning.provenance import say_provenance
+from tuning.say_provenance import say_provenance
 from tuning.study_pictures import draw_curves, draw_factor
 from tuning.trials import OBJECTIVE, Study
 

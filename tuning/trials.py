@@ -10,12 +10,12 @@ from pathlib import Path
 import keras_tuner
 
 from tf_msgan.config import Config
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.splits import Split
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
-from tf_msgan.evaluation.report import read_history
-from tf_msgan.files import VISIBLE, holds_something, write_json
-from tf_msgan.run_folder import read_run_config
+from tf_msgan.evaluation.run_report import read_history
+from tf_msgan.io.atomic_files import VISIBLE, holds_something, write_json
+from tf_msgan.runs.run_folder import read_run_config
 from tf_msgan.training.callbacks import DIVERGED
 from tuning.factors import Row
 from tuning.launch import FailedTraining, Training

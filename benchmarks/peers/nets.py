@@ -19,7 +19,7 @@ def _level(channels, filters):
 
 
 class SameUNet(nn.Module):
-    """`tf_msgan.models.unet`, layer by layer; gives logits. Sizes divide by 16."""
+    """`tf_msgan.networks.unet`, layer by layer; gives logits. Sizes divide by 16."""
 
     def __init__(self, modalities: int = 2, classes: int = 4):
         super().__init__()
@@ -46,7 +46,7 @@ class SameUNet(nn.Module):
         return self.head(x)
 
     def load_keras(self, path):
-        """Takes the weights of `tf_msgan.models.unet` from an `.npz` of its arrays in order."""
+        """Takes the weights of `tf_msgan.networks.unet` from an `.npz` of its arrays in order."""
         levels = [*self.down, self.deep]
         for doubled, level in reversed(list(zip(self.doubled, self.up, strict=True))):
             levels += [doubled, level]

@@ -7,24 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cohort import Cohort
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.scan import load_scan
-from tf_msgan.data.splits import Split
-from tf_msgan.data.volumes import Volume
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import Split
+from tf_msgan.errors import memory_named
 from tf_msgan.evaluation.figures import draw_case, draw_curves, draw_health, draw_samples
 from tf_msgan.evaluation.metrics import dice, mean_scores
 from tf_msgan.evaluation.qda import fit_qda, segment_by_intensity
-from tf_msgan.evaluation.report import format_table, read_history, read_samples, write_report
+from tf_msgan.evaluation.run_report import format_table, read_history, read_samples, write_report
 from tf_msgan.evaluation.tested import read_tested
-from tf_msgan.files import write_json
 from tf_msgan.inference.own_grid import give_back
-from tf_msgan.inference.segmenter import Segmentation, Segmenter
-from tf_msgan.memory import memory_named
-from tf_msgan.progress import Progress
-from tf_msgan.run_folder import read_run_config
-from tf_msgan.training.run import load_model
-from tf_msgan.training.segmentation_model import SegmentationModel
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.io.atomic_files import write_json
+from tf_msgan.io.volumes import Volume
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.progress import Progress, silent
+from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.trained_model import load_model
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class EvaluatedCase:
     id: str
     images: list[Volume | None]
     truth: np.ndarray
-    segmentation: Segmentation
+    segmentation: TissueMaps
     scores: dict
     reference_scores: dict
     seconds: float
     outline: float | None
 
 
-def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progress) -> str:
+def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progress = silent) -> str:
     """Evaluates `run/model.keras` and writes what the run folder still lacks. Returns the table as text."""
     tissues = cohort.labels.tissues
     scores, reference_scores, outlines, seconds = {}, {}, {}, {}
@@ -83,19 +84,19 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
 
 
 def evaluate_cases(
-    model: SegmentationModel, cohort: Cohort, split: Split, progress: Progress
+    model: SegmentationModel, cohort: Cohort, split: Split, progress: Progress = silent
 ) -> Iterator[EvaluatedCase]:
     """Segments and scores one test subject at a time, on the grid of its files."""
     tissues, preparation = cohort.labels.tissues, model.config.preparation
     qda = fit_qda(load_scan(cohort, id, True, preparation) for id in split.train)
-    segmenter, show = Segmenter(model, with_outline=True), progress.task("segmenting test subjects")
+    segmenter = Segmenter(model, with_outline=True)
     for done, tested in enumerate(read_tested(cohort, split, preparation), start=1):
         start = time.perf_counter()
         with memory_named(f"subject {tested.id}", "a smaller scan, or more memory"):
             segmentation = give_back(segmenter(tested.raw), tested.grid)
         seconds = time.perf_counter() - start
         by_intensity = tested.grid.give_back(segment_by_intensity(qda, tested.scan, len(tissues) + 1))
-        show(done, len(split.test))
+        progress("segmenting test subjects", done, len(split.test))
         yield EvaluatedCase(
             *(tested.id, tested.images, tested.truth, segmentation),
             tested.score(segmentation.labels, tissues),

@@ -1,27 +1,24 @@
-"""Pictures of a run, drawn with matplotlib's Agg backend."""
+"""Pictures of a run.
+
+Figures are matplotlib's own, made without pyplot, so that no backend of the caller's is changed.
+"""
 
 import itertools
 
 import matplotlib
-
-matplotlib.use("Agg")
-
 import nibabel as nib
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.volumes import Volume
-from tf_msgan.files import atomic_write
-
-# Names of scans and tissues are no formulas, whatever stands between two `$`.
-matplotlib.rcParams["text.parse_math"] = False
+from tf_msgan.io.atomic_files import atomic_write
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 # Of the background and the tissues 1, 2, …, up to as many as there may be: more than nineteen share them.
-COLOURS = ("#3b7dd8", "#e8a33d", "#f5f1e6", *map(matplotlib.colors.to_hex, plt.cm.tab20.colors[4:]))
+COLOURS = ("#3b7dd8", "#e8a33d", "#f5f1e6", *map(to_hex, matplotlib.colormaps["tab20"].colors[4:]))
 TISSUE_COLOURS = ("#000000", *itertools.islice(itertools.cycle(COLOURS), IGNORE - 1))
 # The third's own colour would be lost on a bright image.
 CONTOUR_COLOURS = (*TISSUE_COLOURS[:3], "#3fd07a", *TISSUE_COLOURS[4:])
@@ -44,26 +41,26 @@ def draw_case(path, subject: str, reference: Volume, modality: str, truth, predi
     planes = Planes(image != 0, truth > 0, affine)
     grey_of = planes.grey(image)
 
-    figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), facecolor="black", layout="constrained")
+    figure, axes = panels(3, 4, figsize=(11, 8.4), facecolor="black")
     for row, (name, cut, aspect) in enumerate(planes):
         grey = cut(grey_of)
         error = np.stack([grey] * 3, axis=-1)
-        error[cut(wrong)] = matplotlib.colors.to_rgb(ERROR_COLOUR)
+        error[cut(wrong)] = to_rgb(ERROR_COLOUR)
         show_grey(axes[row, 0], grey, aspect)
         show_classes(axes[row, 1], cut(truth), len(tissues), aspect)
         show_classes(axes[row, 2], cut(prediction), len(tissues), aspect)
         show_grey(axes[row, 3], error, aspect)
         _draw_contours(axes[row, 0], cut(prediction), tissues)
         axes[row, 0].text(0.02, 0.02, name, color="white", transform=axes[row, 0].transAxes)
-    for axis, title in zip(axes[0], (f"{modality}, predicted", "truth", "prediction", "errors"), strict=True):
+    for axis, title in zip(axes[0], (f"{plain(modality)}, predicted", "truth", "prediction", "errors"), strict=True):
         axis.set_title(title, color="white")
-    handles = [Patch(color=TISSUE_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
+    handles = [Patch(color=TISSUE_COLOURS[n], label=plain(name)) for n, name in enumerate(tissues, start=1)]
     handles.append(Patch(color=ERROR_COLOUR, label="wrong"))
     if np.any(truth == IGNORE):
         handles.append(Patch(color=IGNORED_COLOUR, label="not counted"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
-    dice = "   ".join(f"{name} {scores[name]['dice']:.3f}" for name in tissues)
-    figure.suptitle(f"subject {subject}   Dice  {dice}", color="white")
+    dice = "   ".join(f"{plain(name)} {scores[name]['dice']:.3f}" for name in tissues)
+    figure.suptitle(f"subject {plain(subject)}   Dice  {dice}", color="white")
     save(figure, path)
 
 
@@ -75,15 +72,26 @@ def draw_prediction(path, image, labels, affine, tissues, title: str, dpi: int):
     image, labels = canonical(image, affine), canonical(labels, affine)
     planes = Planes(image != 0, labels > 0, affine)
     grey = planes.grey(image)
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), facecolor="black", layout="constrained")
+    figure, axes = panels(1, 3, figsize=(9, 3.6), facecolor="black")
     for axis, (name, cut, aspect) in zip(axes, planes, strict=True):
         show_grey(axis, cut(grey), aspect)
         _draw_contours(axis, cut(labels), tissues)
         axis.text(0.02, 0.02, name, color="white", transform=axis.transAxes)
-    handles = [Patch(color=CONTOUR_COLOURS[n], label=name) for n, name in enumerate(tissues, start=1)]
+    handles = [Patch(color=CONTOUR_COLOURS[n], label=plain(name)) for n, name in enumerate(tissues, start=1)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor="white", frameon=False)
-    figure.suptitle(title, color="white")
+    figure.suptitle(plain(title), color="white")
     save(figure, path, dpi)
+
+
+def panels(rows: int, columns: int, sharey: bool = False, squeeze: bool = True, **figure):
+    """A figure and its axes, as of `pyplot.subplots`; `figure` are matplotlib's options of one."""
+    made = Figure(layout="constrained", **figure)
+    return made, made.subplots(rows, columns, sharey=sharey, squeeze=squeeze)
+
+
+def plain(name: str) -> str:
+    """A name as matplotlib must be given it: what stands between two `$` would be a formula."""
+    return name.replace("$", r"\$")
 
 
 class Planes:
@@ -150,12 +158,12 @@ def _draw_contours(axis, labels, tissues):
 def draw_curves(path, history: dict[str, list[float]], tissues):
     """Dice of training patches and of the validation subjects, D's terms and all losses, by epoch."""
     epochs = np.arange(1, len(history["epoch"]) + 1)
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    figure, axes = panels(1, 3, figsize=(12, 3.6))
     axes[0].plot(epochs, history["dice"], color="0.6", label="training patches")
     for number, name in enumerate(tissues, start=1):
         colour = "0.2" if number == 3 else TISSUE_COLOURS[number]
         if "val_dice" in history:
-            axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {name}")
+            axes[0].plot(epochs, history[f"val_dice_{name}"], color=colour, label=f"validation {plain(name)}")
     axes[0].set(title="Dice", ylim=(0, 1))
     for name in (name for name in history if name.startswith("d_") and name != "d_loss"):
         axes[1].plot(epochs, history[name], label=name[2:])
@@ -170,7 +178,7 @@ def draw_health(path, history: dict[str, list[float]]):
     """How the game with D stands, by epoch, as far as there is one: P(real) as D sees it, how far variants lie apart,
     the norms of the gradients, and the learning rate."""
     epochs = np.arange(1, len(history["epoch"]) + 1)
-    figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+    figure, axes = panels(1, 4, figsize=(15, 3.6))
     for name in (name for name in history if name.startswith("real_")):
         axes[0].plot(epochs, history[name], label=name.removeprefix("real_"))
     axes[0].set(title="P(real), by D", ylim=(0, 1))
@@ -190,12 +198,8 @@ def draw_samples(path, samples: dict[int, dict[str, np.ndarray]], tissues):
     `tf_msgan.training.samples` wrote them, by epoch from 1."""
     colours = ListedColormap(TISSUE_COLOURS[: len(tissues) + 1])
     columns = list(next(iter(samples.values())))
-    figure, axes = plt.subplots(
-        *(len(samples), len(columns)),
-        figsize=(2 * len(columns) + 0.5, 2.1 * len(samples) + 0.5),
-        layout="constrained",
-        squeeze=False,
-    )
+    size = (2 * len(columns) + 0.5, 2.1 * len(samples) + 0.5)
+    figure, axes = panels(len(samples), len(columns), squeeze=False, figsize=size)
     for row, (epoch, slices) in zip(axes, samples.items(), strict=True):
         for axis, name in zip(row, columns, strict=True):
             picture = slices[name]
@@ -233,4 +237,3 @@ def _save_curves(figure, axes, path):
 def save(figure, path, dpi=90):
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor=figure.get_facecolor())
-    plt.close(figure)

@@ -8,9 +8,9 @@ from scipy.ndimage import find_objects
 from scipy.stats import f_oneway
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.scan import Scan
 from tf_msgan.evaluation.qda import labelled_voxels
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
+from tf_msgan.preprocessing.scan import Scan
 
 # How much HMRF's six neighbours of a voxel weigh; dipy's own examples take this.
 SMOOTHNESS = 0.1

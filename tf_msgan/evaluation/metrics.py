@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tf_msgan.data.labels import IGNORE
 from tf_msgan.evaluation.surface import surface_distances
+from tf_msgan.preprocessing.reserved_values import IGNORE
 
 # What is scored beside Dice, with the names that people know.
 DISTANCES = {"hd95_mm": "HD95, mm", "mhd_mm": "MHD, mm", "asd_mm": "ASD, mm", "avd_percent": "AVD, %"}

@@ -7,8 +7,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 
-from tf_msgan.data.labels import IGNORE
-from tf_msgan.data.scan import Scan
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.preprocessing.scan import Scan
 
 # Of a scan; scikit-learn's intermediate results take some 150 bytes a voxel.
 MOST_VOXELS = 1_000_000

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cases import Case
+from tf_msgan.datasets.cases import Case
 from tf_msgan.evaluation.figures import draw_prediction
-from tf_msgan.evaluation.report import data_url, render
-from tf_msgan.files import write_text
+from tf_msgan.evaluation.run_report import data_url, render
 from tf_msgan.inference.outputs import Outputs
 from tf_msgan.inference.predict_cases import Prediction
+from tf_msgan.io.atomic_files import write_text
 
 # Fewer cases say nothing of what is usual.
 LEAST_CASES = 5

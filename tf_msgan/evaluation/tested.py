@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.cohort import Cohort, read_images, read_labels, reference_of
-from tf_msgan.data.geometry import NetworkGrid
-from tf_msgan.data.raw_image import network_grid, take_image
-from tf_msgan.data.scan import Scan, make_scan
-from tf_msgan.data.splits import Split
-from tf_msgan.data.volumes import Volume
+from tf_msgan.datasets.cohort import Cohort, read_labels
+from tf_msgan.datasets.splits import Split
 from tf_msgan.evaluation.metrics import score
+from tf_msgan.io.images import read_images, reference_of
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.geometry import NetworkGrid
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
+from tf_msgan.preprocessing.scan import Scan, make_scan
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_msgan.errors import InputError
-from tf_msgan.inference.segmenter import Segmentation, Segmenter
+from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.inference.tissue_maps import TissueMaps
 
 
 class Ensemble:
@@ -33,17 +34,17 @@ class Ensemble:
         self.preparation = first.preparation
         self.takes_missing_modality = all(segmenter.takes_missing_modality for segmenter in self._segmenters)
 
-    def __call__(self, image: np.ndarray) -> Segmentation:
+    def __call__(self, image: np.ndarray) -> TissueMaps:
         """As of a `Segmenter`, without an outline; its failure in any is told."""
         count, results = len(self._segmenters), (segmenter(image) for segmenter in self._segmenters)
         first = next(results)
-        probabilities, realness, failed = first.probabilities, first.realness, first.outline_failed
+        probabilities, p_real, failed = first.probabilities, first.p_real, first.outline_failed
         for result in results:
             probabilities += result.probabilities
-            if realness is not None:
-                realness += result.realness
+            if p_real is not None:
+                p_real += result.p_real
             failed |= result.outline_failed
         probabilities /= count
-        if realness is not None:
-            realness /= count
-        return Segmentation(np.argmax(probabilities, axis=-1).astype(np.uint8), probabilities, realness, None, failed)
+        if p_real is not None:
+            p_real /= count
+        return TissueMaps(np.argmax(probabilities, axis=-1).astype(np.uint8), probabilities, p_real, None, failed)

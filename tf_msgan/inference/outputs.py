@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_msgan.data.cases import Case
-from tf_msgan.data.digest import digest_voxels
-from tf_msgan.data.layouts.bids import DESCRIPTION, is_described_as_ours
-from tf_msgan.data.volumes import Volume, read_codes, write_nifti
+import tf_msgan
+from tf_msgan.datasets.cases import Case
+from tf_msgan.datasets.layouts.bids import DESCRIPTION, is_described_as_ours
 from tf_msgan.errors import InputError
-from tf_msgan.files import write_json, write_text
-from tf_msgan.inference.segmenter import Segmentation
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.io.atomic_files import write_json, write_text
+from tf_msgan.io.digests import digest_voxels
+from tf_msgan.io.read_volumes import read_codes
+from tf_msgan.io.volumes import Volume
+from tf_msgan.io.write_volumes import write_nifti
 
 # What a sidecar says of its label map: its name, and its codes' digest, by which one that was corrected is known.
 UNKNOWN = {"Sources": [], "GeneratedBy": "", "File": "", "Codes": ""}
@@ -39,7 +42,7 @@ class Outputs:
 
     def path(self, case: Case, kind: str) -> Path:
         """Of `kind` `dseg.nii.gz`, `dseg.json`, `probseg.nii.gz`, `probseg.json`, `volumes.tsv`, `entropy.nii.gz`,
-        `realness.nii.gz` or `figure.png`."""
+        `preal.nii.gz` or `figure.png`."""
         name = f"{case.id}_{kind}"
         if self.naming == "nnunet" and kind == "dseg.nii.gz":
             name = f"{case.id}.nii.gz"
@@ -102,13 +105,14 @@ class Outputs:
         write_text(table, names)
         if self.naming == "bids":
             description = {"Name": "tf_msgan tissue segmentation", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
-            generated = [{"Name": "tf_msgan", "Description": self.source}]
+            generated = [{"Name": "tf_msgan", "Version": tf_msgan.__version__, "Description": self.source}]
             write_json(described, {**description, "GeneratedBy": generated})
 
-    def write(self, case: Case, reference: Volume, result: Segmentation):
+    def write(self, case: Case, reference: Volume, result: TissueMaps):
         """Writes all files of a case, on the grid of `reference`, the first modality; the label map last. Those of an
         earlier call go first: half of each would pass for one."""
-        for kind in ("dseg.nii.gz", "entropy.nii.gz", "realness.nii.gz", "figure.png"):
+        # `realness` is what an earlier version called maps of P(real).
+        for kind in ("dseg.nii.gz", "entropy.nii.gz", "preal.nii.gz", "realness.nii.gz", "figure.png"):
             self.path(case, kind).unlink(missing_ok=True)
         self.thumbnail(case).unlink(missing_ok=True)
         entropy = normalised_entropy(result.probabilities)
@@ -117,6 +121,7 @@ class Outputs:
             "Sources": _absolute(case.existing()),
             "SpatialReference": str(reference.path),
             "GeneratedBy": self.source,
+            "Version": tf_msgan.__version__,
             "OutlineFailed": result.outline_failed,
             "MeanEntropy": float(entropy[brain].mean()) if brain.any() else 0.0,
         }
@@ -124,8 +129,8 @@ class Outputs:
         write_json(self.path(case, "probseg.json"), {**facts, "LabelMap": list(self.tissues)})
         if self.with_entropy:
             write_nifti(self.path(case, "entropy.nii.gz"), entropy, reference)
-        if result.realness is not None:
-            write_nifti(self.path(case, "realness.nii.gz"), result.realness, reference)
+        if result.p_real is not None:
+            write_nifti(self.path(case, "preal.nii.gz"), result.p_real, reference)
         write_text(self.path(case, "volumes.tsv"), _table(tissue_volumes(result, reference.voxel_ml, self.tissues)))
         labels = self.path(case, "dseg.nii.gz")
         codes = digest_voxels(result.labels.astype(np.int32))
@@ -144,7 +149,7 @@ def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
     return np.clip(entropy, 0, 1).astype(np.float32)
 
 
-def tissue_volumes(result: Segmentation, voxel_ml: float, tissues) -> list[dict]:
+def tissue_volumes(result: TissueMaps, voxel_ml: float, tissues) -> list[dict]:
     """A row a tissue: its `voxels`, their `volume_ml`, and `expected_ml`, where a voxel counts by its probability."""
     rows = []
     for number, name in enumerate(tissues, start=1):

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.geometry import NetworkGrid
-from tf_msgan.data.raw_image import network_grid, take_image
-from tf_msgan.data.volumes import Volume
-from tf_msgan.inference.segmenter import Segmentation
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.geometry import NetworkGrid
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
 
 
 def segment_volumes(
-    volumes: list[Volume | None], segment: Callable[[np.ndarray], Segmentation], preparation: Preparation
-) -> Segmentation:
+    volumes: list[Volume | None], segment: Callable[[np.ndarray], TissueMaps], preparation: Preparation
+) -> TissueMaps:
     """Segments the modalities of one scan, `read_images`'s volumes. The maps lie on the grid of their files.
 
     `segment` takes a raw image `(i, j, k, modality)`: a `Segmenter`, or a server.
@@ -22,7 +22,7 @@ def segment_volumes(
     return give_back(segment(take_image(volumes, grid, preparation)), grid)
 
 
-def give_back(result: Segmentation, grid: NetworkGrid) -> Segmentation:
+def give_back(result: TissueMaps, grid: NetworkGrid) -> TissueMaps:
     """Brings the maps to the file's grid. Labels are taken anew from probabilities that were interpolated."""
 
     def one(values):
@@ -30,4 +30,4 @@ def give_back(result: Segmentation, grid: NetworkGrid) -> Segmentation:
 
     probabilities = grid.give_back(result.probabilities)
     labels = np.argmax(probabilities, axis=-1).astype(np.uint8) if grid.resampled else one(result.labels)
-    return Segmentation(labels, probabilities, one(result.realness), one(result.outline), result.outline_failed)
+    return TissueMaps(labels, probabilities, one(result.p_real), one(result.outline), result.outline_failed)

@@ -1,20 +1,15 @@
 """Segments case after case; a bad one does not stop the others."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from tf_msgan.config import Preparation
-from tf_msgan.data.cases import Case, lack_modalities
-from tf_msgan.data.cohort import missing_modalities, read_images, reference_of
-from tf_msgan.data.volumes import Volume
-from tf_msgan.errors import InputError
+from tf_msgan.datasets.cases import Case, lack_modalities
+from tf_msgan.errors import InputError, memory_named
 from tf_msgan.inference.outputs import Outputs
-from tf_msgan.inference.own_grid import segment_volumes
-from tf_msgan.inference.segmenter import Segmentation
-from tf_msgan.inference.unlike import unlike_training
-from tf_msgan.memory import memory_named
+from tf_msgan.inference.predictor import Predictor
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.io.images import read_images, reference_of
+from tf_msgan.io.volumes import Volume
 
 
 @dataclass(frozen=True)
@@ -24,27 +19,21 @@ class Prediction:
 
     case: Case
     reference: Volume | None = None
-    result: Segmentation | None = None
+    result: TissueMaps | None = None
     doubts: tuple[str, ...] = ()
     error: InputError | None = None
 
 
 def predict_cases(
     cases: Iterable[Case],
-    modalities: tuple[str, ...],
-    segment: Callable[[np.ndarray], Segmentation],
-    preparation: Preparation,
-    may_lack_modality: bool,
+    predictor: Predictor,
     outputs: Outputs,
 ) -> Iterator[Prediction]:
     """Reads, segments and writes one case at a time; none takes the place of another scan's.
 
     Args:
         cases: which.
-        modalities: of the model, by name.
-        segment: takes a raw image `(i, j, k, modality)`: a `Segmenter`, or a server.
-        preparation: of the model.
-        may_lack_modality: whether the model was trained for that.
+        predictor: what segments them.
         outputs: where to.
 
     Raises:
@@ -52,18 +41,13 @@ def predict_cases(
     """
     for case in cases:
         try:
-            case = lack_modalities(case, modalities, may_lack_modality)
+            case = lack_modalities(case, predictor.modalities, predictor.takes_missing_modality)
             outputs.check_free(case)
             with memory_named(case.id, "a smaller scan, or more memory"):
                 volumes = read_images(case.images)
-                result = segment_volumes(volumes, segment, preparation)
+                result = predictor.segment(volumes)
                 outputs.write(case, reference_of(volumes), result)
         except InputError as error:
             yield Prediction(case, error=error)
             continue
-        reference, doubts = reference_of(volumes), unlike_training(volumes, preparation)
-        if missing := missing_modalities(modalities, case.images):
-            doubts.append(f"segmented without {', '.join(missing)}, which it lacks")
-        if result.outline_failed:
-            doubts.append("hardly any brain was outlined; all of it was refined")
-        yield Prediction(case, reference, result, tuple(doubts))
+        yield Prediction(case, reference_of(volumes), result, tuple(predictor.doubts(volumes, result)))

@@ -1,19 +1,20 @@
 """Segments whole scans, from raw intensities to labels, in one TensorFlow graph."""
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_msgan.data.augmentation import halve, unmask
-from tf_msgan.data.background import BACKGROUND
-from tf_msgan.data.normalise import find_mask, normalise
 from tf_msgan.inference.tiles import Tiling, loop, map_tiles
-from tf_msgan.models.blocks import upsample
-from tf_msgan.models.fusion import brain
-from tf_msgan.training.segmentation_model import SegmentationModel
+from tf_msgan.inference.tissue_maps import TissueMaps
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.networks.blocks import upsample
+from tf_msgan.networks.fusion import brain
+from tf_msgan.patches.augmentation import halve, unmask
+from tf_msgan.preprocessing.mask import find_mask
+from tf_msgan.preprocessing.reserved_values import BACKGROUND
+from tf_msgan.preprocessing.scores import normalise
 
 # Voxels of the tiles in a batch, at most, unless one tile has more.
 VOXELS_AT_ONCE = 2 * 64**3
@@ -30,32 +31,13 @@ LEAST_BRAIN = 0.01
 COARSE_SLAB, COARSE_HALO = 64, 24
 
 
-@dataclass(frozen=True)
-class Segmentation:
-    """A scan's maps on the grid of its image.
-
-    Attributes:
-        labels: `(i, j, k)` uint8 classes.
-        probabilities: `(i, j, k, K)` float32.
-        realness: `(i, j, k)` float32, P(real) by D in 0..1 and 0 where no tile was refined; or None.
-        outline: `(i, j, k)` float32, P(brain) by the coarse stage, 0..1; or None.
-        outline_failed: the coarse stage found hardly any brain, so that every tile was refined.
-    """
-
-    labels: np.ndarray
-    probabilities: np.ndarray
-    realness: np.ndarray | None
-    outline: np.ndarray | None
-    outline_failed: bool
-
-
 class BoxMaps(NamedTuple):
     """A scan's maps in the box of its tiles; beyond it lies background.
 
     Attributes:
         start: `(3,)` int32, the box's first voxel in the scan.
-        maps: `(i, j, k, K)` float32 probabilities; with `realness` and `outline` one channel more for each.
-        outline_failed: as in `Segmentation`.
+        maps: `(i, j, k, K)` float32 probabilities; with `p_real` and `outline` one channel more for each.
+        outline_failed: as in `TissueMaps`.
     """
 
     start: tf.Tensor
@@ -70,7 +52,7 @@ class Segmenter:
         model: its moving averages are used.
         gated: whether stage 3 refines only the tiles that stage 1 finds brain in.
         mirrored: whether maps are averaged over the scan and its mirror image along the first axis.
-        with_realness: whether D's opinion is mapped too, if the model has a D.
+        with_p_real: whether D's opinion is mapped too, if the model has a D.
         with_outline: whether the coarse stage's is, if it has one.
         tile: voxels a side if they are cubic, a multiple of 8 (`Preparation.block`); by default as in training: the
             networks see the ends of a patch, and draw otherwise in the middle of a larger one (docs/decisions.md).
@@ -81,7 +63,7 @@ class Segmenter:
         model: SegmentationModel,
         gated: bool = True,
         mirrored: bool = False,
-        with_realness: bool = False,
+        with_p_real: bool = False,
         with_outline: bool = False,
         tile: int | None = None,
     ):
@@ -90,15 +72,15 @@ class Segmenter:
         self.classes = len(model.tissues) + 1
         self.gated = gated and model.STAGED
         self.mirrored = mirrored
-        self.with_realness = with_realness and model.JUDGES
+        self.with_p_real = with_p_real and model.JUDGES
         self.with_outline = with_outline and model.STAGED
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.may_lack_modality
         self.tiling = Tiling.of(self.preparation.block(tile or model.config.training.patch, 8))
-        scan = tf.TensorSpec((None, None, None, model.modalities), tf.float32)
+        scan = tf.TensorSpec((None, None, None, model.channels), tf.float32)
         self.segment_box = tf.function(self._segment_box, input_signature=[scan], autograph=False)
 
-    def __call__(self, image: np.ndarray) -> Segmentation:
+    def __call__(self, image: np.ndarray) -> TissueMaps:
         """Segments one scan `(i, j, k, modality)` of raw intensities on its `NetworkGrid`, 0 where nothing is; a
         modality that is 0 everywhere is missing.
 
@@ -114,10 +96,10 @@ class Segmenter:
             return whole
 
         probabilities = maps[..., : self.classes]
-        return Segmentation(
+        return TissueMaps(
             on_grid(np.argmax(probabilities, axis=-1).astype(np.uint8), 0),
             on_grid(probabilities, np.eye(self.classes, dtype=np.float32)[0]),
-            on_grid(maps[..., self.classes], 0) if self.with_realness else None,
+            on_grid(maps[..., self.classes], 0) if self.with_p_real else None,
             on_grid(maps[..., -1], 0) if self.with_outline else None,
             bool(box.outline_failed),
         )
@@ -163,7 +145,7 @@ class Segmenter:
             kept = [brain(slab)] if self.with_outline else []
             return tf.concat([tf.where(covered, self.model.fuse(slab, refined), nothing), rest, *kept], axis=-1)
 
-        channels = self.classes + self.with_realness
+        channels = self.classes + self.with_p_real
         at_once = tiles_at_once(self.tiling.tile)
         maps = map_tiles(self._refine, channels, volume, gates, self.tiling, at_once, finish)
         within = tf.minimum(shape - 2 * first, 2 * size)
@@ -198,9 +180,9 @@ class Segmenter:
 
     def _refine(self, tiles):
         def maps(x):
-            image, coarse = x[..., : self.model.modalities], x[..., self.model.modalities :]
+            image, coarse = x[..., : self.model.channels], x[..., self.model.channels :]
             refined = self.model.draw(image, coarse)
-            if not self.with_realness:
+            if not self.with_p_real:
                 return refined
             return tf.concat([refined, self.model.judge(image)[..., None]], axis=-1)
 

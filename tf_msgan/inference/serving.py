@@ -10,7 +10,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_p
 
 from tf_msgan.config import Preparation
 from tf_msgan.errors import InputError
-from tf_msgan.inference.segmenter import Segmentation
+from tf_msgan.inference.tissue_maps import TissueMaps
 
 # A protocol buffer's own limit.
 MOST_BYTES = 2**31 - 1
@@ -54,7 +54,7 @@ class ServedSegmenter:
             raise self._other_model(f"the preparation of another version ({error})") from None
         self.takes_missing_modality = bool(described["takes_missing_modality"])
 
-    def __call__(self, image: np.ndarray) -> Segmentation:
+    def __call__(self, image: np.ndarray) -> TissueMaps:
         """As `Segmenter`'s.
 
         Raises:
@@ -70,7 +70,7 @@ class ServedSegmenter:
         shape = (*image.shape[:3], len(self.tissues) + 1)
         if labels.shape != shape[:3] or probabilities.shape != shape:
             raise InputError(self.address, f"maps of {probabilities.shape}", f"{shape}: the signature of {self.name}")
-        return Segmentation(labels, probabilities, None, None, bool(outputs["outline_failed"][0]))
+        return TissueMaps(labels, probabilities, None, None, bool(outputs["outline_failed"][0]))
 
     def _predict(self, signature, inputs, expected):
         request = predict_pb2.PredictRequest(

@@ -3,10 +3,10 @@
 import numpy as np
 
 from tf_msgan.config import Preparation
-from tf_msgan.data.cohort import reference_of
-from tf_msgan.data.examine import UNLIKE_VOXELS
-from tf_msgan.data.raw_image import network_grid
-from tf_msgan.data.volumes import Volume
+from tf_msgan.datasets.examine import UNLIKE_VOXELS
+from tf_msgan.io.images import reference_of
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.raw_image import network_grid
 
 # Voxels of equal size are unlike too if a side is so many times as long, or as short.
 UNLIKE_SIDES = 1.5

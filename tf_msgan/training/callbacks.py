@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from tf_msgan.errors import InputError
-from tf_msgan.files import atomic_write, write_text
+from tf_msgan.io.atomic_files import atomic_write, write_text
+from tf_msgan.models.make_model import make_model
+from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, write_checkpoint
-from tf_msgan.training.models import make_model
-from tf_msgan.training.segmentation_model import SegmentationModel
 from tf_msgan.training.stopping import reason_to_stop
 
 # What is said of a run that diverges.
@@ -83,11 +83,16 @@ class KeepRun(keras.callbacks.Callback):
         Raises:
             InputError: the checkpoint is of another model.
         """
+        of_another = InputError(
+            checkpoint_folder(self.run), "variables of another model", "those of the run's config.json"
+        )
+        try:
+            checkpoint = checkpoint.migrated(model.numbered_paths())
+        except KeyError:
+            raise of_another from None
         variables = {**model.model_variables(), **model.optimizer_variables()}
         if {n: v.shape for n, v in variables.items()} != {n: v.shape for n, v in checkpoint.variables.items()}:
-            raise InputError(
-                checkpoint_folder(self.run), "variables of another model", "those of the run's config.json"
-            )
+            raise of_another
         for name, variable in variables.items():
             variable.assign(checkpoint.variables[name])
         self.state, self.best = checkpoint.state, checkpoint.best
@@ -148,33 +153,3 @@ class StopEarly(keras.callbacks.Callback):
             self.model.stop_training = True
             if self.state.epoch < training.epochs:
                 print(f"stopping: {reason}", flush=True)
-
-
-class EpochProgress(keras.callbacks.Callback):
-    """A bar an epoch with the networks' losses and Dice, or, without bars, a line an epoch."""
-
-    def __init__(self, bars: bool):
-        super().__init__()
-        self.bars = bars
-
-    def on_train_begin(self, logs=None):
-        self.shown = [*(name for name in self.model.TERMS if name.endswith("_loss")), "dice"]
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.name = f"epoch {epoch + 1}/{self.model.config.training.epochs}"
-        if self.bars:
-            print(self.name)
-            self.bar = keras.utils.Progbar(self.params["steps"], stateful_metrics=[*self.shown, "val_dice"])
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.bars:
-            shown = [(name, float(logs[name])) for name in self.shown if name in logs]
-            self.bar.update(batch + 1, shown, finalize=False)
-
-    def on_epoch_end(self, epoch, logs=None):
-        shown = [(name, float(logs[name])) for name in (*self.shown, "val_dice") if name in logs]
-        if self.bars:
-            self.bar.update(self.params["steps"], shown, finalize=True)
-        else:
-            values = "  ".join(f"{name} {value:.3f}" for name, value in shown)
-            print(f"{self.name}  {logs['seconds']:.0f} s  {values}", flush=True)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+import tf_msgan
+from tf_msgan.config import SCHEMA, read_schema
 from tf_msgan.errors import InputError
-from tf_msgan.files import TEMPORARY, atomic_write
+from tf_msgan.io.atomic_files import TEMPORARY, atomic_write
 
 GENERATIONS = 2
 
@@ -40,11 +42,30 @@ class RunState:
 
 @dataclass
 class Checkpoint:
-    """`state`, the training's `variables`, and the `best` model's, all by name."""
+    """What an unfinished run needs.
+
+    Attributes:
+        state: how far it has come.
+        variables: the training's, by path.
+        best: the best model's, by path.
+        schema: of the file; before the first one variables have numbers for paths.
+    """
 
     state: RunState
     variables: dict[str, np.ndarray]
     best: dict[str, np.ndarray]
+    schema: int = SCHEMA
+
+    def migrated(self, paths: dict[str, str]) -> "Checkpoint":
+        """The checkpoint in the present schema; `paths` are those of numbered variables.
+
+        Raises:
+            KeyError: a number is not among them.
+        """
+        if self.schema == SCHEMA:
+            return self
+        variables, best = ({paths[n]: value for n, value in part.items()} for part in (self.variables, self.best))
+        return Checkpoint(self.state, variables, best)
 
 
 def checkpoint_folder(run: Path) -> Path:
@@ -56,7 +77,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint):
     arrays = {f"training/{name}": value for name, value in checkpoint.variables.items()}
     arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
     # An archive's members carry checksums, but not its list of them.
-    state = {**asdict(checkpoint.state), "names": sorted(arrays)}
+    state = {"schema": SCHEMA, "version": tf_msgan.__version__, **asdict(checkpoint.state), "names": sorted(arrays)}
     state = np.frombuffer(json.dumps(state).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
         np.savez(temporary, state=state, **arrays)
@@ -68,7 +89,7 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
     """Reads the newest checkpoint that is whole; `say` is told of those that are not. None if none was ever written.
 
     Raises:
-        InputError: the run has come so far that there must be one, but none can be read.
+        InputError: the run has come so far that there must be one, but none can be read, or a newer version wrote it.
     """
     for path in _generations(run):
         try:
@@ -95,11 +116,13 @@ def _read(path):
     state = json.loads(arrays.pop("state").tobytes())
     if state.pop("names") != sorted(arrays):
         raise ValueError("other members than were written")
+    schema = read_schema(state, path)
     parts = {"training": {}, "best": {}}
     for name, value in arrays.items():
         part, _, variable = name.partition("/")
         parts[part][variable] = value
-    return Checkpoint(RunState(**state), parts["training"], parts["best"])
+    progress = RunState(**{name: state[name] for name in ("history", "best_epoch", "best_dice")})
+    return Checkpoint(progress, parts["training"], parts["best"], schema)
 
 
 def _generations(run):

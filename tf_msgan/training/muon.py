@@ -2,7 +2,7 @@
 
 from keras import ops, optimizers
 
-# The layers that put out maps (`tf_msgan.models.blocks.voxel_head`).
+# The layers that put out maps (`tf_msgan.networks.blocks.voxel_head`).
 HEAD = "_logits/"
 
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_msgan.data.pipeline import middle_patch
-from tf_msgan.files import atomic_write
-from tf_msgan.training.segmentation_model import SegmentationModel
+from tf_msgan.io.atomic_files import atomic_write
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.patches.streams import middle_patch
 
 # Voxels a side at least, of cubic voxels: wide enough to show a good part of a brain.
 SIZE = 64

@@ -8,9 +8,9 @@ import re
 import tensorflow as tf
 
 from tf_msgan.config import Config
-from tf_msgan.data.pipeline import WHOLE, Share
 from tf_msgan.errors import InputError
-from tf_msgan.training.models import MODELS
+from tf_msgan.models.make_model import MODELS
+from tf_msgan.patches.streams import WHOLE, Share
 
 
 def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribute.Strategy:

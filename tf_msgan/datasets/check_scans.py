@@ -1,0 +1,67 @@
+"""What is checked of a split's scans before hours are spent on them."""
+
+import numpy as np
+
+from tf_msgan.config import STRIPPED, Preparation
+from tf_msgan.datasets.cohort import Cohort, read_labels
+from tf_msgan.datasets.splits import Split
+from tf_msgan.errors import InputError
+from tf_msgan.io.digests import digest_images
+from tf_msgan.io.images import missing_modalities, read_images
+from tf_msgan.preprocessing.raw_image import network_grid, take_image
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.progress import Progress, silent
+
+
+def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPED, progress: Progress = silent):
+    """Reads every scan of the split once, with the labels of its role, and keeps nothing.
+
+    Args:
+        cohort, split: what is to be trained on and tested; `check_modalities` let them pass.
+        preparation: of the run; test subjects, which training does not prepare, are corrected by N4 if it says so.
+        progress: told of every subject.
+
+    Raises:
+        InputError: a file is missing or wrong, two hold the same scan, one cannot be prepared, or no training subject
+            has some tissue.
+    """
+    roles = [(role, id) for role, ids in split.roles().items() for id in ids]
+    seen, trained = {}, set()
+    for done, (role, id) in enumerate(roles, start=1):
+        volumes = read_images(cohort.subjects[id].images)
+        note_scan(seen, id, volumes)
+        grid = network_grid(volumes, preparation)
+        if role == "test" and preparation.n4:
+            take_image(volumes, grid, preparation)
+        if role != "unlabeled":
+            labels = read_labels(cohort, id, volumes)
+            if role == "train":
+                trained |= set(np.unique(labels).tolist()) - {0, IGNORE}
+        progress("checking the scans", done, len(roles))
+    missing = [name for number, name in enumerate(cohort.labels.tissues, start=1) if number not in trained]
+    if missing:
+        raise InputError(
+            cohort.root, f"no voxel of {', '.join(missing)} in any training subject", "every tissue in one"
+        )
+
+
+def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool):
+    """Refuses a subject of the split without any modality, or, unless it may, without one."""
+    for id in (id for ids in split.roles().values() for id in ids):
+        missing = missing_modalities(cohort.modalities, cohort.subjects[id].images)
+        if missing and (not may_lack_modality or len(missing) == len(cohort.modalities)):
+            expected = f"all of {', '.join(cohort.modalities)}, or --drop-modality for scans that lack one"
+            raise InputError(cohort.root, f"no {', '.join(missing)} for subject {id}", expected)
+
+
+def note_scan(seen: dict, id: str, volumes):
+    """Adds what the volumes hold to `seen`.
+
+    Raises:
+        InputError: one of them is there already, under whatever name.
+    """
+    for digest, volume in zip(digest_images(volumes), filter(None, volumes), strict=True):
+        other = seen.setdefault(digest, (id, volume.path))
+        if other != (id, volume.path):
+            expected = "each scan once: a copy in another role would leak"
+            raise InputError(volume.path, f"the scan of {other[1]} again", expected)

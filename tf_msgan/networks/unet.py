@@ -1,0 +1,47 @@
+"""A plain 3D U-Net of the refiner's size: the supervised baseline."""
+
+import keras
+from keras import layers
+
+from tf_msgan.networks.blocks import CropLike, PadToMultiple, concatenate, convolution, deconvolution, voxel_head
+
+# Channels of the levels, times the width. So it has as many parameters as the refiner, to 1 %.
+FILTERS = (1, 2, 4, 4, 7)
+
+
+def build_unet(modalities: int, classes: int, width: int = 16) -> keras.Model:
+    """Two convolutions a level, max pooling, one skip connection a level (Çiçek et al. 2016), without normalisation as
+    the other networks are.
+
+    Takes images `(batch, i, j, k, modalities)` float32. Gives `(batch, i, j, k, classes)` float32 probabilities.
+    """
+    image = keras.Input((None, None, None, modalities), name="image")
+    x, _ = unet_features(image, width, _max)
+    return keras.Model(image, voxel_head(x, classes, "softmax", "tissue"), name="unet")
+
+
+def unet_features(image, width, pool):
+    """The finest and the deepest features of an image."""
+    *upper, deepest = (factor * width for factor in FILTERS)
+    x = PadToMultiple(2 ** (len(FILTERS) - 1), name="pad")(image)
+    skips = []
+    for level, filters in enumerate(upper):
+        x = _two_convolutions(x, filters, f"encoder_{level}", level)
+        skips.append(x)
+        x = pool(x, f"encoder_{level}_pool")
+    x = features = _two_convolutions(x, deepest, "bottom", level=len(skips))
+    for level, filters in reversed(list(enumerate(upper))):
+        x = deconvolution(x, filters, f"decoder_{level}_deconvolution")
+        x = concatenate([x, skips[level]], f"decoder_{level}_concatenate")
+        x = _two_convolutions(x, filters, f"decoder_{level}", level)
+    return CropLike(name="crop")(x, image), features
+
+
+def _two_convolutions(x, filters, name, level):
+    for n in range(2):
+        x = convolution(x, filters, f"{name}_convolution_{n}", level=level)
+    return x
+
+
+def _max(x, name):
+    return layers.MaxPooling3D(2, dtype="float32", name=name)(x)

@@ -1,0 +1,58 @@
+"""Scans in memory, as the networks see them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf_msgan.config import Preparation
+from tf_msgan.preprocessing.geometry import NetworkGrid
+from tf_msgan.preprocessing.reserved_values import IGNORE
+from tf_msgan.preprocessing.scores import normalise
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One subject in memory, on its `NetworkGrid`.
+
+    Attributes:
+        masked: `(i, j, k, modality + 1)` float32 of `tf_msgan.preprocessing.scores`: image × mask, and the mask.
+        labels: `(i, j, k)` uint8 classes, or None.
+        foreground: `(i, j, k)` bool, where patches are centred: the brain, as far as it is known.
+        spacing: mm.
+    """
+
+    id: str
+    masked: np.ndarray
+    labels: np.ndarray | None
+    foreground: np.ndarray
+    spacing: tuple[float, float, float]
+
+    @property
+    def image(self) -> np.ndarray:
+        """`(i, j, k, modality)`, 0 outside the mask."""
+        return self.masked[..., :-1]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """`(i, j, k)` bool."""
+        return self.masked[..., -1] > 0
+
+
+def make_scan(id: str, raw: np.ndarray, labels: np.ndarray | None, grid: NetworkGrid, preparation: Preparation) -> Scan:
+    """`load_scan` of `take_image`'s image and of labels on its grid, for whoever needs the image too."""
+    masked = normalise(raw, preparation).numpy()
+    return Scan(id, masked, labels, _foreground(raw, masked[..., -1] > 0, labels, preparation), grid.spacing)
+
+
+def _foreground(raw, mask, labels, preparation):
+    if preparation.crop == "brain":
+        return mask
+    if labels is not None:
+        return tissue_mask(labels)
+    # Of a head without labels, all that is brighter than its mean: not the air around it.
+    first = raw[..., int(np.argmax(raw.any(axis=(0, 1, 2))))]
+    return mask & (first > first[mask].mean(dtype=np.float64))
+
+
+def tissue_mask(labels):
+    return (labels > 0) & (labels != IGNORE)

@@ -1,0 +1,67 @@
+"""What a model file says of itself, read without Keras."""
+
+import json
+import zipfile
+from pathlib import Path
+
+from tf_msgan.config import read_schema
+from tf_msgan.errors import InputError
+from tf_msgan.runs.run_folder import CONFIG, read_run_config
+
+MODEL = "model.keras"
+
+
+def model_file(path: Path) -> Path:
+    """The file of a model, for which its run's folder may stand.
+
+    Raises:
+        InputError: there is neither.
+    """
+    path = Path(path)
+    file = path / MODEL if path.is_dir() else path
+    if not file.is_file():
+        found = "no such file" if path.is_dir() else "no such file or folder"
+        raise InputError(file, found, "the folder of a finished run by tf_msgan.train, or its model.keras")
+    return file
+
+
+def read_model_config(path: Path) -> dict:
+    """What `model.keras` was built from: `schema`, `version`, `modalities`, `tissues` and `config`.
+
+    Raises:
+        InputError: it is no model of this package, or a newer version wrote it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            recorded = json.loads(archive.read("config.json"))["config"]
+        schema = read_schema(recorded, path)
+        if schema and not all(isinstance(name, str) for name in recorded["modalities"]):
+            raise TypeError("modalities without names")
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile) as error:
+        raise unreadable(path, error) from None
+    return recorded
+
+
+def read_modalities(path: Path) -> tuple[str, ...]:
+    """The names of a model's modalities, in the order of its channels. A file of schema 0 leaves them to the
+    `config.json` beside it.
+
+    Raises:
+        InputError: as of `read_model_config`, or a file of schema 0 stands alone.
+    """
+    recorded = read_model_config(path)
+    if recorded.get("schema", 0):
+        return tuple(recorded["modalities"])
+    beside = path.with_name(CONFIG)
+    if not beside.is_file():
+        raise InputError(path, "a model of an early version, which names no modalities", f"its {CONFIG} beside it")
+    modalities = tuple(read_run_config(path.parent)["data"]["modalities"])
+    if len(modalities) != recorded.get("modalities"):
+        raise InputError(
+            path, f"a model of {recorded.get('modalities')} modalities", f"{len(modalities)} as in {beside}"
+        )
+    return modalities
+
+
+def unreadable(path, error) -> InputError:
+    return InputError(path, f"a file that Keras cannot read ({error})", "a model saved by tf_msgan.train")

@@ -1,0 +1,29 @@
+"""The model of a run, or of a model file."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+
+import tf_msgan.models.make_model  # noqa: F401  Keras must know the classes
+from tf_msgan.errors import InputError
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.runs.model_file import model_file, read_modalities, unreadable
+
+
+def load_model(path: Path) -> SegmentationModel:
+    """Returns the trained model of a run's folder, or of its `model.keras`, which knows all that prediction needs.
+
+    Raises:
+        InputError: there is none, it is none of this package, or a newer version wrote it.
+    """
+    file = model_file(path)
+    modalities = read_modalities(file)
+    try:
+        model = keras.saving.load_model(file, compile=False)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise unreadable(file, error) from None
+    if not isinstance(model, SegmentationModel):
+        raise InputError(file, f"a {type(model).__name__}", "a model saved by tf_msgan.train")
+    model.modalities = modalities
+    return model

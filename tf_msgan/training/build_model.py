@@ -1,0 +1,24 @@
+"""What a run stands on: threads, seeds, determinism and optimisers."""
+
+import keras
+import tensorflow as tf
+
+from tf_msgan.config import Config
+from tf_msgan.models.make_model import make_model
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.training.optimizers import make_optimizer
+from tf_msgan.training.schedule import make_schedule
+
+
+def build_model(modalities: int, tissues, config: Config) -> SegmentationModel:
+    """Seeds every source of randomness, then builds and compiles the model. Call it in the strategy's scope."""
+    training = config.training
+    keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    model = make_model(modalities, tissues, config)
+    optimizers = {
+        f"{name}_optimizer": make_optimizer(training, against=name == model.IMAGE_GENERATOR) for name in model.LEARNERS
+    }
+    model.compile(schedule=make_schedule(training), **optimizers)
+    return model

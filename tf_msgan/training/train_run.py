@@ -1,0 +1,174 @@
+"""A training run: from scans to a run folder (README, "A run folder holds")."""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tf_msgan.config import Config
+from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.load_scan import load_scan
+from tf_msgan.datasets.splits import Split
+from tf_msgan.errors import memory_named
+from tf_msgan.models.make_model import model_class
+from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.shards import ShardedScans, damaged_shard_named, shard_scans
+from tf_msgan.patches.streams import WHOLE, Share, count_validation_batches, training_stream, validation_stream
+from tf_msgan.progress import Progress, silent
+from tf_msgan.training.build_model import build_model
+from tf_msgan.training.callbacks import EpochFacts, KeepRun, StopAtNonFinite, StopEarly
+from tf_msgan.training.checkpoint import read_checkpoint
+from tf_msgan.training.samples import KeepSamples
+from tf_msgan.training.stopping import reason_to_stop
+from tf_msgan.training.strategy import distribute, is_chief, lost_worker_named, several_workers
+
+# Patches of a validation batch; it changes no figure.
+VALIDATION_BATCH = 8
+
+
+@dataclass(frozen=True)
+class TrainingScans:
+    """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none. There may
+    be no `validation`."""
+
+    labelled: HeldScans | ShardedScans
+    unlabelled: HeldScans | ShardedScans
+    validation: HeldScans | ShardedScans | None
+
+
+def whose_scans(split: Split, config: Config) -> dict[str, tuple[str, ...]]:
+    """The ids of `TrainingScans`, by role."""
+    # The game needs scans without labels; without any, those of the training subjects serve.
+    unlabelled = split.unlabeled or split.train
+    if not model_class(config).learns_unlabelled():
+        # It is shown what the networks make of one.
+        unlabelled = unlabelled[:1]
+    return {"labelled": split.train, "unlabelled": unlabelled, "validation": split.validation}
+
+
+def load_training_scans(
+    cohort: Cohort, split: Split, config: Config, cache: Path | None = None, progress: Progress = silent
+) -> TrainingScans:
+    """Reads the scans of every role but the test, into memory or, one at a time, into shards in the folder `cache`.
+
+    Raises:
+        InputError: a file is wrong, or there is no memory left.
+    """
+
+    def load(role, ids):
+        how = (role != "unlabelled", config.preparation)
+        if not ids:
+            return None
+        if cache is None:
+            with memory_named(cohort.root, "fewer scans, or --cache"):
+                return HeldScans(load_scan(cohort, id, *how) for id in ids)
+        return shard_scans(cache, cohort, ids, *how, progress)
+
+    return TrainingScans(**{role: load(role, ids) for role, ids in whose_scans(split, config).items()})
+
+
+def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
+    """The parts of a training: the epochs of each, maybe none, and whether it is the game, with unlabelled patches."""
+    training = model.config.training
+    alone = training.labelled_epochs if model.learns_unlabelled() else training.epochs
+    return [(range(alone), False), (range(alone, training.epochs), True)]
+
+
+def training_patches(
+    model: SegmentationModel, scans: TrainingScans, game: bool, first_batch: int = 0, share: Share = WHOLE
+):
+    """The `training_stream` that a model learns from in a phase, by its config; one without stages is given no
+    contexts."""
+    config, training = model.config, model.config.training
+    return training_stream(
+        *(scans.labelled, scans.unlabelled if game else None, config.patch, training.batch_sizes, training.foreground),
+        *(config.augmentation, training.seed, first_batch, share, model.STAGED),
+    )
+
+
+def train_run(
+    run: Path,
+    scans: TrainingScans,
+    modalities,
+    tissues,
+    config: Config,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> SegmentationModel:
+    """Trains with `model.fit`, and leaves the best model of all epochs in `run/model.keras`. Returns the last one.
+
+    Args:
+        run: an existing folder; with several workers, one that all of them see.
+        scans: what to learn from.
+        modalities, tissues: names of the channels, and of the classes 1, 2, ….
+        config: of the run.
+        callbacks: of Keras, such as one that shows how far the training is; of several workers, only one's are called.
+        resume: go on from the run's newest checkpoint that is whole.
+        max_minutes: of training in all.
+        strategy: of `make_strategy`; one device by default.
+
+    Raises:
+        InputError: no checkpoint can be read, a loss is not finite, a shard is damaged, a worker is gone, or there is
+            no memory left.
+    """
+    training = config.training
+    strategy = strategy or tf.distribute.get_strategy()
+    checkpoint = read_checkpoint(run) if resume else None
+    with lost_worker_named(several_workers(strategy)), strategy.scope():
+        model = build_model(modalities, tissues, config)
+    keep = KeepRun(run, writes=is_chief(strategy))
+    if checkpoint:
+        keep.restore(model, checkpoint)
+    if resume:
+        print(f"resuming: {keep.state.epoch} of {training.epochs} epochs are done", flush=True)
+    if reason_to_stop(keep.state, training, max_minutes):
+        return model
+
+    def validation_patches(share):
+        return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share, model.STAGED).repeat()
+
+    with (
+        lost_worker_named(several_workers(strategy)),
+        damaged_shard_named(isinstance(scans.labelled, ShardedScans)),
+        memory_named(run, "a smaller --patch or --batch-size"),
+    ):
+        shown = [
+            *callbacks,
+            KeepSamples(run, scans.unlabelled),
+            keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
+        ]
+        validation = {}
+        if scans.validation:
+            validation["validation_data"] = distribute(strategy, validation_patches)
+            # Keras cannot count the batches of several workers.
+            validation["validation_steps"] = count_validation_batches(
+                scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
+            )
+        for epochs, game in phases(model):
+            first = keep.state.epoch
+            if first >= epochs.stop or reason_to_stop(keep.state, training, max_minutes):
+                continue
+            patches = functools.partial(training_patches, model, scans, game, first * training.steps_per_epoch)
+            model.fit(
+                distribute(strategy, patches),
+                initial_epoch=first,
+                epochs=epochs.stop,
+                steps_per_epoch=training.steps_per_epoch,
+                **validation,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    StopAtNonFinite(run),
+                    EpochFacts(),
+                    *(shown if is_chief(strategy) else []),
+                    keep,
+                    StopEarly(keep.state, max_minutes),
+                ],
+            )
+    return model
