@@ -38,7 +38,7 @@ def measure(folder, subjects, cache, seconds):
     from tf_msgan.patches.shards import shard_scans
     from tf_msgan.patches.streams import training_stream
 
-    cohort = read_cohort(folder, "folder")
+    cohort = read_cohort(folder, "nnunet")
     ids = list(cohort.subjects)[:subjects]
     if cache:
         source = shard_scans(cache, cohort, ids, with_labels=True)

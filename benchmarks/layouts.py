@@ -1,6 +1,6 @@
-"""Writes the cohorts of docs/data.md in other layouts: `python -m benchmarks.layouts folder|bids SOURCE DIR`.
+"""Writes the cohorts of docs/data.md in other layouts: `python -m benchmarks.layouts nnunet|bids SOURCE DIR`.
 
-folder: nnU-Net's, from adult phantoms: T1 alone, and four tissues, the fourth the hindbrain: cerebellum and brain stem.
+nnunet: from adult phantoms: T1 alone, and four tissues, the fourth the hindbrain: cerebellum and brain stem.
 bids: from the real neonates in the ALBERT layout, with BIDS's own codes; only the first four are labelled.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from tf_msgan.cli.exit_status import exit_on_input_error
 from tf_msgan.datasets.cohort import read_labels
-from tf_msgan.datasets.layouts import read_cohort
+from tf_msgan.datasets.layouts import present_name, read_cohort
 from tf_msgan.io.atomic_files import write_json
 from tf_msgan.io.images import read_images
 from tf_msgan.io.read_volumes import read_codes
@@ -25,7 +25,7 @@ FOUR = np.array([0, 2, 2, 3, 3, 1, 1, 4, 4], np.uint8)
 LABELLED = 4
 
 
-def write_folder(source: Path, root: Path):
+def write_nnunet(source: Path, root: Path):
     cohort = read_cohort(source, "mrbrains")
     names = {"background": 0, "CSF": 1, "GM": 2, "WM": 3, "hindbrain": 4}
     labelled = [id for id, subject in cohort.subjects.items() if subject.label]
@@ -70,11 +70,11 @@ def write_bids(source: Path, root: Path):
 @exit_on_input_error
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layouts", description=__doc__)
-    parser.add_argument("layout", choices=["folder", "bids"])
+    parser.add_argument("layout", choices=["nnunet", "bids"], type=present_name)
     parser.add_argument("source", type=Path, help="adult phantoms, or the neonates in the ALBERT layout")
     parser.add_argument("root", metavar="DIR", type=Path, help="a new folder")
     options = parser.parse_args(argv)
-    {"folder": write_folder, "bids": write_bids}[options.layout](options.source, options.root)
+    {"nnunet": write_nnunet, "bids": write_bids}[options.layout](options.source, options.root)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def measure(name, folder, seconds):
     from tf_msgan.patches.held_scans import HeldScans
     from tf_msgan.patches.streams import training_stream
 
-    cohort = read_cohort(folder, "folder")
+    cohort = read_cohort(folder, "nnunet")
     start = time.perf_counter()
     scans = HeldScans(load_scan(cohort, id, with_labels=True) for id in cohort.subjects)
     loaded = time.perf_counter() - start

@@ -96,7 +96,7 @@ def write_folder(root, labelled=3, names=None, version=2):
 @pytest.mark.parametrize("version", [1, 2])
 def test_nnunet_folder(tmp_path, version):
     cohort = read_cohort(write_folder(tmp_path / "set", version=version))
-    assert cohort.layout == "folder" and cohort.modalities == ("T1", "T2")
+    assert cohort.layout == "nnunet" and cohort.modalities == ("T1", "T2")
     assert cohort.labels.tissues == ("CSF", "GM", "WM")
     assert [id for id, s in cohort.subjects.items() if s.held_out] == ["case_06", "case_07"]
     split = read_split(None, cohort)
@@ -417,7 +417,7 @@ def test_albert(tmp_path):
 
 
 def test_layouts_are_recognised(tmp_path, tiny_folder):
-    assert set(LAYOUTS) == {"iseg", "mrbrains", "albert", "folder", "bids"}
+    assert set(LAYOUTS) == {"iseg", "mrbrains", "albert", "nnunet", "bids"}
     assert read_cohort(tiny_folder).layout == "iseg"
     with pytest.raises(InputError, match="found no layout that is known; expected one of iseg"):
         read_cohort(tmp_path / "tiny" / "..")

@@ -25,7 +25,7 @@ sys.path[:0] = ["tests"]
 from conftest import *
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.patches.held_scans import HeldScans
-from tf_msgan.training import train_run as run, build_model as runtime
+from tf_msgan.training import build_model as building, train_run
 from tf_msgan.training.strategy import make_strategy
 
 folder, data, strategy, devices, precision = Path(sys.argv[1]), *sys.argv[2:]
@@ -48,14 +48,14 @@ cohort = read_cohort(data, "iseg")
 def make_optimizer(training, **options):
     sgd = keras.optimizers.SGD(training.lr)
     return keras.optimizers.LossScaleOptimizer(sgd, 2.0**12) if training.precision == "mixed_float16" else sgd
-runtime.make_optimizer = make_optimizer
+building.make_optimizer = make_optimizer
 labelled, unlabelled, validation = (
     HeldScans([load_scan(cohort, id, with_labels) for id in ids])
     for ids, with_labels in ((("1", "2"), True), (("6", "7"), False), (("3",), True))
 )
 folder.mkdir()
-scans = run.TrainingScans(labelled, unlabelled, validation)
-model = run.train_run(folder, scans, cohort.modalities, cohort.labels.tissues, config, strategy=strategy)
+scans = train_run.TrainingScans(labelled, unlabelled, validation)
+model = train_run.train_run(folder, scans, cohort.modalities, cohort.labels.tissues, config, strategy=strategy)
 np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in model.model_variables().items()})
 """
 

@@ -49,7 +49,7 @@ assert not heavy, heavy
 assert {name for name in os.environ if os.environ[name] != before.get(name)} <= {"TF_ENABLE_ONEDNN_OPTS"}
 print(f"{seconds:.3f}")
 """
-TINY = "--epochs 1 --steps-per-epoch 2 --batch-size 1 --patch 16 --no-progress".split()
+TINY = ["--epochs", "1", "--steps-per-epoch", "2", "--batch-size", "1", "--patch", "16", "--no-progress"]
 TINY += [f"--set=network.{part}_width=2" for part in ("coarse", "noise", "refine", "discriminator")]
 
 

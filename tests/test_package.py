@@ -1,0 +1,117 @@
+"""What a package is besides its code: how it is imported, called and built."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+
+import pytest
+from conftest import ROOT, assert_one_line_error, run_command
+
+import tf_msgan
+from tf_msgan.cli import entry
+from tf_msgan.datasets.layouts import LAYOUTS, present_name, read_cohort
+from tf_msgan.errors import InputError, require
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def python(code, **environment):
+    """Runs code in a process of its own, without the variables that the tests set."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=plain | environment, capture_output=True, text=True, check=True
+    )
+
+
+def test_importing_changes_nothing_but_what_is_documented():
+    code = """
+import json, logging, os, sys
+before = dict(os.environ)
+import tf_msgan
+changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+from tf_msgan.io import read_volumes
+from tf_msgan.evaluation import figures
+import matplotlib
+heavy = [name for name in ("tensorflow", "keras") if name in sys.modules]
+print(json.dumps([changed, heavy, logging.getLogger("nibabel.global").level, "matplotlib.pyplot" in sys.modules,
+    matplotlib.rcParams["text.parse_math"]]))
+"""
+    changed, heavy, level, pyplot, formulas = json.loads(python(code).stdout)
+    assert changed == {"TF_ENABLE_ONEDNN_OPTS": "1"} and not heavy
+    assert level == 0 and not pyplot and formulas
+
+
+def test_a_variable_of_the_callers_stands():
+    code = "import os, tf_msgan; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    assert python(code, TF_ENABLE_ONEDNN_OPTS="0").stdout == "0\n"
+
+
+def test_a_setting_that_comes_too_late_is_warned_of():
+    code = """
+import sys, types, warnings
+sys.modules["tensorflow"] = types.ModuleType("tensorflow")
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    import tf_msgan
+print(*[warning.message for warning in said])
+"""
+    assert "TF_ENABLE_ONEDNN_OPTS=1 comes too late" in python(code).stdout
+    assert python(code, TF_ENABLE_ONEDNN_OPTS="1").stdout == "\n"
+
+
+def test_the_public_names_are_there():
+    assert set(tf_msgan.__all__) <= set(dir(tf_msgan))
+    for name in tf_msgan.__all__:
+        assert callable(getattr(tf_msgan, name))
+    with pytest.raises(AttributeError, match="beauty"):
+        _ = tf_msgan.beauty
+
+
+def test_every_command_is_a_module():
+    for name in entry.COMMANDS:
+        assert callable(importlib.import_module(f"tf_msgan.{name}").main)
+    assert PROJECT["scripts"] == {"tf-msgan": "tf_msgan.cli.entry:main"}
+
+
+def test_the_command_of_commands(tmp_path):
+    assert run_command("tf_msgan", "--version").stdout == f"tf_msgan {tf_msgan.__version__}\n"
+    shown = run_command("tf_msgan", "--help")
+    assert shown.returncode == 0 and all(name in shown.stdout for name in entry.COMMANDS)
+    assert_one_line_error(run_command("tf_msgan", "trian"), "trian", "train")
+    assert_one_line_error(run_command("tf_msgan", "evaluate", tmp_path), tmp_path / "config.json", "no such file")
+
+
+def test_no_two_files_of_one_name_mean_different_things():
+    files = [path for package in ("tf_msgan", "tuning") for path in (ROOT / package).rglob("*.py")]
+    names = Counter(path.name for path in files if not path.name.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_what_the_extras_install_is_pinned_for_make():
+    """And so is all that everybody installs."""
+    pinned = {
+        line.partition("==")[0].lower()
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for line in (ROOT / name).read_text().splitlines()
+    }
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    wanted = {requirement.partition(">=")[0].lower() for group in groups for requirement in group}
+    assert {name for name in wanted if not name.startswith("tf_msgan[")} <= pinned
+
+
+def test_who_lacks_an_extra_is_told_the_command():
+    require("numpy", "tuning", "a study")
+    with pytest.raises(
+        InputError, match=r"a study: found no package no_such_package; expected it: pip install 'tf_msgan\[tuning\]'"
+    ):
+        require("no_such_package", "tuning", "a study")
+
+
+def test_former_names_of_layouts_stand(tmp_path, tiny_cohort):
+    assert present_name("folder") == "nnunet" and all(present_name(name) == name for name in LAYOUTS)
+    with pytest.raises(InputError, match="the layout folder"):
+        read_cohort(tmp_path / "none", "folder")
