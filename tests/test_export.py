@@ -145,5 +145,5 @@ def test_wrong_options(untrained_run, tmp_path, call):
         assert_one_line_error(call("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
         assert not (tmp_path / "x").exists()
 
-    refused(tmp_path, "brain", "config.json", "no such file", call=run_command)
+    refused(tmp_path, "brain", "model.keras", "no such file", call=run_command)
     refused(untrained_run, "../brain", "--name", "../brain")

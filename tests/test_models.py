@@ -53,7 +53,7 @@ def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config
 
 def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
     model = build_model(
-        2, TISSUES, configured(tiny_config, "standard-gan", epochs=4, steps_per_epoch=5, labels_first=0.5)
+        ("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", epochs=4, steps_per_epoch=5, labels_first=0.5)
     )
     for step, judged in ((0, False), (10, False), (11, True)):
         model.steps.assign(step)

@@ -24,7 +24,6 @@ from tf_msgan.inference.predictor import Predictor, load_predictor
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
 from tf_msgan.io.read_volumes import read_image
-from tf_msgan.io.volumes import Volume
 from tf_msgan.io.write_volumes import write_nifti
 from tf_msgan.runs.trained_model import load_model
 
@@ -377,11 +376,8 @@ def test_runs_that_do_not_go_together_are_refused(unet_run, tiny_cohort, tiny_sp
     refused(write_untrained_run(tmp_path / "tissues", cohort, tiny_split, unet), "CSF, brain")
     config = dataclasses.replace(unet, preparation=Preparation(normalise="percentile"))
     refused(write_untrained_run(tmp_path / "percentile", tiny_cohort, tiny_split, config), "percentile")
-    shutil.copytree(unet_run, tmp_path / "turned")
-    recorded = json.loads((tmp_path / "turned" / "config.json").read_text())
-    recorded["data"]["modalities"].reverse()
-    (tmp_path / "turned" / "config.json").write_text(json.dumps(recorded))
-    refused(tmp_path / "turned", "the modalities T2, T1")
+    turned = tiny_cohort.with_modalities(("T2", "T1"))
+    refused(write_untrained_run(tmp_path / "turned", turned, tiny_split, unet), "the modalities T2, T1")
 
 
 def test_scans_unlike_those_of_the_training_are_doubted(unet_run, tmp_path, predict):
@@ -470,7 +466,7 @@ def test_wrong_input(untrained_run, tmp_path, call):
         assert not (tmp_path / "out").exists()
 
     # Once as a user runs it: nothing that TensorFlow says while it loads comes before.
-    refused(tmp_path / "none", "--input", *files, words=["config.json", "no such file"], call=run_command)
+    refused(tmp_path / "none", "--input", *files, words=[tmp_path / "none", "no such file"], call=run_command)
     refused(untrained_run, "--input", files[0], words=["1 files", "2: T1, T2"])
     refused(untrained_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
     refused(untrained_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])
@@ -491,7 +487,7 @@ def test_header_codes_survive(tmp_path):
         path = tmp_path / f"{name}.nii.gz"
         nib.save(image, path)
         source = nib.load(path)
-        write_nifti(tmp_path / "out.nii.gz", np.ones((4, 5, 6), np.uint8), Volume(data, source.affine, path))
+        write_nifti(tmp_path / "out.nii.gz", np.ones((4, 5, 6), np.uint8), read_image(path))
         written = nib.load(tmp_path / "out.nii.gz")
         assert np.array_equal(written.affine, source.affine), name
         assert (written.header["qform_code"], written.header["sform_code"]) == (qform, sform)

@@ -119,7 +119,8 @@ def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_spli
         {name: value for name, value in whole.items() if name != "data"},
         {**whole, "config": {"model": "multi-stage"}},
         {**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}},
-        {**whole, "config": {**whole["config"], "network": {"coarse_width": 8}}},
+        # Without a schema, a field that is missing means other networks.
+        {**whole, "schema": 0, "config": {**whole["config"], "network": {"coarse_width": 8}}},
         {**whole, "config": None},
         {**whole, "data": None},
         [],

@@ -27,7 +27,7 @@ TISSUES = ("CSF", "GM", "WM")
 class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
-    tissues, modalities, config = TISSUES, 2, Config()
+    tissues, channels, config = TISSUES, 2, Config()
     STAGED, JUDGES, guides, margin = True, False, 1, (2, 3, 4)
     refined_tiles = 0
 

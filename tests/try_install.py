@@ -71,6 +71,16 @@ def run(*command, status=0, **options) -> subprocess.CompletedProcess:
     return result
 
 
+def copy_checkout(folder):
+    """The files of the checkout alone: a build leaves its own beside them, and the next would pack those too."""
+    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=CHECKOUT).stdout.splitlines()
+    for name in names:
+        if (CHECKOUT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, folder / name)
+    return folder
+
+
 def readme_python() -> str:
     """The README's first block of Python."""
     return re.search(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
@@ -83,7 +93,8 @@ def main(python):
     options = {"cwd": folder, "env": environment}
     run(find(python), "-m", "venv", folder / "v", **options)
     v = folder / "v" / "bin"
-    run(v / "python", "-m", "pip", "install", "--quiet", CHECKOUT, **options)
+    run(v / "python", "-m", "pip", "install", "--quiet", copy_checkout(folder / "checkout"), **options)
+    shutil.rmtree(folder / "checkout")
     installed = time.monotonic() - start
     version = run(v / "tf-msgan", "--version", **options).stdout.split()[1]
     assert "predict" in run(v / "tf-msgan", "--help", **options).stdout

@@ -95,7 +95,9 @@ def _read(path, dtype):
 
 
 def _take(image, path, dtype):
-    data = np.asanyarray(image.dataobj).reshape(_check_header(image, path)).astype(dtype, copy=False)
+    # Before any voxel is read: a header may claim any size.
+    shape = _check_header(image, path)
+    data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype, copy=False)
     header = image.header if isinstance(image, nib.Nifti1Pair) else None
     return Volume(data, np.asarray(image.affine, np.float64), Path(path), header)
 
