@@ -226,3 +226,24 @@ def test_shards_share_the_cases_out(count, parts):
 def test_no_shard(shard):
     with pytest.raises(InputError, match="--shard"):
         take_shard([], shard)
+
+
+@pytest.mark.parametrize("where", ["", "imagesTs"])
+def test_channels_are_named_by_the_description(tmp_path, where):
+    """In the folder of the images, or above it."""
+    (tmp_path / "dataset.json").write_text('{"channel_names": {"0": "FLAIR", "1": "T1", "2": "T2"}, "labels": {}}')
+    folder = tmp_path / where
+    touch(folder, "a_0000.nii.gz", "a_0001.nii.gz", "a_0002.nii.gz", "b_0000.nii.gz")
+    (a, b) = find_cases(folder, MODALITIES).cases
+    assert [path.name for path in a.images] == ["a_0001.nii.gz", "a_0002.nii.gz"]
+    # Reading it will say that there is none.
+    assert b.id == "b" and b.existing() == (None, None)
+    with pytest.raises(InputError, match="channel 0002"):
+        find_cases(folder, ("T1", "PD"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"channel_names": 3}', '{"channel_names": {"0": "T2", "1": "T1"'])
+def test_another_programs_description_is_let_be(tmp_path, content):
+    (tmp_path / "dataset.json").write_text(content)
+    touch(tmp_path, "a_0000.nii.gz", "a_0001.nii.gz")
+    assert found(tmp_path)[1] == {(".", "a"): ["a_0000.nii.gz", "a_0001.nii.gz"]}

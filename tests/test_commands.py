@@ -272,6 +272,18 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp
     assert re.search(r"^memory +about [\d,]+ MiB", output, re.MULTILINE)
 
 
+def test_some_modalities_train(tiny_cohort, split_file, tmp_path, call):
+    asked = ("--modalities", "T2", "--dry-run")
+    result = call(*training(tiny_cohort.root, split_file, tmp_path / "run", *asked))
+    assert result.returncode == 0, result.stderr
+    assert f"in {tiny_cohort.root}, T2\n" in result.stdout and "(·, ·, ·, ·, 1)" in result.stdout
+    other = call("tf_msgan.train", "--data", tiny_cohort.root, "--modalities", "T2", "FLAIR", "--out", tmp_path / "run")
+    assert_one_line_error(other, tiny_cohort.root, "no modality FLAIR", "T1, T2")
+    report = json.loads(call("tf_msgan.doctor", tiny_cohort.root, "--modalities", "T2", "--json").stdout)
+    assert report["modalities"] == ["T2"] and set(report["subjects"][0]["ranges"]) == {"T2"}
+    assert not (tmp_path / "run").exists()
+
+
 def test_dry_run_checks_as_training_would(tiny_folder, split_file, tmp_path, call):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep me")

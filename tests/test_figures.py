@@ -2,8 +2,16 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cbook import is_math_text
 
-from tf_msgan.evaluation.figures import CONTOUR_COLOURS, TISSUE_COLOURS, draw_health, draw_prediction, show_classes
+from tf_msgan.evaluation.figures import (
+    CONTOUR_COLOURS,
+    TISSUE_COLOURS,
+    draw_health,
+    draw_prediction,
+    plain,
+    show_classes,
+)
 from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
@@ -29,6 +37,9 @@ def test_names_are_no_formulas(tmp_path):
     labels = np.ones((20, 24, 3), np.uint8)
     draw_prediction(tmp_path / "a.png", labels * 7.0, labels, np.eye(4), ("$x_$",), "a$x_$", 70)
     assert (tmp_path / "a.png").is_file()
+    assert is_math_text("$x_$")
+    for name in ("$x_$", "a$x$b$", "$$"):
+        assert not is_math_text(plain(name))
 
 
 def test_a_game_of_one_epoch_is_seen(tmp_path):

@@ -437,3 +437,48 @@ def test_freesurfer_codes():
     for code in (7, 8, 16, 46, 47, 30, 62, 80, 85, 172):
         assert code not in classes
     assert FREESURFER.unlisted == IGNORE
+
+
+def test_some_modalities_of_every_layout(tmp_path, tiny_folder):
+    bids, nnunet = write_bids(tmp_path / "bids"), write_folder(tmp_path / "nnunet")
+    for root, asked, name in (
+        (tiny_folder, "T2", "T2"),
+        (nnunet, "T2", "T2"),
+        (bids, "T2", "T2w"),
+        (bids, "T2w", "T2w"),
+    ):
+        whole, part = read_cohort(root), read_cohort(root, modalities=[asked])
+        assert part.modalities == (name,) and list(part.subjects) == list(whole.subjects)
+        for id, subject in part.subjects.items():
+            assert subject.images == whole.subjects[id].images[1:] and subject.label == whole.subjects[id].label
+    turned = read_cohort(tiny_folder, modalities=["T2", "T1"])
+    assert turned.subjects["1"].images == read_cohort(tiny_folder).subjects["1"].images[::-1]
+
+
+def test_heads_have_some_modalities(tmp_path):
+    root = write_mrbrains(tmp_path)
+    cohort = read_cohort(root, modalities=["T2_FLAIR", "T1"])
+    assert cohort.modalities == ("T2_FLAIR", "T1") and cohort.crop == "nonzero"
+    names = [[path.name.partition(".")[0] for path in subject.images] for subject in cohort.subjects.values()]
+    assert names and all(each == ["T2_FLAIR", "T1"] for each in names)
+
+
+def test_modalities_that_are_not_there_are_refused(tmp_path, tiny_folder):
+    for asked, message in (
+        (["FLAIR"], "no modality FLAIR; expected some of T1, T2"),
+        (["T1", "T1"], "the modalities T1, T1; expected one or more, each once"),
+        ([], "the modalities none"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_cohort(tiny_folder, modalities=asked)
+    bids = write_bids(tmp_path)
+    (bids / "sub-01/anat/sub-01_T2w.nii.gz").unlink()
+    with pytest.raises(InputError, match="found labelled sub-01 without T2; expected some of T1w"):
+        read_cohort(bids, modalities=["T2"])
+
+
+def test_an_unlabelled_scan_without_the_modality_is_left_out(tmp_path):
+    root = write_folder(tmp_path / "set")
+    (root / "imagesUn/case_04_0001.nii.gz").unlink()
+    assert "case_04" in read_cohort(root, modalities=["T1"]).subjects
+    assert "case_04" not in read_cohort(root, modalities=["T2"]).subjects

@@ -69,7 +69,7 @@ def test_millimetres_are_those_of_the_files_axes(tmp_path):
     codes = cube((8, 8, 8), (2, 2, 2), 3)
     label = save_nifti(tmp_path / "a_label.nii.gz", codes.astype(np.uint8), affine)
     labels, subject = LabelTable(("brain",), {0: 0, 1: 1}), Subject("a", (image,), label)
-    cohort = Cohort("folder", tmp_path, ("T1",), labels, {"a": subject})
+    cohort = Cohort("nnunet", tmp_path, ("T1",), labels, {"a": subject})
     (tested,) = read_tested(cohort, Split((), (), (), ("a",)), STRIPPED)
     for axis, mm in enumerate((1, 1, 3)):
         scores = tested.score(np.roll(codes, 1, axis).astype(np.uint8), ("brain",))["brain"]

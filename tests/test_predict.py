@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -58,7 +59,7 @@ def one_case(untrained_run, tmp_path_factory):
     """The outputs of one scan with everything asked for."""
     folder = tmp_path_factory.mktemp("one")
     files = write_case(folder / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    options = ("--entropy", "--realness", "--figure", "--threads", 1, "--no-progress")
+    options = ("--entropy", "--p-real", "--figure", "--threads", 1, "--no-progress")
     result = run_command("tf_msgan.predict", untrained_run, "--input", *files, "--output", folder / "out", *options)
     assert result.returncode == 0, result.stderr
     return folder / "out", files
@@ -580,3 +581,15 @@ def test_realness_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split,
     status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
     assert status == 2 and not (tmp_path / "out").exists()
     assert "best epoch lies before the game; expected a D that has learnt" in error
+
+
+def test_a_model_of_one_modality_finds_its_channel(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
+    """In a folder of nnU-Net's that holds others, too."""
+    config = dataclasses.replace(tiny_config, model="unet")
+    run = write_untrained_run(tmp_path / "run", tiny_cohort.with_modalities(("T2",)), tiny_split, config)
+    write_case(tmp_path / "set/imagesTs", ["ann_0000.nii.gz", "ann_0001.nii.gz"])
+    (tmp_path / "set/dataset.json").write_text('{"channel_names": {"0": "T1", "1": "T2"}, "labels": {}}')
+    status, _, error = predict(run, "--input-dir", tmp_path / "set/imagesTs", "--output", tmp_path / "out")
+    assert status == 0, error
+    (source,) = json.loads((tmp_path / "out/ann_dseg.json").read_text())["Sources"]
+    assert Path(source).name == "ann_0001.nii.gz"

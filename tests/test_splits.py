@@ -61,7 +61,7 @@ def cohort_of(labelled, unlabelled=2, held_out=0, root=Path("set")):
     subjects = [Subject(id, (image,), label) for id in "abcdefghij"[:labelled]]
     subjects += [Subject(f"u{n}", (image,), None) for n in range(unlabelled)]
     subjects += [Subject(f"h{n}", (image,), label, held_out=True) for n in range(held_out)]
-    return Cohort("folder", root, ("T1",), ISEG_LABELS, {subject.id: subject for subject in subjects})
+    return Cohort("nnunet", root, ("T1",), ISEG_LABELS, {subject.id: subject for subject in subjects})
 
 
 def roles(name, cohort, labeled=None):
