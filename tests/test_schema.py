@@ -175,3 +175,20 @@ def test_no_layer_is_named_by_keras(tiny_config):
         ]
         for one, other in zip(*(made.values() for made in networks), strict=True):
             assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
+
+
+def test_weights_in_another_order_are_refused(unet_run, tmp_path):
+    """As of a version in which two layers of one shape change places."""
+
+    def swap(content):
+        recorded = json.loads(content)
+        paths = recorded["config"]["variables"]
+        one, other = (paths.index(f"unet/encoder_3_convolution_{n}/kernel") for n in range(2))
+        paths[one], paths[other] = paths[other], paths[one]
+        return json.dumps(recorded)
+
+    path = Path(shutil.copy(unet_run / "model.keras", tmp_path))
+    load_model(path)
+    edit_archive(path, "config.json", swap)
+    with pytest.raises(InputError, match=r"model\.keras: found weights of other layers, or in another order"):
+        load_model(path)

@@ -374,6 +374,8 @@ class SegmentationModel(keras.Model):
             "modalities": list(self.modalities),
             "tissues": list(self.tissues),
             "config": self.config.to_dict(),
+            # Keras saves weights by the order of layers: whoever loads them compares.
+            "variables": list(self.model_variables()),
         }
 
     @classmethod

@@ -26,7 +26,8 @@ def model_file(path: Path) -> Path:
 
 
 def read_model_config(path: Path) -> dict:
-    """What `model.keras` was built from: `schema`, `version`, `modalities`, `tissues` and `config`.
+    """What `model.keras` was built from: `schema`, `version`, `modalities`, `tissues`, `config` and
+    `variables`, their paths in the order of the weights.
 
     Raises:
         InputError: it is no model of this package, or a newer version wrote it.
