@@ -238,8 +238,19 @@ def test_channels_are_named_by_the_description(tmp_path, where):
     assert [path.name for path in a.images] == ["a_0001.nii.gz", "a_0002.nii.gz"]
     # Reading it will say that there is none.
     assert b.id == "b" and b.existing() == (None, None)
-    with pytest.raises(InputError, match="channel 0002"):
+    with pytest.raises(
+        InputError, match=r"dataset\.json: found the channels FLAIR, T1, T2; expected T1, PD among them"
+    ):
         find_cases(folder, ("T1", "PD"))
+
+
+def test_channels_are_found_from_within(tmp_path, monkeypatch):
+    """Whatever the folder is called, and whether T1 is called T1w."""
+    (tmp_path / "dataset.json").write_text('{"channel_names": {"0": "t2", "1": "T1w"}, "labels": {}}')
+    touch(tmp_path / "imagesTs", "a_0000.nii.gz", "a_0001.nii.gz")
+    monkeypatch.chdir(tmp_path / "imagesTs")
+    (a,) = find_cases(Path("."), MODALITIES).cases
+    assert [path.name for path in a.images] == ["a_0001.nii.gz", "a_0000.nii.gz"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"channel_names": 3}', '{"channel_names": {"0": "T2", "1": "T1"'])

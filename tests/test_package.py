@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 
 import pytest
-from conftest import ROOT, assert_one_line_error, run_command
+from conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
 
 import tf_msgan
 from tf_msgan.cli import entry
@@ -111,7 +111,13 @@ def test_who_lacks_an_extra_is_told_the_command():
         require("no_such_package", "tuning", "a study")
 
 
-def test_former_names_of_layouts_stand(tmp_path, tiny_cohort):
-    assert present_name("folder") == "nnunet" and all(present_name(name) == name for name in LAYOUTS)
-    with pytest.raises(InputError, match="the layout folder"):
-        read_cohort(tmp_path / "none", "folder")
+def test_former_names_of_layouts_stand(tmp_path):
+    assert all(present_name(name) == name for name in LAYOUTS)
+    t1, _, classes = tiny_brain(1)
+    save_nifti(tmp_path / "imagesTr/a_0000.nii.gz", t1)
+    save_nifti(tmp_path / "labelsTr/a.nii.gz", classes)
+    labels = {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1"}, "labels": labels}))
+    assert read_cohort(tmp_path, "folder") == read_cohort(tmp_path, "nnunet") == read_cohort(tmp_path)
+    with pytest.raises(InputError, match="the layout nnUNet: found none of that name; expected one of iseg"):
+        read_cohort(tmp_path, "nnUNet")

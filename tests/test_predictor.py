@@ -5,6 +5,7 @@ import re
 import shutil
 import warnings
 
+import keras
 import nibabel as nib
 import numpy as np
 import pytest
@@ -85,6 +86,9 @@ def test_another_scan_is_not_replaced(brain, scan, tmp_path):
     with pytest.raises(InputError, match="a label map there already"):
         arrays.save(tmp_path / "out", name="ann")
     assert arrays.save(tmp_path / "out", name="bob").is_file()
+    # Whose scan bob's is, nobody knows.
+    with pytest.raises(InputError, match="the segmentation of images without files"):
+        result.save(tmp_path / "out", name="bob")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +114,15 @@ def test_names_must_be_the_models(brain, scan):
         brain(scan[0], T2=scan[1])
     with pytest.raises(TypeError, match="complex128"):
         brain(np.ones((3, 3, 3), complex), scan[1], affine=np.eye(4))
+    with pytest.raises(TypeError, match="affine of shape \\(3, 3\\)"):
+        brain(np.ones((3, 3, 3)), scan[1], affine=np.eye(3))
+    with pytest.raises(TypeError, match="one modality twice"):
+        brain(T1=scan[0], T1w=scan[1])
+
+
+def test_t1_is_t1w(brain, scan):
+    expected = data_of(segment(brain, *scan).labels)
+    assert np.array_equal(data_of(segment(brain, t2=scan[1], T1w=scan[0]).labels), expected)
 
 
 def test_bad_scans_are_input_errors(brain, scan, tmp_path):
@@ -120,6 +133,7 @@ def test_bad_scans_are_input_errors(brain, scan, tmp_path):
         (nib.Nifti1Image(np.ones((9, 9), np.float32), np.eye(4)), "three axes"),
         (nib.Nifti1Image(data_of(image), image.affine @ np.diag([1, 1, 1.5, 1])), "corners lie"),
         (nib.Nifti1Image(data_of(image) * 0, image.affine), "the constant 0"),
+        (nib.Nifti1Image(data_of(image), None), "no affine"),
     ):
         with pytest.raises(InputError, match=message):
             brain(scan[0], bad)
@@ -155,6 +169,8 @@ def test_several_models_are_averaged(unet_run, tiny_cohort, tiny_split, tiny_con
     assert np.allclose((maps[0] + maps[1]) / 2, maps[2], atol=1e-6)
     with pytest.raises(TypeError, match="no path"):
         tf_msgan.load()
+    with pytest.raises(InputError, match="expected each run once"):
+        tf_msgan.load(unet_run, unet_run / "model.keras")
     with pytest.raises(
         InputError, match=r"nowhere: found no such file or folder; expected the folder of a finished run"
     ):
@@ -188,6 +204,18 @@ def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tm
     with pytest.raises(TypeError, match="beauty"):
         tf_msgan.fit(tiny_cohort.root, tmp_path / "other", beauty=3)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_callback_may_end_the_training(tiny_cohort, tiny_config, tmp_path):
+    """In the labels' phase, too: the game does not begin then."""
+
+    class StopAtOnce(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    config = tiny_config.with_fields(["training.labels_first=0.5"])
+    tf_msgan.fit(tiny_cohort.root, tmp_path / "run", split="all", config=config, callbacks=[StopAtOnce()])
+    assert len((tmp_path / "run/history.csv").read_text().splitlines()) == 2
 
 
 def test_the_readme_is_right(unet_run, scan, tmp_path, monkeypatch, capsys):

@@ -1,8 +1,10 @@
 """Files of earlier versions are read, and those of later ones refused."""
 
 import csv
+import hashlib
 import json
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -10,14 +12,17 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import assert_one_line_error
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tf_msgan
 from tf_msgan.config import SCHEMA, Config, read_schema
 from tf_msgan.errors import InputError
+from tf_msgan.runs.model_file import read_model_config
 from tf_msgan.runs.run_folder import read_run_config, recorded_config
 from tf_msgan.runs.trained_model import load_model
 from tf_msgan.training.build_model import build_model
-from tf_msgan.training.checkpoint import read_checkpoint
+from tf_msgan.training.checkpoint import Checkpoint, RunState, read_checkpoint
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED = FIXTURES / "expected"
@@ -115,7 +120,7 @@ def test_what_a_later_version_wrote_is_refused(untrained_run, old_run, tiny_fold
     (run / "config.json").write_text(json.dumps(recorded))
     assert_one_line_error(call("tf_msgan.evaluate", run), "config.json", f"schema {LATER} of tf_msgan 99.0")
 
-    state = {"schema": LATER, "version": "99.0", "names": []}
+    state = {"schema": LATER, "version": "99.0"}
     np.savez(old_run / "checkpoints/epoch-0002.npz", state=np.frombuffer(json.dumps(state).encode(), np.uint8))
     result = call("tf_msgan.train", "--resume", "--out", old_run, "--data", tiny_folder)
     assert_one_line_error(result, "epoch-0002.npz", f"schema {LATER} of tf_msgan 99.0")
@@ -192,3 +197,36 @@ def test_weights_in_another_order_are_refused(unet_run, tmp_path):
     edit_archive(path, "config.json", swap)
     with pytest.raises(InputError, match=r"model\.keras: found weights of other layers, or in another order"):
         load_model(path)
+
+
+def test_a_checkpoint_of_a_schema_in_between_has_paths():
+    variables = {"refine/encoder_0_convolution_0/kernel": np.ones(3)}
+    assert Checkpoint(RunState(), variables, variables, schema=1).migrated({}).variables == variables
+    numbered = {"refine/0": np.ones(3)}
+    migrated = Checkpoint(RunState(), numbered, {}, schema=0).migrated({"refine/0": "refine/a/kernel"})
+    assert list(migrated.variables) == ["refine/a/kernel"]
+
+
+def test_a_new_field_raises_the_schema():
+    """Else earlier versions would call what this one writes damaged. After a change of fields raise `SCHEMA`, unless
+    that was done since the last release, and note the digest."""
+    parts = {name: sorted(part) for name, part in Config().to_dict().items() if isinstance(part, dict)}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    assert {SCHEMA: digest} == {1: "33d687eec19d"}
+
+
+@given(st.integers(0, 10**6), st.integers(0, 7))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_model_is_refused(at, bit):
+    """Or read as it was, where nothing depends on the bit."""
+    content = bytearray((FIXTURES / "run-schema-0" / "model.keras").read_bytes())
+    # Where the archive lists its members, and where config.json lies.
+    at = at % 400 if at % 2 else len(content) - 1 - at % 400
+    content[at] ^= 1 << bit
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        path.write_bytes(content)
+        try:
+            assert read_model_config(path)["tissues"] == ["CSF", "GM", "WM"]
+        except InputError as error:
+            assert "model.keras" in str(error)

@@ -55,7 +55,8 @@ TINY += [f"--set=network.{part}_width=2" for part in ("coarse", "noise", "refine
 
 def find(python: str) -> str:
     """An interpreter by its name, or pyenv's."""
-    if subprocess.run([python, "--version"], capture_output=True).returncode == 0:
+    # pyenv's shims are there for versions that they do not run.
+    if shutil.which(python) and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
         return python
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = sorted(root.glob(f"versions/{python.removeprefix('python')}*/bin/{python}"))

@@ -9,6 +9,12 @@ import importlib
 import os
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_msgan.inference.predictor import Predictor
+    from tf_msgan.inference.segmentation import Segmentation
+    from tf_msgan.interface import fit, load
 
 __version__ = "0.2.0"
 __all__ = ["Predictor", "Segmentation", "fit", "load"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tf_msgan.config import Config
 from tf_msgan.datasets.cohort import Cohort
+from tf_msgan.datasets.layouts import present_name
 from tf_msgan.datasets.splits import Split
 from tf_msgan.datasets.subject_digests import digest_labels, digest_split
 from tf_msgan.errors import InputError
@@ -55,6 +56,7 @@ def check_same(path: Path, facts: dict, expected: str):
         InputError: they are not; the text says which, and what was `expected`.
     """
     recorded, facts = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(facts))
+    recorded["layout"] = present_name(recorded.get("layout"))
     different = sorted(key for key in facts if recorded.get(key) != facts[key])
     if different:
         raise InputError(path, f"another {', '.join(different)}", expected)

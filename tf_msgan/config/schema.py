@@ -2,7 +2,8 @@
 
 from tf_msgan.errors import InputError
 
-# Raise it when an earlier version could no longer read what this one writes. 0 are files that name none.
+# Raise it when an earlier version could no longer read what this one writes, as after a new field of the config.
+# 0 are files that name none.
 SCHEMA = 1
 
 

@@ -50,7 +50,9 @@ def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool):
     for id in (id for ids in split.roles().values() for id in ids):
         missing = missing_modalities(cohort.modalities, cohort.subjects[id].images)
         if missing and (not may_lack_modality or len(missing) == len(cohort.modalities)):
-            expected = f"all of {', '.join(cohort.modalities)}, or --drop-modality for scans that lack one"
+            expected = f"all of {', '.join(cohort.modalities)}"
+            if len(missing) < len(cohort.modalities):
+                expected += ", or --drop-modality for scans that lack one"
             raise InputError(cohort.root, f"no {', '.join(missing)} for subject {id}", expected)
 
 

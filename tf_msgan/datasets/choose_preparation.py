@@ -18,8 +18,8 @@ STRIPPED_SHARE = 0.7
 
 
 def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
-    """Returns the `Preparation` of a run over the split: the fields that are `asked` for, the spacing of the training
-    subjects and, unless asked for, the crop that is the layout's own, or that the first of them shows.
+    """Returns the `Preparation` of a run over the split: the fields that are `asked` for and, unless asked for, the
+    spacing of the training subjects, and the crop that is the layout's own, or that the first of them shows.
 
     Raises:
         InputError: a field is wrong, or a file of a training subject is missing or wrong.
@@ -27,6 +27,8 @@ def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
     preparation = Preparation(**asked)
     if "crop" not in asked:
         preparation = dataclasses.replace(preparation, crop=cohort.crop or _crop_of(cohort, split.train[0]))
+    if "spacing" in asked:
+        return preparation
     grids = [read_grid(cohort.subjects[id].reference()) for id in split.train]
     spacings = [NetworkGrid(*grid, preparation.resample).spacing for grid in grids]
     spacing = tuple(round(float(mm), 4) for mm in np.median(spacings, axis=0))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_msgan.datasets.label_table import LabelTable
-from tf_msgan.datasets.modality_names import unweighted
+from tf_msgan.datasets.modality_names import find_modality
 from tf_msgan.errors import InputError
 from tf_msgan.io.images import reference_of
 from tf_msgan.io.read_volumes import read_codes
@@ -79,14 +79,14 @@ class Cohort:
         return dataclasses.replace(self, modalities=tuple(self.modalities[n] for n in chosen), subjects=subjects)
 
     def _number_of(self, modality):
-        alike = [n for n, name in enumerate(self.modalities) if unweighted(name) == unweighted(modality)]
-        if modality in self.modalities:
-            return self.modalities.index(modality)
-        if len(alike) == 1:
-            return alike[0]
-        lacking = next((id for name, id in self.left_out.items() if unweighted(name) == unweighted(modality)), None)
-        found = f"labelled {lacking} without {modality}" if lacking else f"no modality {modality}"
-        raise InputError(self.root, found, f"some of {', '.join(self.modalities)}")
+        number = find_modality(modality, self.modalities)
+        if number is None:
+            unused = find_modality(modality, list(self.left_out))
+            found = f"no modality {modality}"
+            if unused is not None:
+                found = f"labelled {list(self.left_out.values())[unused]} without {modality}"
+            raise InputError(self.root, found, f"some of {', '.join(self.modalities)}")
+        return number
 
     def remarks(self) -> list[str]:
         """What lies in the folder and is not used, a line each."""

@@ -105,7 +105,8 @@ def _read(cohort, facts, seen):
     subject = cohort.subjects[facts.id]
     missing = missing_modalities(cohort.modalities, subject.images)
     if missing:
-        text = f"subject {facts.id}: no {', '.join(missing)}; training takes it with --drop-modality alone"
+        some = len(missing) < len(subject.images)
+        text = f"subject {facts.id}: no {', '.join(missing)}" + "; training takes it with --drop-modality alone" * some
         # A subject without a role is in nobody's way.
         facts.problems.append(Problem("error" if facts.role else "warning", text))
     if len(missing) == len(subject.images):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tf_msgan.datasets.cases import Case, Cases, checked_cases
-from tf_msgan.datasets.modality_names import BRAIN, LONGER, name_pattern, unweighted
+from tf_msgan.datasets.modality_names import BRAIN, LONGER, find_modality, name_pattern, unweighted
 from tf_msgan.datasets.nnunet_description import find_channels
 from tf_msgan.errors import InputError
 from tf_msgan.io.folders import is_there, names_in
@@ -75,8 +75,17 @@ def find_nnunet_cases(folder: Path, modalities, channels=None) -> list[Case]:
 
 
 def _nnunet(folder, modalities):
-    channels = find_channels(folder)
-    return find_nnunet_cases(folder, modalities, channels if set(modalities) <= set(channels) else None)
+    path, channels = find_channels(folder)
+    if not channels:
+        return find_nnunet_cases(folder, modalities)
+    numbers = [find_modality(modality, channels) for modality in modalities]
+    if None not in numbers:
+        return find_nnunet_cases(folder, [channels[n] for n in numbers], channels)
+    if find_nnunet_cases(folder, channels):
+        raise InputError(
+            path, f"the channels {', '.join(channels)}", f"{', '.join(modalities)} among them, or a --list"
+        )
+    return []
 
 
 def find_bids_cases(folder: Path, modalities) -> list[Case]:

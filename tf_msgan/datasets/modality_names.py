@@ -1,6 +1,7 @@
 """How names of files call modalities."""
 
 import re
+from collections.abc import Sequence
 
 # Sequences whose names begin as another's.
 LONGER = ("T1_IR", "T2_FLAIR")
@@ -12,6 +13,15 @@ def name_pattern(modality):
     """A pattern of how files call a modality: T1, and T1w as in BIDS; FLAIR, and T2_FLAIR."""
     longer = "(T2[-_])?" if modality.upper() == "FLAIR" else ""
     return f"{longer}{re.escape(unweighted(modality))}w?"
+
+
+def find_modality(name: str, known: Sequence[str]) -> int | None:
+    """The number of the modality that is meant, of several: the one of that name, or the only one that is called so
+    but for upper case and a `w`, as T1 and T1w; None without one."""
+    if name in known:
+        return tuple(known).index(name)
+    alike = [n for n, other in enumerate(known) if unweighted(other).casefold() == unweighted(name).casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def unweighted(modality):

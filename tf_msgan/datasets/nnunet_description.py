@@ -2,6 +2,7 @@
 
 import json
 import operator
+import os
 from pathlib import Path
 
 from tf_msgan.datasets.label_table import LabelTable
@@ -37,16 +38,17 @@ def read_description(path: Path, table: LabelTable | None = None) -> tuple[tuple
     return modalities, table or table_of_names(names, path)
 
 
-def find_channels(folder: Path) -> tuple[str, ...]:
-    """The modalities by their channels, as the `dataset.json` in a folder of images, or above it, names them; none
-    without a file that does."""
+def find_channels(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """The `dataset.json` in a folder of images, or above it, that names channels, and their modalities; None and none
+    without one."""
+    folder = Path(os.path.abspath(folder))
     for path in (folder / DESCRIPTION, folder.parent / DESCRIPTION):
         try:
-            return _channels(_read(path))
+            return path, _channels(_read(path))
         except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
             # Another program's.
             continue
-    return ()
+    return None, ()
 
 
 def _read(path):

@@ -77,8 +77,11 @@ class Outputs:
         if sidecar.exists() and made == UNKNOWN:
             raise InputError(sidecar, "a sidecar that is not of this command", "another --output")
         before, now = set(made["Sources"]), set(_absolute(case.existing()))
-        if not (before <= now or now <= before):
-            raise InputError(sidecar, f"the segmentation of {', '.join(made['Sources'])}", "another --output")
+        # What did not come from files may be any scan.
+        unknown = made != UNKNOWN and bool(before) != bool(now)
+        if unknown or not (before <= now or now <= before):
+            found = f"the segmentation of {', '.join(made['Sources']) or 'images without files'}"
+            raise InputError(sidecar, found, "another --output")
 
     def _recorded(self, case) -> dict:
         """What the sidecar says of what is called as the case's label map would be; `UNKNOWN` without one that says

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from tf_msgan.datasets.cases import Case, case_of_files
+from tf_msgan.datasets.modality_names import find_modality
 from tf_msgan.errors import InputError, memory_named
 from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.own_grid import segment_volumes
@@ -51,7 +52,7 @@ class Predictor:
             images: one a modality, in the order of `modalities`: a path, a nibabel image, or an array `(i, j, k)` of
                 raw intensities, 0 where nothing is; None for one that the scan lacks. All lie on one grid.
             affine: `(4, 4)`, voxel → RAS mm, of arrays.
-            named: the images by the names of their modalities, in place of `images`.
+            named: the images by the names of their modalities, in place of `images`; T1 may stand for T1w.
 
         Returns:
             Its maps on the grid of the first image. What sets the scan apart from those of the training is said in
@@ -94,11 +95,17 @@ class Predictor:
         names = ", ".join(self.modalities)
         if images and named:
             raise TypeError(f"images both in order and by name; expected one of the two: {names}")
-        if unknown := [name for name in named if name not in self.modalities]:
+        numbers = {name: find_modality(name, self.modalities) for name in named}
+        if unknown := [name for name, number in numbers.items() if number is None]:
             raise TypeError(f"no modality called {', '.join(unknown)}; the model takes {names}")
+        if len(set(numbers.values())) < len(numbers):
+            raise TypeError(f"one modality twice, in {', '.join(named)}; the model takes {names}")
         if not named and len(images) != len(self.modalities):
             raise TypeError(f"{len(images)} images; expected {len(self.modalities)}: {names}, in this order")
-        return [named.get(name) for name in self.modalities] if named else list(images)
+        if not named:
+            return list(images)
+        by_number = {numbers[name]: image for name, image in named.items()}
+        return [by_number.get(number) for number in range(len(self.modalities))]
 
     def _check_modalities(self, volumes):
         missing = missing_modalities(self.modalities, volumes)
@@ -113,6 +120,8 @@ def _read(image, name, affine) -> Volume:
     if isinstance(image, np.ndarray):
         if affine is None:
             raise TypeError(f"{name}: an array; expected its affine beside it: affine=")
+        if np.shape(affine) != (4, 4):
+            raise TypeError(f"{name}: an affine of shape {np.shape(affine)}; expected (4, 4)")
         if image.dtype.kind not in "iufb":
             raise TypeError(f"{name}: an array of {image.dtype}; expected real numbers")
         image = nib.Nifti1Image(image.astype(np.float32), np.asarray(affine, np.float64))
@@ -136,6 +145,8 @@ def load_predictor(*paths, tta: bool = False, p_real: bool = False) -> Predictor
     """
     if not paths:
         raise TypeError("no path; expected the folder of a run, or a model file")
+    if len({model_file(path).resolve() for path in paths}) < len(paths):
+        raise InputError("RUN", " ".join(map(str, paths)), "each run once")
     models = {str(path): load_model(path) for path in paths}
     (first, model), *others = models.items()
     for path, other in others:

@@ -128,9 +128,11 @@ def _check_header(image, path):
         raise InputError(path, f"shape {image.shape}", "three axes (i, j, k), or a fourth of length 1")
     if math.prod(map(int, shape)) > MOST_VOXELS:
         raise InputError(path, f"shape {image.shape}", f"at most {MOST_VOXELS:,} voxels")
-    dtype = image.get_data_dtype()
+    dtype = getattr(image.dataobj, "dtype", image.get_data_dtype())
     if dtype.names or dtype.kind not in "iuf":
         raise InputError(path, f"voxels of type {'RGB' if dtype.names else dtype}", "real numbers")
+    if image.affine is None:
+        raise InputError(path, "no affine", "one that takes voxels to mm")
     _check_affine(path, np.asarray(image.affine, np.float64))
     return shape
 

@@ -20,6 +20,6 @@ def model_class(config: Config) -> type[SegmentationModel]:
     return MODELS[config.model]
 
 
-def make_model(modalities: int, tissues, config: Config) -> SegmentationModel:
+def make_model(modalities, tissues, config: Config) -> SegmentationModel:
     """Returns the model of `config`, with new weights."""
     return model_class(config)(modalities, tissues, config)

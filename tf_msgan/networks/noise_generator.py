@@ -1,4 +1,4 @@
-"""Stage 2, G2: makes variants of an image, and the encoder that reads the latent vector back from a variant."""
+"""Stage 2, G2: makes variants of an image."""
 
 import keras
 from keras import layers, ops

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 from tf_msgan.config import read_schema
@@ -9,6 +10,11 @@ from tf_msgan.errors import InputError
 from tf_msgan.runs.run_folder import CONFIG, read_run_config
 
 MODEL = "model.keras"
+# What zipfile, JSON and Keras raise at a damaged archive, or at one of something else.
+UNREADABLE = (
+    *(ValueError, TypeError, KeyError, AttributeError, IndexError, OSError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def model_file(path: Path) -> Path:
@@ -38,7 +44,7 @@ def read_model_config(path: Path) -> dict:
         schema = read_schema(recorded, path)
         if schema and not all(isinstance(name, str) for name in recorded["modalities"]):
             raise TypeError("modalities without names")
-    except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise unreadable(path, error) from None
     return recorded
 

@@ -1,6 +1,5 @@
 """The model of a run, or of a model file."""
 
-import zipfile
 from pathlib import Path
 
 import keras
@@ -8,7 +7,7 @@ import keras
 import tf_msgan.models.make_model  # noqa: F401  Keras must know the classes
 from tf_msgan.errors import InputError
 from tf_msgan.models.segmentation_model import SegmentationModel
-from tf_msgan.runs.model_file import model_file, read_modalities, read_model_config, unreadable
+from tf_msgan.runs.model_file import UNREADABLE, model_file, read_modalities, read_model_config, unreadable
 
 
 def load_model(path: Path) -> SegmentationModel:
@@ -21,7 +20,7 @@ def load_model(path: Path) -> SegmentationModel:
     modalities, variables = read_modalities(file), read_model_config(file).get("variables")
     try:
         model = keras.saving.load_model(file, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise unreadable(file, error) from None
     if not isinstance(model, SegmentationModel):
         raise InputError(file, f"a {type(model).__name__}", "a model saved by tf_msgan.train")

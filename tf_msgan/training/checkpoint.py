@@ -62,7 +62,7 @@ class Checkpoint:
         Raises:
             KeyError: a number is not among them.
         """
-        if self.schema == SCHEMA:
+        if self.schema > 0:
             return self
         variables, best = ({paths[n]: value for n, value in part.items()} for part in (self.variables, self.best))
         return Checkpoint(self.state, variables, best)
@@ -114,9 +114,9 @@ def _read(path):
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     state = json.loads(arrays.pop("state").tobytes())
-    if state.pop("names") != sorted(arrays):
-        raise ValueError("other members than were written")
     schema = read_schema(state, path)
+    if state["names"] != sorted(arrays):
+        raise ValueError("other members than were written")
     parts = {"training": {}, "best": {}}
     for name, value in arrays.items():
         part, _, variable = name.partition("/")

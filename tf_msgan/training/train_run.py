@@ -171,4 +171,6 @@ def train_run(
                     StopEarly(keep.state, max_minutes),
                 ],
             )
+            if model.stop_training:
+                break
     return model

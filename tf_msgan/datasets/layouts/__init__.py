@@ -1,5 +1,6 @@
 """Folder layouts, by name."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def present_name(layout: str) -> str:
 def read_cohort(
     root,
     layout: str | None = None,
-    labels: str | LabelTable | None = None,
+    labels: str | os.PathLike | LabelTable | None = None,
     modalities: Sequence[str] | None = None,
 ) -> Cohort:
     """Finds the subjects in the folder `root`.
@@ -46,7 +47,9 @@ def read_cohort(
         InputError: there is no such folder, it may not be read, no layout fits, there is nothing in it, it has not
             those modalities, or a name is not UTF-8.
     """
-    root = Path(root)
+    root, layout = Path(root), layout and present_name(layout)
+    if layout is not None and layout not in LAYOUTS:
+        raise InputError(f"the layout {layout}", "none of that name", f"one of {', '.join(LAYOUTS)}")
     if not root.is_dir():
         raise InputError(root, "no such folder", f"a folder in the layout {layout or ' or '.join(LAYOUTS)}")
     check_name(root.resolve())
@@ -56,8 +59,8 @@ def read_cohort(
         layout = next((name for name, (matches, _) in LAYOUTS.items() if matches(root)), None)
     if layout is None:
         raise InputError(root, "no layout that is known", f"one of {', '.join(LAYOUTS)} (docs/data.md)")
-    layout = present_name(layout)
-    cohort = LAYOUTS[layout][1](root, read_label_table(labels) if isinstance(labels, str) else labels)
+    table = read_label_table(os.fspath(labels)) if isinstance(labels, str | os.PathLike) else labels
+    cohort = LAYOUTS[layout][1](root, table)
     if modalities is not None:
         cohort = cohort.with_modalities(modalities)
     for subject in cohort.subjects.values():
