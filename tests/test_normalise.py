@@ -9,9 +9,9 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.read_volumes import read_image
 from tf_msgan.preprocessing.bias_field import correct_bias
 from tf_msgan.preprocessing.mask import find_mask
+from tf_msgan.preprocessing.normalisation import CLIP, normalise
 from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
-from tf_msgan.preprocessing.scores import CLIP, normalise
 
 HEADS = Preparation(crop="nonzero")
 

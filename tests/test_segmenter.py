@@ -16,9 +16,9 @@ from tf_msgan.inference.tiles import Tiling, gaussian_weights, map_tiles
 from tf_msgan.io.images import read_images
 from tf_msgan.networks.coarse_generator import build_coarse_generator
 from tf_msgan.networks.fusion import fuse
+from tf_msgan.preprocessing.normalisation import normalise
 from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
-from tf_msgan.preprocessing.scores import normalise
 from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")

@@ -13,8 +13,8 @@ from tf_msgan.networks.blocks import upsample
 from tf_msgan.networks.fusion import brain
 from tf_msgan.patches.augmentation import halve, unmask
 from tf_msgan.preprocessing.mask import find_mask
+from tf_msgan.preprocessing.normalisation import normalise
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
-from tf_msgan.preprocessing.scores import normalise
 
 # Voxels of the tiles in a batch, at most, unless one tile has more.
 VOXELS_AT_ONCE = 2 * 64**3

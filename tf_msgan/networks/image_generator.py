@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from tf_msgan.networks.blocks import LEAK, concatenate, convolution, deconvolution
-from tf_msgan.preprocessing.scores import CLIP
+from tf_msgan.preprocessing.normalisation import CLIP
 
 LEVELS = 3
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from tf_msgan.config import Preparation
 from tf_msgan.preprocessing.geometry import NetworkGrid
+from tf_msgan.preprocessing.normalisation import normalise
 from tf_msgan.preprocessing.reserved_values import IGNORE
-from tf_msgan.preprocessing.scores import normalise
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Scan:
     """One subject in memory, on its `NetworkGrid`.
 
     Attributes:
-        masked: `(i, j, k, modality + 1)` float32 of `tf_msgan.preprocessing.scores`: image × mask, and the mask.
+        masked: `(i, j, k, modality + 1)` float32 of `tf_msgan.preprocessing.normalisation`: image × mask, and the mask.
         labels: `(i, j, k)` uint8 classes, or None.
         foreground: `(i, j, k)` bool, where patches are centred: the brain, as far as it is known.
         spacing: mm.
