@@ -25,6 +25,13 @@ def convolution(x, filters, name, kernel=3, level=0):
     return layers.LeakyReLU(LEAK, name=f"{name}_activation")(x)
 
 
+def two_convolutions(x, filters, name, level=0):
+    """A block of two, `NAME_convolution_0` and `NAME_convolution_1`."""
+    for n in range(2):
+        x = convolution(x, filters, f"{name}_convolution_{n}", level=level)
+    return x
+
+
 def deconvolution(x, filters, name):
     """Doubles the resolution."""
     x = layers.Conv3DTranspose(filters, 2, strides=2, kernel_initializer="he_normal", name=name)(x)
@@ -39,6 +46,12 @@ def average(x, name, factor=2):
 def concatenate(tensors, name):
     """Joins the channels."""
     return layers.Concatenate(name=name)(tensors)
+
+
+def deconvolve_and_join(x, filters, skips, name):
+    """Doubles the resolution, and joins the channels of the skip connections, which have it already."""
+    x = deconvolution(x, filters, f"{name}_deconvolution")
+    return concatenate([x, *skips], f"{name}_concatenate")
 
 
 def resample(x, level, target, name):

@@ -7,9 +7,9 @@ from tf_msgan.networks.blocks import (
     CropLike,
     PadToMultiple,
     average,
-    concatenate,
     convolution,
-    deconvolution,
+    deconvolve_and_join,
+    two_convolutions,
     voxel_head,
 )
 
@@ -28,8 +28,7 @@ def build_coarse_generator(modalities: int, classes: int, width: int = 8, margin
         x = convolution(x, width << level, f"encoder_{level}_convolution")
         skips.append(x)
         x = average(x, f"encoder_{level}_pool")
-    for n in range(2):
-        x = convolution(x, width << 2, f"bottom_convolution_{n}")
+    x = two_convolutions(x, width << 2, "bottom")
 
     # The decoder draws no more of each level than the map depends on: all from voxel `start` on, one of which is lost
     # to the convolution that follows, unless the image ends there.
@@ -37,8 +36,8 @@ def build_coarse_generator(modalities: int, classes: int, width: int = 8, margin
     x = _crop(x, start, "bottom_crop")
     for level in (1, 0):
         drawn = [2 * n for n in start]
-        x = deconvolution(x, width << level, f"decoder_{level}_deconvolution")
-        x = concatenate([x, _crop(skips[level], drawn, f"skip_{level}_crop")], f"decoder_{level}_concatenate")
+        skip = _crop(skips[level], drawn, f"skip_{level}_crop")
+        x = deconvolve_and_join(x, width << level, [skip], f"decoder_{level}")
         x = convolution(x, width << level, f"decoder_{level}_convolution")
         start = _first(margin, level) if level else margin
         x = _crop(x, [n - first for n, first in zip(start, drawn, strict=True)], f"decoder_{level}_crop")

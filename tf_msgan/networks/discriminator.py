@@ -7,9 +7,9 @@ from tf_msgan.networks.blocks import (
     CropLike,
     PadToMultiple,
     average,
-    concatenate,
     convolution,
-    deconvolution,
+    deconvolve_and_join,
+    two_convolutions,
     voxel_head,
 )
 
@@ -27,15 +27,13 @@ def build_discriminator(modalities: int, classes: int, width: int = 16) -> keras
     x = PadToMultiple(2**LEVELS, name="pad")(image)
     skips = []
     for level in range(LEVELS):
-        x = convolution(x, width << level, f"encoder_{level}_convolution_0")
-        x = convolution(x, width << level, f"encoder_{level}_convolution_1")
+        x = two_convolutions(x, width << level, f"encoder_{level}")
         skips.append(x)
         x = average(x, f"encoder_{level}_pool")
     x = convolution(x, width << LEVELS, "bottom_convolution", level=LEVELS)
     features = layers.GlobalAveragePooling3D(dtype="float32", name="features")(x)
     for level in reversed(range(LEVELS)):
-        x = deconvolution(x, width << level, f"decoder_{level}_deconvolution")
-        x = concatenate([x, skips[level]], f"decoder_{level}_concatenate")
+        x = deconvolve_and_join(x, width << level, [skips[level]], f"decoder_{level}")
         x = convolution(x, width << level, f"decoder_{level}_convolution")
     x = CropLike(name="crop")(x, image)
     return keras.Model(image, [voxel_head(x, classes, "linear", "class"), features], name="discriminator")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from tf_msgan.networks.blocks import CropLike, PadToMultiple, average, concatenate, convolution, deconvolution
+from tf_msgan.networks.blocks import CropLike, PadToMultiple, average, convolution, deconvolve_and_join
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 
 # How far a variant may stray from its image, in standard deviations of the brain's intensity.
@@ -27,8 +27,7 @@ def build_noise_generator(modalities: int, latent: int, width: int = 8) -> keras
     x = convolution(x, width << 2, "bottom_convolution")
     x = Modulate(name="bottom_modulation")(x, z)
     for level in (1, 0):
-        x = deconvolution(x, width << level, f"decoder_{level}_deconvolution")
-        x = concatenate([x, skips[level]], f"decoder_{level}_concatenate")
+        x = deconvolve_and_join(x, width << level, [skips[level]], f"decoder_{level}")
         x = convolution(x, width << level, f"decoder_{level}_convolution")
         x = Modulate(name=f"decoder_{level}_modulation")(x, z)
     x = CropLike(name="crop")(x, image)

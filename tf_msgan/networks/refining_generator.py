@@ -8,8 +8,9 @@ from tf_msgan.networks.blocks import (
     average,
     concatenate,
     convolution,
-    deconvolution,
+    deconvolve_and_join,
     resample,
+    two_convolutions,
     voxel_head,
 )
 
@@ -39,8 +40,7 @@ def build_refine_generator(
 
     encoded = []
     for level in range(LEVELS):
-        features = convolution(x, filters[level], f"encoder_{level}_convolution_0", level=level)
-        features = convolution(features, filters[level], f"encoder_{level}_convolution_1", level=level)
+        features = two_convolutions(x, filters[level], f"encoder_{level}", level=level)
         x = concatenate([x, features], f"encoder_{level}_concatenate")
         encoded.append(x)
         x = average(x, f"encoder_{level}_pool")
@@ -51,8 +51,7 @@ def build_refine_generator(
 
     for block, level in enumerate(reversed(range(LEVELS))):
         others = [resample(squeezed[e], e, level, f"skip_{e}_block_{block}") for e in range(LEVELS) if e != level]
-        x = deconvolution(x, filters[level], f"decoder_{level}_deconvolution")
-        x = concatenate([x, encoded[level], *others], f"decoder_{level}_concatenate")
+        x = deconvolve_and_join(x, filters[level], [encoded[level], *others], f"decoder_{level}")
         x = convolution(x, filters[level], f"decoder_{level}_convolution", level=level)
     x = CropLike(name="crop")(x, image)
     return keras.Model(inputs, voxel_head(x, classes, "softmax", "tissue"), name="refine_generator")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tf_msgan.networks.blocks import CropLike, PadToMultiple, concatenate, convolution, deconvolution, voxel_head
+from tf_msgan.networks.blocks import CropLike, PadToMultiple, deconvolve_and_join, two_convolutions, voxel_head
 
 # Channels of the levels, times the width. So it has as many parameters as the refiner, to 1 %.
 FILTERS = (1, 2, 4, 4, 7)
@@ -26,21 +26,14 @@ def unet_features(image, width, pool):
     x = PadToMultiple(2 ** (len(FILTERS) - 1), name="pad")(image)
     skips = []
     for level, filters in enumerate(upper):
-        x = _two_convolutions(x, filters, f"encoder_{level}", level)
+        x = two_convolutions(x, filters, f"encoder_{level}", level)
         skips.append(x)
         x = pool(x, f"encoder_{level}_pool")
-    x = features = _two_convolutions(x, deepest, "bottom", level=len(skips))
+    x = features = two_convolutions(x, deepest, "bottom", level=len(skips))
     for level, filters in reversed(list(enumerate(upper))):
-        x = deconvolution(x, filters, f"decoder_{level}_deconvolution")
-        x = concatenate([x, skips[level]], f"decoder_{level}_concatenate")
-        x = _two_convolutions(x, filters, f"decoder_{level}", level)
+        x = deconvolve_and_join(x, filters, [skips[level]], f"decoder_{level}")
+        x = two_convolutions(x, filters, f"decoder_{level}", level)
     return CropLike(name="crop")(x, image), features
-
-
-def _two_convolutions(x, filters, name, level):
-    for n in range(2):
-        x = convolution(x, filters, f"{name}_convolution_{n}", level=level)
-    return x
 
 
 def _max(x, name):
