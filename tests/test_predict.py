@@ -21,7 +21,7 @@ from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
 from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
 from tf_msgan.inference.predict_cases import predict_cases
-from tf_msgan.inference.predictor import Predictor, load_predictor
+from tf_msgan.inference.predictor import Predictor, load
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
 from tf_msgan.io.read_volumes import read_image
@@ -431,7 +431,7 @@ def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch
         write(self, case, *arguments)
 
     monkeypatch.setattr(Outputs, "write", short_of_memory)
-    found = predict_cases(cases, load_predictor(unet_run), outputs(tmp_path / "out"))
+    found = predict_cases(cases, load(unet_run), outputs(tmp_path / "out"))
     first, second = (str(prediction.error) for prediction in found)
     assert first == "a: found no memory left (all is taken); expected a smaller scan, or more memory"
     assert second == "None" and (tmp_path / "out" / "b_dseg.nii.gz").is_file()

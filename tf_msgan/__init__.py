@@ -12,9 +12,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tf_msgan.inference.predictor import Predictor
+    from tf_msgan.inference.predictor import Predictor, load
     from tf_msgan.inference.segmentation import Segmentation
-    from tf_msgan.interface import fit, load
+    from tf_msgan.interface import fit
 
 __version__ = "0.2.0"
 __all__ = ["Predictor", "Segmentation", "fit", "load"]
@@ -24,7 +24,7 @@ _WHERE = {
     "Predictor": "tf_msgan.inference.predictor",
     "Segmentation": "tf_msgan.inference.segmentation",
     "fit": "tf_msgan.interface",
-    "load": "tf_msgan.interface",
+    "load": "tf_msgan.inference.predictor",
 }
 
 # TensorFlow reads this when it is first imported. By itself it leaves oneDNN off on processors without AVX-512 VNNI,

@@ -1,4 +1,4 @@
-"""What Python code calls: `tf_msgan.load` and `tf_msgan.fit`."""
+"""Training from Python: `tf_msgan.fit`."""
 
 import dataclasses
 import os
@@ -8,26 +8,12 @@ from pathlib import Path
 from tf_msgan.config import PRESETS, Config, choose_preset
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.evaluation.evaluate_run import evaluate_and_report
-from tf_msgan.inference.predictor import Predictor, load_predictor
+from tf_msgan.inference.predictor import Predictor, load
 from tf_msgan.phantoms.phantom_cohort import embedded_cohort
 from tf_msgan.progress import Progress, silent
 from tf_msgan.runs.plan_run import plan_run
 from tf_msgan.runs.run_folder import begin_run, check_run_folder, describe_run
 from tf_msgan.training.train_run import load_training_scans, train_run
-
-
-def load(*paths: str | os.PathLike, tta: bool = False) -> Predictor:
-    """Returns a trained model as a function of scans.
-
-    Args:
-        paths: the folder of a run, or its `model.keras` alone; of several, such as folds, the probabilities are
-            averaged.
-        tta: average over the scan and its mirror image, left to right; twice the time.
-
-    Raises:
-        InputError: there is no model, a newer version wrote it, or several do not go together.
-    """
-    return load_predictor(*map(Path, paths), tta=tta)
 
 
 def fit(

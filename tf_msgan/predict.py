@@ -11,7 +11,7 @@ from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.datasets.cases import Cases, case_of_files, read_case_list, take_shard
 from tf_msgan.datasets.find_cases import find_cases
 from tf_msgan.errors import InputError, require
-from tf_msgan.runs.model_file import model_file, read_modalities
+from tf_msgan.runs.model_file import read_modalities
 
 # Seconds for a scan, of a server.
 DEADLINE = 600
@@ -84,10 +84,10 @@ def connect(options):
 def load(options):
     with quiet_import():
         from tf_msgan.cli.threads import set_threads
-        from tf_msgan.inference.predictor import load_predictor
+        from tf_msgan.inference import predictor
     if options.threads is not None:
         set_threads(options.threads)
-    return load_predictor(*options.runs, tta=options.tta, p_real=options.p_real)
+    return predictor.load(*options.runs, tta=options.tta, p_real=options.p_real)
 
 
 def read_cases(options, modalities) -> Cases:
@@ -104,7 +104,7 @@ def main(argv=None):
     check_options(options)
     # What is wrong with the scans' names is said before a model is loaded.
     predictor = connect(options) if options.serving else None
-    modalities = predictor.modalities if predictor else read_modalities(model_file(options.runs[0]))
+    modalities = predictor.modalities if predictor else read_modalities(options.runs[0])
     found = read_cases(options, modalities)
     mine = take_shard(found.cases, options.shard)
     predictor = predictor or load(options)

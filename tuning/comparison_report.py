@@ -11,6 +11,7 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import VISIBLE, write_json, write_text
 from tf_msgan.io.images import read_images, reference_of
 from tf_msgan.io.read_volumes import read_codes
+from tf_msgan.runs.model_file import MODEL
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
@@ -90,7 +91,7 @@ def _draw(comparison, done, groups, tissues, labeled):
     for cell in done:
         run = comparison.runs / cell.name
         # The runs may be gone.
-        if cell.labeled == labeled and cell.seed == 0 and not cell.without and (run / "model.keras").is_file():
+        if cell.labeled == labeled and cell.seed == 0 and not cell.without and (run / MODEL).is_file():
             maps[cell.model] = _predict(comparison, run, subject)
     if maps:
         volumes = read_images(comparison.cohort.subjects[subject].images)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from tf_msgan.datasets.cases import Case, case_of_files
+from tf_msgan.datasets.cases import LACKING, Case, case_of_files
 from tf_msgan.datasets.modality_names import find_modality
 from tf_msgan.errors import InputError, memory_named
 from tf_msgan.inference.ensemble import Ensemble
@@ -63,7 +63,8 @@ class Predictor:
             InputError: a file is missing or wrong, the images do not share a grid, or there is no memory left.
         """
         given = self._in_order(images, named)
-        volumes = [None if image is None else _read(image, name, affine) for image, name in self._with_names(given)]
+        named_images = zip(given, self.modalities, strict=True)
+        volumes = [None if image is None else _read(image, name, affine) for image, name in named_images]
         self._check_modalities(volumes)
         check_images(volumes)
         with memory_named(reference_of(volumes).path, "a smaller scan, or more memory"):
@@ -72,7 +73,7 @@ class Predictor:
         for doubt in doubts:
             warnings.warn(f"{reference_of(volumes).path}: {doubt}", stacklevel=2)
         files = [image if isinstance(image, str | os.PathLike) else None for image in given]
-        case = case_of_files([file or "none" for file in files], self.modalities) if any(files) else Case("", ())
+        case = case_of_files([file or LACKING for file in files], self.modalities) if any(files) else Case("", ())
         return Segmentation(maps, reference_of(volumes), self.tissues, case, self.source, tuple(doubts))
 
     def segment(self, volumes: list[Volume | None]) -> TissueMaps:
@@ -87,9 +88,6 @@ class Predictor:
         if maps.outline_failed:
             doubts.append("hardly any brain was outlined; all of it was refined")
         return doubts
-
-    def _with_names(self, images):
-        return zip(images, self.modalities, strict=True)
 
     def _in_order(self, images, named):
         names = ", ".join(self.modalities)
@@ -130,8 +128,8 @@ def _read(image, name, affine) -> Volume:
     return volume_of_image(image, name)
 
 
-def load_predictor(*paths, tta: bool = False, p_real: bool = False) -> Predictor:
-    """Returns the predictor of a trained model.
+def load(*paths: str | os.PathLike, tta: bool = False, p_real: bool = False) -> Predictor:
+    """Returns a trained model as a function of scans.
 
     Args:
         paths: the folder of a run, or its `model.keras` alone; of several, such as folds, the probabilities are

@@ -4,7 +4,7 @@ import importlib.util
 
 import numpy as np
 
-from tf_msgan.errors import InputError
+from tf_msgan.errors import require
 
 # N4 is fitted to every fourth voxel, as its authors advise: a bias field is smooth.
 SHRINK = 4
@@ -22,8 +22,7 @@ def correct_bias(data: np.ndarray, spacing) -> np.ndarray:
         InputError: there is no SimpleITK.
         RuntimeError: N4 fails, as on a single slice.
     """
-    if not can_correct_bias():
-        raise InputError("--n4", "no SimpleITK", "it, as in the training: pip install 'tf_msgan[n4]'")
+    require("SimpleITK", "n4", "--n4, as in the training")
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(np.maximum(data, 0).T.astype(np.float32))

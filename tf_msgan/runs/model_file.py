@@ -49,14 +49,13 @@ def read_model_config(path: Path) -> dict:
     return recorded
 
 
-def read_modalities(path: Path) -> tuple[str, ...]:
-    """The names of a model's modalities, in the order of its channels. A file of schema 0 leaves them to the
-    `config.json` beside it.
+def modalities_of(recorded: dict, path: Path) -> tuple[str, ...]:
+    """The names of a model's modalities, in the order of its channels, by `read_model_config` of its file `path`. One
+    of schema 0 leaves them to the `config.json` beside it.
 
     Raises:
-        InputError: as of `read_model_config`, or a file of schema 0 stands alone.
+        InputError: a file of schema 0 stands alone, or its `config.json` is another's.
     """
-    recorded = read_model_config(path)
     if recorded.get("schema", 0):
         return tuple(recorded["modalities"])
     beside = path.with_name(CONFIG)
@@ -68,6 +67,12 @@ def read_modalities(path: Path) -> tuple[str, ...]:
             path, f"a model of {recorded.get('modalities')} modalities", f"{len(modalities)} as in {beside}"
         )
     return modalities
+
+
+def read_modalities(path: Path) -> tuple[str, ...]:
+    """`modalities_of` a run's folder, or of a model's file; raises as that, `model_file` and `read_model_config`."""
+    file = model_file(path)
+    return modalities_of(read_model_config(file), file)
 
 
 def unreadable(path, error) -> InputError:

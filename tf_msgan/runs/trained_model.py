@@ -7,7 +7,7 @@ import keras
 import tf_msgan.models.make_model  # noqa: F401  Keras must know the classes
 from tf_msgan.errors import InputError
 from tf_msgan.models.segmentation_model import SegmentationModel
-from tf_msgan.runs.model_file import UNREADABLE, model_file, read_modalities, read_model_config, unreadable
+from tf_msgan.runs.model_file import UNREADABLE, modalities_of, model_file, read_model_config, unreadable
 
 
 def load_model(path: Path) -> SegmentationModel:
@@ -17,7 +17,8 @@ def load_model(path: Path) -> SegmentationModel:
         InputError: there is none, it is none of this package, or a newer version wrote it.
     """
     file = model_file(path)
-    modalities, variables = read_modalities(file), read_model_config(file).get("variables")
+    recorded = read_model_config(file)
+    modalities, variables = modalities_of(recorded, file), recorded.get("variables")
     try:
         model = keras.saving.load_model(file, compile=False)
     except UNREADABLE as error:

@@ -13,6 +13,7 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import atomic_write, write_text
 from tf_msgan.models.make_model import make_model
 from tf_msgan.models.segmentation_model import SegmentationModel
+from tf_msgan.runs.model_file import MODEL
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, write_checkpoint
 from tf_msgan.training.stopping import reason_to_stop
 
@@ -125,7 +126,7 @@ class KeepRun(keras.callbacks.Callback):
             self.copy = make_model(model.modalities, model.tissues, config)
         for name, variable in self.copy.model_variables().items():
             variable.assign(self.best[name])
-        with atomic_write(self.run / "model.keras") as temporary:
+        with atomic_write(self.run / MODEL) as temporary:
             self.copy.save(temporary)
 
     def _write_history(self):
