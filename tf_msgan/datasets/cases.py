@@ -9,7 +9,7 @@ from pathlib import Path
 from tf_msgan.datasets.modality_names import BRAIN, name_pattern
 from tf_msgan.errors import InputError, check_name
 from tf_msgan.io.folders import is_there
-from tf_msgan.io.images import missing_modalities
+from tf_msgan.io.images import lacks_too_many, missing_modalities
 from tf_msgan.io.read_volumes import SUFFIXES
 
 # What stands for the file of a modality that a scan lacks.
@@ -81,7 +81,7 @@ def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
         raise InputError(first, f"{', '.join(path.name for path in others)} beside it", "one of them, or a --list")
     images = case.existing()
     missing = missing_modalities(modalities, images)
-    if missing and (not may_lack or len(missing) == len(images)):
+    if lacks_too_many(missing, modalities, may_lack):
         expected = f"all of {', '.join(modalities)}: the model was not trained with --drop-modality"
         where = next((path for path in case.images if path and not is_there(path)), case.id)
         raise InputError(where, f"no {', '.join(missing)}", "one at least" if may_lack else expected)

@@ -7,7 +7,7 @@ from tf_msgan.datasets.cohort import Cohort, read_labels
 from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.io.digests import digest_images
-from tf_msgan.io.images import missing_modalities, read_images
+from tf_msgan.io.images import lacks_too_many, missing_modalities, read_images
 from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.progress import Progress, silent
@@ -49,7 +49,7 @@ def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool):
     """Refuses a subject of the split without any modality, or, unless it may, without one."""
     for id in (id for ids in split.roles().values() for id in ids):
         missing = missing_modalities(cohort.modalities, cohort.subjects[id].images)
-        if missing and (not may_lack_modality or len(missing) == len(cohort.modalities)):
+        if lacks_too_many(missing, cohort.modalities, may_lack_modality):
             expected = f"all of {', '.join(cohort.modalities)}"
             if len(missing) < len(cohort.modalities):
                 expected += ", or --drop-modality for scans that lack one"

@@ -18,7 +18,7 @@ from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
 from tf_msgan.inference.unlike import unlike_training
 from tf_msgan.io.digests import digest_file
-from tf_msgan.io.images import check_images, missing_modalities, reference_of
+from tf_msgan.io.images import check_images, lacks_too_many, missing_modalities, reference_of
 from tf_msgan.io.read_volumes import read_image, volume_of_image
 from tf_msgan.io.volumes import Volume
 from tf_msgan.runs.model_file import model_file
@@ -107,7 +107,7 @@ class Predictor:
 
     def _check_modalities(self, volumes):
         missing = missing_modalities(self.modalities, volumes)
-        if len(missing) == len(volumes) or (missing and not self.takes_missing_modality):
+        if lacks_too_many(missing, self.modalities, self.takes_missing_modality):
             expected = "one at least" if self.takes_missing_modality else f"all of {', '.join(self.modalities)}"
             raise InputError("the scan", f"no {', '.join(missing)}", expected)
 

@@ -10,6 +10,11 @@ def missing_modalities(modalities, images) -> list[str]:
     return [name for name, image in zip(modalities, images, strict=True) if image is None]
 
 
+def lacks_too_many(missing, modalities, may_lack_modality: bool) -> bool:
+    """Whether a scan without the `missing` ones of its modalities is refused: it may lack some, if any, but not all."""
+    return len(missing) == len(modalities) or (len(missing) > 0 and not may_lack_modality)
+
+
 def reference_of(volumes: list[Volume | None]) -> Volume:
     """The first of `read_images`'s volumes that there is, on whose grid all else lies."""
     return next(filter(None, volumes))
