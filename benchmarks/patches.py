@@ -10,4 +10,4 @@ def patches_of_phantoms(model):
     """The stream that a model would learn from."""
     cohort = read_cohort(embedded_cohort(), "iseg")
     scans = load_training_scans(cohort, read_split("iseg-few-shot", cohort), model.config)
-    return training_patches(model, scans, model.learns_unlabelled())
+    return training_patches(model, scans, model.config.has_adversarial_phase)

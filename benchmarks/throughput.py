@@ -64,7 +64,7 @@ def measure(name, precision, patch, batch, threads):
     step = tf.function(lambda: model.train_step(first))
     seconds = median_seconds(lambda: [value.numpy() for value in step().values()])
     parameters = sum(network.count_params() for network in model.networks().values())
-    patches = sum(config.training.batch_sizes) if model.learns_unlabelled() else batch
+    patches = sum(config.training.batch_sizes) if model.config.has_adversarial_phase else batch
     return {"seconds": seconds, "patches": patches, "peak_gib": peak_gib(), "parameters": parameters}
 
 

@@ -57,7 +57,7 @@ def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
     )
     for step, judged in ((0, False), (10, False), (11, True)):
         model.steps.assign(step)
-        assert model.judged == judged
+        assert model.has_adversarial_steps == judged
 
 
 def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
@@ -77,7 +77,7 @@ def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_c
 def test_two_steps_change_every_variable_and_report_every_term(name, tiny_config, tiny_batch):
     model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     before = trainable(model)
-    batch = tiny_batch if model.learns_unlabelled() else {"labelled": tiny_batch["labelled"]}
+    batch = tiny_batch if model.config.has_adversarial_phase else {"labelled": tiny_batch["labelled"]}
     logs = train(model, batch, steps=2)
     for key, value in trainable(model).items():
         assert not np.array_equal(value, before[key]), key

@@ -112,9 +112,9 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
     model._follow()
     assert model.discriminator_average.variables[0].numpy().mean() == pytest.approx(1 - 1 / 10)
     assert model.refine_average.variables[0].numpy().mean() == pytest.approx(1 - 11 / 20)
-    assert not model.judged
+    assert not model.has_adversarial_steps
     model.steps.assign(11)
-    assert model.judged
+    assert model.has_adversarial_steps
 
 
 def test_perturbed_maps_are_worse_but_still_maps(tiny_config):

@@ -28,7 +28,7 @@ class PointwiseModel:
     """Stands in for a trained model: what it says of a voxel depends on that voxel alone."""
 
     tissues, channels, config = TISSUES, 2, Config()
-    STAGED, JUDGES, guides, margin = True, False, 1, (2, 3, 4)
+    has_coarse_stage, has_discriminator, guides, margin = True, False, 1, (2, 3, 4)
     refined_tiles = 0
 
     def fuse(self, outline, drawn):

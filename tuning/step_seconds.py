@@ -96,7 +96,9 @@ def _measure_phases(cohort, split, config):
         times = []
         for _ in range(1 + VALIDATIONS):
             start = time.perf_counter()
-            for batch in validation_stream(scans.validation, config.patch, VALIDATION_BATCH, contexts=model.STAGED):
+            for batch in validation_stream(
+                scans.validation, config.patch, VALIDATION_BATCH, contexts=model.has_coarse_stage
+            ):
                 test(batch)["dice"].numpy()
             times.append(time.perf_counter() - start)
         return statistics.mean(times[1:])

@@ -11,7 +11,7 @@ class EpochProgress(keras.callbacks.Callback):
         self.bars = bars
 
     def on_train_begin(self, logs=None):
-        self.shown = [*(name for name in self.model.TERMS if name.endswith("_loss")), "dice"]
+        self.shown = [*(name for name in self.model.loss_terms if name.endswith("_loss")), "dice"]
 
     def on_epoch_begin(self, epoch, logs=None):
         self.name = f"epoch {epoch + 1}/{self.model.config.training.epochs}"

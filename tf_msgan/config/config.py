@@ -62,6 +62,11 @@ class Config:
         check_option("patch", shape, expected, self.training.precision != "mixed_bfloat16" or min(self.patch) >= 16)
 
     @property
+    def has_adversarial_phase(self) -> bool:
+        """Whether the model learns from unlabelled patches, too, after the supervised phase."""
+        return self.model != "unet"
+
+    @property
     def patch(self) -> tuple[int, int, int]:
         """Voxels of a patch along i, j, k."""
         return self.preparation.block(self.training.patch, 8)

@@ -72,7 +72,9 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
         "subjects": scores,
         "mean": mean_scores(scores),
         "references": {"qda": {"subjects": reference_scores, "mean": mean_scores(reference_scores)}},
-        "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))} if model.STAGED else None,
+        "outline": {"subjects": outlines, "mean": float(np.mean(list(outlines.values())))}
+        if model.has_coarse_stage
+        else None,
     }
     write_json(run / "evaluation.json", evaluation)
     # Apart, so that a repeated evaluation is the same, byte by byte.
@@ -102,7 +104,7 @@ def evaluate_cases(
             tested.score(segmentation.labels, tissues),
             tested.score(by_intensity.argmax(axis=-1), tissues),
             seconds,
-            _outline_dice(tested.truth, segmentation.outline) if model.STAGED else None,
+            _outline_dice(tested.truth, segmentation.outline) if model.has_coarse_stage else None,
         )
 
 

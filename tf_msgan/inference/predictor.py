@@ -152,9 +152,9 @@ def load(*paths: str | os.PathLike, tta: bool = False, p_real: bool = False) -> 
             expected = f"{', '.join(model.modalities)} as of {first}"
             raise InputError(path, f"the modalities {', '.join(other.modalities)}", expected)
     for path, each in models.items():
-        if p_real and not each.JUDGES:
+        if p_real and not each.has_discriminator:
             raise InputError("--p-real", f"{path}, of a {each.config.model}", "a model with a discriminator")
-        if p_real and not each.judged:
+        if p_real and not each.has_adversarial_steps:
             raise InputError("--p-real", f"{path}, whose best epoch lies before the game", "a D that has learnt")
     segmenters = {path: Segmenter(each, mirrored=tta, with_p_real=p_real) for path, each in models.items()}
     sources = [f"the run {Path(path).resolve()}, model {digest_file(model_file(path))[:12]}" for path in paths]

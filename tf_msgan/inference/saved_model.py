@@ -82,7 +82,7 @@ def _write_saved_model(model, folder):
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    if model.STAGED:
+    if model.has_coarse_stage:
         coarse_map = tf.TensorSpec((None, None, None, None, model.guides), tf.float32, "coarse_map")
         networks = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
     else:

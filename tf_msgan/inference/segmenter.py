@@ -70,10 +70,10 @@ class Segmenter:
         self.model = model
         self.tissues = model.tissues
         self.classes = len(model.tissues) + 1
-        self.gated = gated and model.STAGED
+        self.gated = gated and model.has_coarse_stage
         self.mirrored = mirrored
-        self.with_p_real = with_p_real and model.JUDGES
-        self.with_outline = with_outline and model.STAGED
+        self.with_p_real = with_p_real and model.has_discriminator
+        self.with_outline = with_outline and model.has_coarse_stage
         self.preparation = model.config.preparation
         self.takes_missing_modality = model.config.augmentation.may_lack_modality
         self.tiling = Tiling.of(self.preparation.block(tile or model.config.training.patch, 8))
@@ -120,7 +120,7 @@ class Segmenter:
         masked, _ = self.tiling.pad(masked)
 
         known = halve(masked[..., -1:])
-        half = self.coarse_map(masked) if self.model.STAGED else known
+        half = self.coarse_map(masked) if self.model.has_coarse_stage else known
         outlined = tf.reduce_sum(tf.cast(brain(half) > 0.5, tf.float32))
         found = outlined >= LEAST_BRAIN * tf.reduce_sum(known)
         # Without an outline the voxels that are not 0 are the best guess; a small one may be right, and guides still.

@@ -1,8 +1,8 @@
 """The GAN family, eqs. 1–8, as pairs of pure functions of scores (docs/paper.md has them as printed).
 
 A score s, of any shape, is the log-odds by which D holds something for real: P(real) = sigmoid(s). Of an image it is
-`realness`, `(batch, i, j, k)`; of an image with a prediction it is `agreement`. Every function gives a float32 scalar,
-a mean over all scores; the natural logarithm is used throughout.
+`real_log_odds`, `(batch, i, j, k)`; of an image with a prediction it is `agreement`. Every function gives a float32
+scalar, a mean over all scores; the natural logarithm is used throughout.
 """
 
 from collections.abc import Callable

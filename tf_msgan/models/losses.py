@@ -26,14 +26,15 @@ def batch_mean(values):
     return sum_replicas(tf.reduce_mean(values, axis=0)) / tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def realness(logits):
-    """s(x) = logsumexp of the K logits, `(batch, i, j, k)`, so that P(real) = Z / (Z + 1) = sigmoid(s)."""
+def real_log_odds(logits):
+    """Returns the log-odds of P(real), `(batch, i, j, k)`: s(x) = logsumexp of the K logits, so that P(real) =
+    Z / (Z + 1) = sigmoid(s)."""
     return tf.reduce_logsumexp(tf.cast(logits, tf.float32), axis=-1)
 
 
 def real_shares(**logits):
     """P(real) = Z / (Z + 1), a mean over voxels, in 0..1, of each of several logits: NAME becomes real_NAME."""
-    return {f"real_{name}": tf.reduce_mean(tf.sigmoid(realness(values))) for name, values in logits.items()}
+    return {f"real_{name}": tf.reduce_mean(tf.sigmoid(real_log_odds(values))) for name, values in logits.items()}
 
 
 def valid_one_hot(labels, classes):
@@ -56,13 +57,13 @@ def labelled_loss(logits, labels):
 def level_loss(logits):
     """Mean s(x)², in 0..∞: eq. 10 leaves the level of the logits free, and this keeps it at P(real) = ½ (the z-loss of
     Chowdhery et al. 2022)."""
-    return tf.reduce_mean(tf.square(realness(logits)))
+    return tf.reduce_mean(tf.square(real_log_odds(logits)))
 
 
 def log_opinion(logits, log_prediction):
     """log D(x, p), `(batch, i, j, k)` in −∞..0, for log p: D(x, p) = Σ_k p_k · P_{K+1}(k given x), with P_{K+1}(k given
     x) = exp(l_k) / (Z + 1), is how far D agrees with a prediction p."""
-    return tf.reduce_logsumexp(log_prediction + logits, axis=-1) - tf.nn.softplus(realness(logits))
+    return tf.reduce_logsumexp(log_prediction + logits, axis=-1) - tf.nn.softplus(real_log_odds(logits))
 
 
 def prediction_loss(logits, prediction):

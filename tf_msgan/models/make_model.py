@@ -1,7 +1,8 @@
 """The models that can be trained, by name."""
 
+from collections.abc import Sequence
+
 from tf_msgan.config import Config
-from tf_msgan.models.ablations import WithoutOutlines, WithoutVariants
 from tf_msgan.models.multi_stage_gan import MultiStageGAN
 from tf_msgan.models.one_stage_gan import OneStageGAN
 from tf_msgan.models.segmentation_model import SegmentationModel
@@ -11,15 +12,6 @@ from tf_msgan.models.unet_model import UNetModel
 MODELS = {"unet": UNetModel, "standard-gan": StandardGAN, "one-stage": OneStageGAN, "multi-stage": MultiStageGAN}
 
 
-def model_class(config: Config) -> type[SegmentationModel]:
-    """The model that `config` names, or multi-stage without the stage that it leaves out."""
-    if config.model == "multi-stage" and not config.network.outlines:
-        return WithoutOutlines
-    if config.model == "multi-stage" and not config.network.variants:
-        return WithoutVariants
-    return MODELS[config.model]
-
-
-def make_model(modalities, tissues, config: Config) -> SegmentationModel:
+def make_model(modalities: Sequence[str], tissues: Sequence[str], config: Config) -> SegmentationModel:
     """Returns the model of `config`, with new weights."""
-    return model_class(config)(modalities, tissues, config)
+    return MODELS[config.model](modalities, tissues, config)

@@ -1,13 +1,14 @@
 """The one-stage GAN as a Keras model: the refiner without stages 1 and 2, and a D that judges what it draws."""
 
 import functools
-from typing import ClassVar
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
 from tf_msgan.models import losses
 from tf_msgan.models.gan_losses import GAN_LOSSES, agreement
+from tf_msgan.models.learner import Learner, Network
 from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.networks.discriminator import build_discriminator
 from tf_msgan.networks.refining_generator import build_refine_generator
@@ -23,35 +24,40 @@ class OneStageGAN(SegmentationModel):
     What is generated are label maps of scans, whose tissues eq. 10 has D name already: AC-GAN is NSGAN here.
     """
 
-    LEARNERS: ClassVar = {"discriminator": ("discriminator",), "refine": ("refine",)}
-    PLAYERS = ("discriminator",)
-    AVERAGED = ("refine", "discriminator")
-    TERMS = ("d_loss", "d_labelled", "d_real", "d_fake", "d_penalty", "g_loss", "g_labelled", "g_adversarial")
-    HEALTH = ("real_labelled", "real_unlabelled")
-    PASSES: ClassVar = {"discriminator": (1, 1), "refine": (1, 1)}
+    def make_learners(self) -> list[Learner]:
+        net, modalities, classes = self.config.network, self.channels, self.classes
+        build_g = functools.partial(build_refine_generator, modalities, classes, net.refine_width, guides=0)
+        build_d = functools.partial(build_discriminator, modalities, classes, net.discriminator_width)
+        refine = Learner(
+            name="refine",
+            networks={"refine": Network(build_g, labelled=1, unlabelled=1)},
+            terms=("g_loss", "g_labelled", "g_adversarial"),
+            averaged=True,
+        )
+        discriminate = Learner(
+            name="discriminator",
+            networks={"discriminator": Network(build_d, labelled=1, unlabelled=1)},
+            terms=("d_loss", "d_labelled", "d_real", "d_fake", "d_penalty"),
+            diagnostics=("real_labelled", "real_unlabelled"),
+            adversarial=True,
+            averaged=True,
+        )
+        return [discriminate, refine]
 
-    def builders(self):
-        net = self.config.network
-        return {
-            "refine": functools.partial(
-                build_refine_generator, self.channels, self.classes, net.refine_width, guides=0
-            ),
-            "discriminator": functools.partial(
-                build_discriminator, self.channels, self.classes, net.discriminator_width
-            ),
-        }
+    def supervised_step(self, labelled: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """G learns from labelled patches."""
+        x, y = labelled["image"], labelled["labels"]
+        with tf.GradientTape() as tape:
+            drawn = self.refine(x, training=True)
+            loss = losses.segmentation_loss(drawn, y)
+            objectives = self.objectives(refine=loss)
+        norms = self.update(tape, objectives)
+        return self.end_step(y, drawn, {"g_labelled": loss}, norms)
 
-    def draw(self, image, coarse):
-        return self.refine_average(image, training=False)
-
-    def samples(self, patch):
-        return {"image": patch["image"][..., :1], "drawn": self.refine(patch["image"], training=False)}
-
-    def label_step(self, labelled):
-        drawn, loss, norm = self.learn_labels("refine", labelled)
-        return self.end_step(labelled["labels"], drawn, {"g_labelled": loss}, {"refine": norm})
-
-    def game_step(self, labelled, unlabelled):
+    def adversarial_step(
+        self, labelled: Mapping[str, tf.Tensor], unlabelled: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """D and G learn from each other, and both from labelled patches."""
         weight = self.config.loss
         gan = GAN_LOSSES[weight.gan]
         x, y, xu = labelled["image"], labelled["labels"], unlabelled["image"]
@@ -67,32 +73,42 @@ class OneStageGAN(SegmentationModel):
             logits_x, logits_u = logits[:count], logits[count:]
             log_truth, log_drawn = (tf.math.log(p + losses.TINY) for p in (truth, drawn[count:]))
 
-            # Eq. 9: D.
-            labelled_term = self.naming_loss(logits_x, y)
+            # D, eq. 9: labels are real, what G draws is fake.
+            d_labelled = self.naming_loss(logits_x, y)
             scores_fake = agreement(logits_u, tf.stop_gradient(log_drawn))
-            real_term, fake_term = gan.discriminator(agreement(logits_x, log_truth), scores_fake)
-            drawn_pairs = tf.concat([xu, tf.stop_gradient(drawn[count:])], -1)
-            pairs = [tf.concat([x, truth], -1)[: tf.shape(xu)[0]], drawn_pairs]
-            penalty = self.penalty(self._score_pairs, *pairs, share_seed)
-            d_loss = labelled_term + weight.unlabelled * real_term + weight.fake * fake_term + penalty
+            d_real, d_fake = gan.discriminator(agreement(logits_x, log_truth), scores_fake)
+            real_pairs = tf.concat([x, truth], -1)[: tf.shape(xu)[0]]
+            fake_pairs = tf.concat([xu, tf.stop_gradient(drawn[count:])], -1)
+            d_penalty = self.penalty(self._score_pairs, real_pairs, fake_pairs, share_seed)
+            d_loss = d_labelled + weight.unlabelled * d_real + weight.fake * d_fake + d_penalty
 
-            # Eq. 14: G, which learns from the labels too.
-            adversarial = gan.generator(agreement(tf.stop_gradient(logits_u), log_drawn))
-            segmentation = losses.segmentation_loss(drawn[:count], y)
-            g_loss = segmentation + self.prediction_weight() * adversarial
-            d_objective, g_objective = self.objective("discriminator", d_loss), self.objective("refine", g_loss)
-        norms = {
-            "discriminator": self.descend("discriminator", tape, d_objective),
-            "refine": self.descend("refine", tape, g_objective),
-        }
+            # G, eq. 14: D takes what it draws for labels; and it learns from the labels too.
+            g_adversarial = gan.generator(agreement(tf.stop_gradient(logits_u), log_drawn))
+            g_labelled = losses.segmentation_loss(drawn[:count], y)
+            g_loss = g_labelled + self.prediction_weight() * g_adversarial
+
+            objectives = self.objectives(discriminator=d_loss, refine=g_loss)
+        norms = self.update(tape, objectives)
         self.clip("discriminator")
         terms = {
-            **{"d_loss": d_loss, "d_labelled": labelled_term, "d_real": real_term, "d_fake": fake_term},
-            **{"d_penalty": penalty, "g_loss": g_loss, "g_labelled": segmentation, "g_adversarial": adversarial},
+            "d_loss": d_loss,
+            "d_labelled": d_labelled,
+            "d_real": d_real,
+            "d_fake": d_fake,
+            "d_penalty": d_penalty,
+            "g_loss": g_loss,
+            "g_labelled": g_labelled,
+            "g_adversarial": g_adversarial,
             **losses.real_shares(labelled=logits_x, unlabelled=logits_u),
         }
         return self.end_step(y, drawn[:count], terms, norms)
 
-    def _score_pairs(self, pairs):
+    def _score_pairs(self, pairs: tf.Tensor) -> tf.Tensor:
         image, prediction = tf.split(pairs, [self.channels, self.classes], axis=-1)
         return agreement(self.discriminator(image)[0], tf.math.log(prediction + losses.TINY))
+
+    def draw(self, image: tf.Tensor, coarse: tf.Tensor | None) -> tf.Tensor:
+        return self.refine_average(image, training=False)
+
+    def samples(self, patch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {"image": patch["image"][..., :1], "drawn": self.refine(patch["image"], training=False)}

@@ -1,30 +1,29 @@
-"""What the four models share: networks by name, one optimiser each, moving averages, reproducible noise, reports."""
+"""What the four models share: learners, moving averages, reproducible noise, reports, and what a file keeps of them."""
 
-import hashlib
-import itertools
 import math
-import re
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import tf_msgan
 from tf_msgan.config import SCHEMA, Config, read_schema
 from tf_msgan.models import losses
 from tf_msgan.models.gan_losses import GAN_LOSSES, gradient_penalty
+from tf_msgan.models.learner import Learner, Network
 from tf_msgan.models.precision import dtype_policy
 from tf_msgan.models.replicas import sum_replicas
 from tf_msgan.models.step_metrics import TermMeans, TissueDice
+from tf_msgan.models.variable_paths import by_path, digest, numbered_paths, paths_of, unnumbered
 
 
 class SegmentationModel(keras.Model):
     """A model that learns from labelled and unlabelled patches, and draws tissues with moving averages of its networks.
 
     `call` takes `{"image", "context"}` as in `tf_msgan.patches.streams` and gives probabilities `(batch, i, j, k, K)`,
-    float32. A subclass builds its networks, says what they draw, and how they learn: in `label_step` from labelled
-    patches alone, in `game_step` from unlabelled ones too. Both return `end_step`.
+    float32. A subclass says who learns, what the networks draw, and how they learn: in `supervised_step` from labelled
+    patches alone, in `adversarial_step` from unlabelled ones too. Both return `end_step`.
 
     Args:
         modalities: names of an image's channels; in a file of schema 0, how many.
@@ -35,120 +34,154 @@ class SegmentationModel(keras.Model):
     Attributes:
         channels: how many modalities.
         classes: K.
+        learners: by name.
     """
 
-    # Each optimiser, by name, with the networks that it moves.
-    LEARNERS: ClassVar[dict[str, tuple[str, ...]]]
-    # Those that move nothing before the game.
-    PLAYERS: ClassVar[tuple[str, ...]] = ()
-    # The networks of which moving averages are kept, NAME_average; whoever segments uses those.
-    AVERAGED: tuple[str, ...]
-    # The optimiser of the network that makes images to fool D, if any.
-    IMAGE_GENERATOR: str | None = None
-    # What a step reports: losses and their terms, …
-    TERMS: tuple[str, ...]
-    # … and other signs of how it stands.
-    HEALTH: tuple[str, ...] = ()
-    # How many labelled and how many unlabelled batches, or others as large, run through each network in a step.
-    PASSES: ClassVar[dict[str, tuple[int, int]]]
-    # Whether stage 1 draws a coarse map for what follows.
-    STAGED = False
-    # Whether there is a D.
-    JUDGES = True
-
-    def __init__(self, modalities, tissues, config, schema=SCHEMA, **kwargs):
+    def __init__(
+        self,
+        modalities: tuple[str, ...] | int,
+        tissues: tuple[str, ...],
+        config: Config | dict[str, Any],
+        schema: int = SCHEMA,
+        **kwargs: Any,
+    ) -> None:
         # What flows between the networks is float32; the policy is theirs.
         super().__init__(dtype="float32", **kwargs)
         # Files of schema 0 say only how many: `tf_msgan.runs.trained_model` takes the names from the run.
-        self.modalities = tuple(modalities) if schema else ("",) * modalities
+        self.modalities = ("",) * modalities if isinstance(modalities, int) else tuple(modalities)
         self.channels = len(self.modalities)
         self.tissues = tuple(tissues)
         self.classes = len(self.tissues) + 1
         self.config = config if isinstance(config, Config) else Config.from_dict(config, schema)
-        builders = self.builders()
-        with dtype_policy(self.config.training.precision):
-            for name, build in builders.items():
-                setattr(self, name, build())
-            for name in self.AVERAGED:
-                setattr(self, f"{name}_average", builders[name]())
-        for network, average in self._averages():
-            average.set_weights(network.get_weights())
-            average.trainable = False
+        self.learners: dict[str, Learner] = {learner.name: learner for learner in self.make_learners()}
+        self._build_networks()
         self.dice = TissueDice(self.tissues, name="dice")
-        self.terms = TermMeans((*self.TERMS, *self.HEALTH), name="terms")
+        self.terms = TermMeans(self.reported_terms, name="terms")
         # Under float16 a step whose gradients overflow is skipped, and its norms say nothing.
         self.norms = TermMeans(
-            [f"{name}_gradient" for name in self.LEARNERS],
+            [f"{name}_gradient" for name in self.learners],
             only_finite=self.config.training.precision == "mixed_float16",
             name="norms",
         )
         self.steps = self.add_weight(
-            *((), "zeros", "int64"), trainable=False, aggregation="only_first_replica", name="steps"
+            shape=(),
+            initializer="zeros",
+            dtype="int64",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="steps",
         )
         self.built = True
 
-    def builders(self):
-        """Functions that build the networks, by name."""
+    def make_learners(self) -> list[Learner]:
+        """Says who learns."""
         raise NotImplementedError
 
+    def _build_networks(self) -> None:
+        with dtype_policy(self.config.training.precision):
+            for name, (network, _) in self._declared.items():
+                setattr(self, name, network.build())
+            for name in self.averaged:
+                setattr(self, f"{name}_average", self._declared[name][0].build())
+        for network, average in self._averages():
+            average.set_weights(network.get_weights())
+            average.trainable = False
+
+    # What follows from the learners.
+
+    @property
+    def _declared(self) -> dict[str, tuple[Network, Learner]]:
+        """The networks by name, each with its learner, in the order in which files keep them: D last."""
+        every = [(name, (network, each)) for each in self.learners.values() for name, network in each.networks.items()]
+        return dict(sorted(every, key=lambda named: named[0] == "discriminator"))
+
+    @property
+    def averaged(self) -> dict[str, Learner]:
+        """The networks of which a moving average is kept, with their learners."""
+        return {name: learner for name, (_, learner) in self._declared.items() if learner.averaged}
+
+    @property
+    def loss_terms(self) -> tuple[str, ...]:
+        """Names of the losses that steps report, and of what they are made of."""
+        return tuple(term for learner in self.learners.values() for term in learner.terms)
+
+    @property
+    def reported_terms(self) -> tuple[str, ...]:
+        """Names of all that steps report but for Dice and the gradients' norms."""
+        return (*self.loss_terms, *(name for learner in self.learners.values() for name in learner.diagnostics))
+
+    @property
+    def has_coarse_stage(self) -> bool:
+        """Whether stage 1 draws a coarse map for what follows."""
+        return "coarse" in self.learners
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether there is a D."""
+        return "discriminator" in self.learners
+
     def networks(self) -> dict[str, keras.Model]:
-        """The networks that learn, by name."""
-        return {name: getattr(self, name) for name in self.builders()}
+        """Returns the networks that learn, by name."""
+        return {name: getattr(self, name) for name in self._declared}
 
-    def patches_seen(self, name) -> int:
-        """How many patches run through the network `name` in a step."""
-        sizes = self.config.training.batch_sizes
-        return sum(passes * size for passes, size in zip(self.PASSES[name], sizes, strict=True))
+    def patches_seen(self, name: str) -> int:
+        """Counts the patches that run through the network `name` in a step."""
+        labelled, unlabelled = self.config.training.batch_sizes
+        network, _ = self._declared[name]
+        return network.labelled * labelled + network.unlabelled * unlabelled
 
-    @classmethod
-    def learns_unlabelled(cls) -> bool:
-        """Whether a step looks at unlabelled patches at all."""
-        return any(unlabelled for _, unlabelled in cls.PASSES.values())
+    def _averages(self) -> list[tuple[keras.Model, keras.Model]]:
+        return [(getattr(self, name), getattr(self, f"{name}_average")) for name in self.averaged]
 
-    def _averages(self):
-        return [(getattr(self, name), getattr(self, f"{name}_average")) for name in self.AVERAGED]
+    def _moved(self, learner: Learner) -> list[keras.Variable]:
+        """The variables that a learner's optimiser moves."""
+        return [variable for name in learner.networks for variable in getattr(self, name).trainable_variables]
+
+    def _optimizer(self, name: str) -> keras.optimizers.Optimizer:
+        return getattr(self, self.learners[name].optimizer)
 
     # What the networks draw, by their moving averages.
 
-    def coarse_map(self, half_image):
-        """The coarse map of images at half resolution, `margin` voxels larger at both ends of every axis, if `STAGED`:
-        P(brain), or that of each tissue, `(batch, i, j, k, guides)`."""
+    def coarse_map(self, half_image: tf.Tensor) -> tf.Tensor:
+        """Draws the coarse map, if there is a coarse stage, of images at half resolution that are `margin` voxels larger
+        at both ends of every axis: P(brain), or that of each tissue, `(batch, i, j, k, guides)` float32 in 0..1."""
         raise NotImplementedError
 
-    def draw(self, image, coarse):
-        """Tissue probabilities `(batch, i, j, k, K)`, of the last stage alone; only a staged model heeds `coarse`,
-        `(batch, i, j, k, guides)`."""
+    def draw(self, image: tf.Tensor, coarse: tf.Tensor | None) -> tf.Tensor:
+        """Draws tissue probabilities `(batch, i, j, k, K)`, by the last stage alone; only a model with a coarse stage
+        heeds `coarse`, `(batch, i, j, k, guides)`."""
         raise NotImplementedError
 
-    def fuse(self, coarse, drawn):
-        """What the coarse map `(…, guides)` leaves of the tissue probabilities `(…, K)`."""
+    def fuse(self, coarse: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """Returns what the coarse map `(…, guides)` leaves of the tissue probabilities `(…, K)`."""
         return drawn
 
-    def judge(self, image):
-        """P(real) `(batch, i, j, k)` by D, in 0..1, if it `JUDGES`."""
-        return tf.sigmoid(losses.realness(self.discriminator_average(image, training=False)[0]))
+    def judge(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns P(real) `(batch, i, j, k)` by D, in 0..1, if there is a D."""
+        return tf.sigmoid(losses.real_log_odds(self.discriminator_average(image, training=False)[0]))
 
     @property
-    def judged(self) -> bool:
+    def has_adversarial_steps(self) -> bool:
         """Whether D has begun to tell scans from what is generated, if the labels went first."""
         first = self.config.training.labelled_steps
         return first == 0 or int(self.steps) > first
 
-    def call(self, inputs):
+    def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return self.draw(inputs["image"], None)
 
-    def samples(self, patch) -> dict:
-        """Maps of a patch `{"image", "context"}`, a batch of one, by name: the networks' own, not of their averages.
-        One channel is a picture, K are probabilities."""
+    def samples(self, patch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Draws maps of a patch `{"image", "context"}`, a batch of one, by name: with the networks themselves, not with
+        their averages. One channel is a picture, K are probabilities."""
         raise NotImplementedError
 
     # Learning.
 
-    def compile(self, schedule=None, **optimizers):
-        """Takes one optimiser NAME_optimizer for each of `LEARNERS`, and builds each.
+    def compile(self, schedule: Callable[[Any], Any] | None = None, **optimizers: keras.optimizers.Optimizer) -> None:
+        """Takes one optimiser NAME_optimizer for each of the learners, and builds each.
 
-        `schedule`, a function of the number of steps done, gives the learning rate of all of them; `PLAYERS` go through
-        the whole of it in the game. An optimiser that has it itself would work it out anew for every variable.
+        `schedule`, a function of the number of steps done, gives the learning rate of all of them; learners that start
+        with the adversarial phase go through the whole of it there. An optimiser that has it itself would work it out
+        anew for every variable.
 
         Under mixed_float16 each must be a `LossScaleOptimizer`: Keras wraps none but `optimizer` by itself, and a
         gradient that was not scaled would be divided by the scale all the same.
@@ -156,7 +189,7 @@ class SegmentationModel(keras.Model):
         Raises:
             ValueError: an optimiser is missing, or lacks what the precision asks for.
         """
-        expected = {f"{name}_optimizer" for name in self.LEARNERS}
+        expected = {learner.optimizer for learner in self.learners.values()}
         if set(optimizers) != expected:
             raise ValueError(f"expected {sorted(expected)}; received {sorted(optimizers)}")
         scaled = self.config.training.precision == "mixed_float16"
@@ -164,62 +197,62 @@ class SegmentationModel(keras.Model):
             if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) != scaled:
                 raise ValueError(f"{self.config.training.precision}: received the optimizer {optimizer}")
         # Keras wants to know of one: here of one that moves from the first step on, so that its rate says something.
-        first = next(name for name in self.LEARNERS if name not in self.PLAYERS)
+        first = next(learner for learner in self.learners.values() if not learner.adversarial)
         super().compile(
-            optimizer=optimizers[f"{first}_optimizer"],
+            optimizer=optimizers[first.optimizer],
             auto_scale_loss=False,
             jit_compile=self.config.training.jit_compile,
         )
         for name, optimizer in optimizers.items():
             setattr(self, name, optimizer)
         self.schedule = schedule
-        for optimizer, variables in self._updates().values():
-            optimizer.build(variables)
+        for name, learner in self.learners.items():
+            self._optimizer(name).build(self._moved(learner))
 
-    def _updates(self):
-        """Each optimiser with what it moves."""
-        return {
-            name: (
-                getattr(self, f"{name}_optimizer"),
-                [variable for network in networks for variable in getattr(self, network).trainable_variables],
-            )
-            for name, networks in self.LEARNERS.items()
-        }
-
-    def train_step(self, data):
-        """Takes `{"labelled"}`, or `{"labelled", "unlabelled"}` once the game has begun."""
+    def train_step(self, data: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """Takes `{"labelled"}`, or `{"labelled", "unlabelled"}` once the adversarial phase has begun."""
         self._set_rates()
-        return self.game_step(**data) if "unlabelled" in data else self.label_step(**data)
+        return self.adversarial_step(**data) if "unlabelled" in data else self.supervised_step(**data)
 
-    def label_step(self, labelled):
+    def supervised_step(self, labelled: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Learns from labelled patches alone. Returns `end_step`."""
         raise NotImplementedError
 
-    def game_step(self, labelled, unlabelled):
+    def adversarial_step(
+        self, labelled: Mapping[str, tf.Tensor], unlabelled: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Learns from labelled and unlabelled patches. Returns `end_step`."""
         raise NotImplementedError
 
-    def _set_rates(self):
+    def _set_rates(self) -> None:
         if self.schedule is not None:
             total = self.config.training.steps
-            for name, (optimizer, _) in self._updates().items():
-                first = self._first_step(name)
-                optimizer.learning_rate.assign(self.schedule(self._steps_since(first) * (total / (total - first))))
+            for name, learner in self.learners.items():
+                first = self._first_step(learner)
+                rate = self.schedule(self._steps_since(first) * (total / (total - first)))
+                self._optimizer(name).learning_rate.assign(rate)
 
-    def _first_step(self, name) -> int:
-        """The number of the first step that moves what is called `name`, an optimiser or its network."""
-        return self.config.training.labelled_steps if name in self.PLAYERS else 0
+    def _first_step(self, learner: Learner) -> int:
+        """The number of the first step that moves a learner."""
+        return self.config.training.labelled_steps if learner.adversarial else 0
 
-    def _steps_since(self, first):
+    def _steps_since(self, first: int) -> tf.Tensor:
         """How many steps are done, from the step of number `first` on."""
         return tf.cast(tf.maximum(tf.cast(self.steps, tf.int64) - first, 0), tf.float32)
 
-    def objective(self, name, loss):
-        """What a replica differentiates for the optimiser `name`: the replicas' gradients add up to that of `loss`."""
-        optimizer, _ = self._updates()[name]
-        return optimizer.scale_loss(loss / self.distribute_strategy.num_replicas_in_sync)
+    def objectives(self, **losses_by_learner: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what a replica differentiates for each learner: the replicas' gradients add up to that of its
+        loss."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return {name: self._optimizer(name).scale_loss(loss / replicas) for name, loss in losses_by_learner.items()}
 
-    def descend(self, name, tape, objective):
-        """One update by the gradient of the whole batch, no longer than `clip_norm`. Returns its norm."""
-        optimizer, variables = self._updates()[name]
+    def update(self, tape: tf.GradientTape, objectives: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Moves each learner by the gradient of the whole batch, no longer than `clip_norm`. Returns the norms, by
+        name."""
+        return {name: self._update_one(name, tape, objective) for name, objective in objectives.items()}
+
+    def _update_one(self, name: str, tape: tf.GradientTape, objective: tf.Tensor) -> tf.Tensor:
+        optimizer, variables = self._optimizer(name), self._moved(self.learners[name])
         # An optimiser clips before it sums over the replicas, so both are done here.
         gradients = sum_replicas(tape.gradient(objective, variables))
         scale = optimizer.scale_loss(1.0)
@@ -228,35 +261,28 @@ class SegmentationModel(keras.Model):
         optimizer.apply_gradients(zip(shares, variables, strict=True))
         return norm / scale
 
-    def learn_labels(self, name, labelled):
-        """One update of the network `name`, which draws tissues of images alone, from labelled patches. Returns what it
-        drew, the loss, and the gradient's norm."""
-        with tf.GradientTape() as tape:
-            drawn = getattr(self, name)(labelled["image"], training=True)
-            loss = losses.segmentation_loss(drawn, labelled["labels"])
-            objective = self.objective(name, loss)
-        return drawn, loss, self.descend(name, tape, objective)
-
-    def naming_loss(self, logits, labels):
-        """How badly D names the tissues of labelled patches: eq. 10, and the weighted `overlap_loss`."""
+    def naming_loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Returns how badly D names the tissues of labelled patches: eq. 10, and the weighted `overlap_loss`."""
         overlap = losses.overlap_loss(tf.nn.softmax(logits), labels)
         return losses.labelled_loss(logits, labels) + self.config.loss.overlap * overlap
 
-    def penalty(self, score, real, fake, seed):
-        """The weighted `gradient_penalty` of D, if the GAN loss has one; 0 if not."""
+    def penalty(
+        self, score: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor | float:
+        """Returns the weighted `gradient_penalty` of D, if the GAN loss has one; 0 if not."""
         if not GAN_LOSSES[self.config.loss.gan].penalised:
             return 0.0
         # Uniform in 0..1.
         share = (1 + tf.math.erf(self.normal(tf.shape(real)[0], (), seed) / math.sqrt(2))) / 2
         return self.config.loss.gradient_penalty * gradient_penalty(score, real, fake, share)
 
-    def clip(self, name):
+    def clip(self, name: str) -> None:
         """Keeps the weights of the network `name` within bounds, if the GAN loss asks for that."""
         if not GAN_LOSSES[self.config.loss.gan].clips:
             return
         bound = self.config.loss.clip_weights
 
-        def update(strategy):
+        def update(strategy: tf.distribute.Strategy) -> None:
             for variable in getattr(self, name).trainable_variables:
                 strategy.extended.update(
                     variable.value, lambda v: v.assign(tf.clip_by_value(v, -bound, bound)), group=False
@@ -264,30 +290,45 @@ class SegmentationModel(keras.Model):
 
         tf.distribute.get_replica_context().merge_call(update)
 
-    def end_step(self, labels, probabilities, terms, norms):
-        """Moves the averages, counts the step and reports it. `terms` are scalars by the names of `TERMS` and `HEALTH`,
-        `norms` those of the gradients by the names of `LEARNERS`; what the step does not have is not reported."""
+    def prediction_weight(self) -> tf.Tensor:
+        """Returns the weight of eq. 14 for whoever draws: it rises from the first step of the adversarial phase on, for
+        half of that at most, and then stays."""
+        weight, training = self.config.loss, self.config.training
+        half = (training.steps - training.labelled_steps) // 2
+        ramp = max(min(weight.prediction_ramp_steps, half), 1)
+        done = (self._steps_since(training.labelled_steps) + 1) / ramp
+        return weight.prediction * tf.clip_by_value(done, 0.0, 1.0)
+
+    def end_step(
+        self,
+        labels: tf.Tensor,
+        probabilities: tf.Tensor,
+        terms: Mapping[str, tf.Tensor],
+        norms: Mapping[str, tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
+        """Moves the averages, counts the step and reports it. `terms` are scalars by the names of `reported_terms`,
+        `norms` those of the gradients by the names of the learners; what the step does not have is not reported."""
         self._follow()
         self.steps.assign_add(1)
-        norms = {f"{name}_gradient": norm for name, norm in norms.items()}
+        gradients = {f"{name}_gradient": norm for name, norm in norms.items()}
         self.terms.update_state(terms)
-        self.norms.update_state(norms)
+        self.norms.update_state(gradients)
         self.dice.update_state(labels, probabilities)
         reported = self._reported(self.terms, self.norms, self.dice)
-        missing = {*self.terms.names, *self.norms.names} - {*terms, *norms}
+        missing = {*self.terms.names, *self.norms.names} - {*terms, *gradients}
         return {name: value for name, value in reported.items() if name not in missing}
 
-    def test_step(self, data):
+    def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         self.dice.update_state(data["labels"], self(data))
         return self._reported(self.dice)
 
-    def _follow(self):
+    def _follow(self) -> None:
         """Moves the averages after the weights. A young average forgets faster, so that the first, random weights are
         soon gone from it (as `tf.train.ExponentialMovingAverage` does with `num_updates`)."""
-        steps = [self._steps_since(self._first_step(name)) for name in self.AVERAGED]
+        steps = [self._steps_since(self._first_step(learner)) for learner in self.averaged.values()]
         decays = [tf.minimum(self.config.training.ema_decay, (1 + step) / (10 + step)) for step in steps]
 
-        def update(strategy, decays):
+        def update(strategy: tf.distribute.Strategy, decays: list[tf.Tensor]) -> None:
             for (network, average), decay in zip(self._averages(), decays, strict=True):
                 for new, old in zip(network.variables, average.variables, strict=True):
                     strategy.extended.update(
@@ -296,29 +337,20 @@ class SegmentationModel(keras.Model):
 
         tf.distribute.get_replica_context().merge_call(update, args=(decays,))
 
-    def seeds(self, count):
-        """Stateless seeds of this step: a resumed run goes on where it stood (Keras saves no SeedGenerator)."""
+    def seeds(self, count: int) -> list[tf.Tensor]:
+        """Returns stateless seeds of this step: a resumed run goes on where it stood (Keras saves no SeedGenerator)."""
         step = tf.stack([tf.constant(self.config.training.seed, tf.int64), tf.cast(self.steps, tf.int64)])
         return tf.unstack(tf.random.split(step, count))
 
-    def normal(self, count, shape, seed):
-        """This replica's `(count, *shape)` part of one standard normal draw for the whole batch, so that the number of
-        replicas changes no draw."""
+    def normal(self, count: tf.Tensor, shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
+        """Returns this replica's `(count, *shape)` part of one standard normal draw for the whole batch, so that the
+        number of replicas changes no draw."""
         replica = tf.distribute.get_replica_context()
         draw = tf.random.stateless_normal((count * replica.num_replicas_in_sync, *shape), seed)
         first = replica.replica_id_in_sync_group * count
         return draw[first : first + count]
 
-    def prediction_weight(self):
-        """The weight of eq. 14 for whoever draws: it rises from the game's first step on, for half of the game at most,
-        and then stays."""
-        weight, training = self.config.loss, self.config.training
-        half = (training.steps - training.labelled_steps) // 2
-        ramp = max(min(weight.prediction_ramp_steps, half), 1)
-        done = (self._steps_since(training.labelled_steps) + 1) / ramp
-        return weight.prediction * tf.clip_by_value(done, 0.0, 1.0)
-
-    def _reported(self, *metrics):
+    def _reported(self, *metrics: keras.metrics.Metric) -> dict[str, tf.Tensor]:
         results = {name: value for metric in metrics for name, value in metric.result().items()}
         # Keras reduces the results of several workers along a first axis.
         several_workers = isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
@@ -327,46 +359,35 @@ class SegmentationModel(keras.Model):
     # What is kept of a model.
 
     def model_variables(self) -> dict[str, keras.Variable]:
-        """All that a saved model holds, by path: `NETWORK/LAYER/VARIABLE`, and `steps`."""
-        return {**_by_path(self._network_paths()), "steps": self.steps}
+        """Returns all that a saved model holds, by path: `NETWORK/LAYER/VARIABLE`, and `steps`."""
+        return {**by_path(self._network_paths()), "steps": self.steps}
 
     def optimizer_variables(self) -> dict[str, keras.Variable]:
-        """What a step changes beside `model_variables`: slots, iterations and loss scales, by path."""
-        return _by_path(self._optimizer_paths())
+        """Returns what a step changes beside `model_variables`: slots, iterations and loss scales, by path."""
+        return by_path(self._optimizer_paths())
 
     def numbered_paths(self) -> dict[str, str]:
-        """By the names that variables have in a checkpoint of schema 0, `NETWORK/N` and `OPTIMIZER/N`, their paths."""
-        groups = {**self._network_paths(), **self._optimizer_paths()}
-        numbered = {f"{name}/{n}": path for name, group in groups.items() for n, (path, _) in enumerate(group)}
-        return {**numbered, "steps": "steps"}
+        """Returns, by the names that variables have in a checkpoint of schema 0, `NETWORK/N` and `OPTIMIZER/N`, their
+        paths."""
+        return {**numbered_paths({**self._network_paths(), **self._optimizer_paths()}), "steps": "steps"}
 
-    def _network_paths(self):
-        """Pairs of path and variable, by network."""
-        averages = {f"{name}_average": getattr(self, f"{name}_average") for name in self.AVERAGED}
-        return {
-            name: [(f"{name}/{variable.path}", variable) for variable in network.variables]
-            for name, network in {**self.networks(), **averages}.items()
-        }
+    def _network_paths(self) -> dict[str, list[tuple[str, keras.Variable]]]:
+        averages = {f"{name}_average": getattr(self, f"{name}_average") for name in self.averaged}
+        networks = {**self.networks(), **averages}
+        return {name: paths_of(name, network.variables) for name, network in networks.items()}
 
-    def _optimizer_paths(self):
-        """Pairs of path and variable, by optimiser."""
-        groups = {f"{name}_optimizer": optimizer.variables for name, (optimizer, _) in self._updates().items()}
-        return {
-            name: [(f"{name}/{_unnumbered(variable.path)}", variable) for variable in variables]
-            for name, variables in groups.items()
-        }
+    def _optimizer_paths(self) -> dict[str, list[tuple[str, keras.Variable]]]:
+        optimizers = {learner.optimizer: self._optimizer(name) for name, learner in self.learners.items()}
+        return {name: paths_of(name, each.variables, unnumbered) for name, each in optimizers.items()}
 
     def digest(self) -> str:
-        """SHA-256 of `model_variables`, in hexadecimal: equal for equal weights, bit by bit."""
-        total = hashlib.sha256()
-        for variable in self.model_variables().values():
-            total.update(np.ascontiguousarray(variable.numpy()).tobytes())
-        return total.hexdigest()
+        """Returns the SHA-256 of `model_variables`, in hexadecimal: equal for equal weights, bit by bit."""
+        return digest(self.model_variables().values())
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Nothing is left to build, and what Keras does here fails with several workers."""
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "version": tf_msgan.__version__,
@@ -379,29 +400,8 @@ class SegmentationModel(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "SegmentationModel":
         """Raises as `Config.from_dict`."""
         schema = read_schema(config, cls.__name__)
         known = {name: config[name] for name in ("name", "modalities", "tissues", "config")}
         return cls(**known, schema=schema)
-
-
-def _unnumbered(path):
-    """The path of an optimiser's variable without the number by which Keras tells the optimisers of a process apart."""
-    return re.sub(r"^([a-z_]+?)(_[0-9]+)?/", r"\1/", path)
-
-
-def _by_path(groups):
-    """The variables of all groups, by path.
-
-    Raises:
-        ValueError: two have one path.
-    """
-    named = {}
-    for path, variable in itertools.chain(*groups.values()):
-        if path in named:
-            raise ValueError(
-                f"two variables called {path}: the layers that one optimiser moves need names of their own"
-            )
-        named[path] = variable
-    return named

@@ -18,7 +18,8 @@ def build_model(modalities, tissues, config: Config) -> SegmentationModel:
         tf.config.experimental.enable_op_determinism()
     model = make_model(modalities, tissues, config)
     optimizers = {
-        f"{name}_optimizer": make_optimizer(training, against=name == model.IMAGE_GENERATOR) for name in model.LEARNERS
+        learner.optimizer: make_optimizer(training, against_discriminator=learner.makes_images)
+        for learner in model.learners.values()
     }
     model.compile(schedule=make_schedule(training), **optimizers)
     return model

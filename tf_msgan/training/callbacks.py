@@ -44,7 +44,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        for name in (term for term in self.model.TERMS if term in logs):
+        for name in (term for term in self.model.loss_terms if term in logs):
             value = float(logs[name])
             if not math.isfinite(value):
                 self._stop(f"step {batch + 1}", f"{name} = {value}", "a finite loss")

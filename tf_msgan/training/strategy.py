@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tf_msgan.config import Config
 from tf_msgan.errors import InputError
-from tf_msgan.models.make_model import MODELS
 from tf_msgan.patches.streams import WHOLE, Share
 
 
@@ -42,10 +41,10 @@ def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribu
     devices = strategy.num_replicas_in_sync
     labelled, unlabelled = config.training.batch_sizes
     found, remedy = f"{labelled} labelled patches", ""
-    if learns_unlabelled := MODELS[config.model].learns_unlabelled():
+    if config.has_adversarial_phase:
         found += f" and {unlabelled} unlabelled ones"
         remedy = ", or --set training.unlabelled_share=1"
-    if labelled % devices or (learns_unlabelled and unlabelled % devices):
+    if labelled % devices or (config.has_adversarial_phase and unlabelled % devices):
         raise InputError("--batch-size", found, f"multiples of the {devices} devices{remedy}")
     return strategy
 

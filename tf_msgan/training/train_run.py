@@ -13,7 +13,6 @@ from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import memory_named
-from tf_msgan.models.make_model import model_class
 from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.patches.held_scans import HeldScans
 from tf_msgan.patches.shards import ShardedScans, damaged_shard_named, shard_scans
@@ -42,9 +41,9 @@ class TrainingScans:
 
 def whose_scans(split: Split, config: Config) -> dict[str, tuple[str, ...]]:
     """The ids of `TrainingScans`, by role."""
-    # The game needs scans without labels; without any, those of the training subjects serve.
+    # The adversarial phase needs scans without labels; without any, those of the training subjects serve.
     unlabelled = split.unlabeled or split.train
-    if not model_class(config).learns_unlabelled():
+    if not config.has_adversarial_phase:
         # It is shown what the networks make of one.
         unlabelled = unlabelled[:1]
     return {"labelled": split.train, "unlabelled": unlabelled, "validation": split.validation}
@@ -72,21 +71,28 @@ def load_training_scans(
 
 
 def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
-    """The parts of a training: the epochs of each, maybe none, and whether it is the game, with unlabelled patches."""
+    """Returns the supervised and the adversarial phase: the epochs of each, maybe none, and whether it is adversarial,
+    with unlabelled patches."""
     training = model.config.training
-    alone = training.labelled_epochs if model.learns_unlabelled() else training.epochs
+    alone = training.labelled_epochs if model.config.has_adversarial_phase else training.epochs
     return [(range(alone), False), (range(alone, training.epochs), True)]
 
 
 def training_patches(
-    model: SegmentationModel, scans: TrainingScans, game: bool, first_batch: int = 0, share: Share = WHOLE
+    model: SegmentationModel, scans: TrainingScans, adversarial: bool, first_batch: int = 0, share: Share = WHOLE
 ):
     """The `training_stream` that a model learns from in a phase, by its config; one without stages is given no
     contexts."""
     config, training = model.config, model.config.training
     return training_stream(
-        *(scans.labelled, scans.unlabelled if game else None, config.patch, training.batch_sizes, training.foreground),
-        *(config.augmentation, training.seed, first_batch, share, model.STAGED),
+        *(
+            scans.labelled,
+            scans.unlabelled if adversarial else None,
+            config.patch,
+            training.batch_sizes,
+            training.foreground,
+        ),
+        *(config.augmentation, training.seed, first_batch, share, model.has_coarse_stage),
     )
 
 
@@ -131,7 +137,9 @@ def train_run(
         return model
 
     def validation_patches(share):
-        return validation_stream(scans.validation, config.patch, VALIDATION_BATCH, share, model.STAGED).repeat()
+        return validation_stream(
+            scans.validation, config.patch, VALIDATION_BATCH, share, model.has_coarse_stage
+        ).repeat()
 
     with (
         lost_worker_named(several_workers(strategy)),
@@ -150,11 +158,11 @@ def train_run(
             validation["validation_steps"] = count_validation_batches(
                 scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
             )
-        for epochs, game in phases(model):
+        for epochs, adversarial in phases(model):
             first = keep.state.epoch
             if first >= epochs.stop or reason_to_stop(keep.state, training, max_minutes):
                 continue
-            patches = functools.partial(training_patches, model, scans, game, first * training.steps_per_epoch)
+            patches = functools.partial(training_patches, model, scans, adversarial, first * training.steps_per_epoch)
             model.fit(
                 distribute(strategy, patches),
                 initial_epoch=first,

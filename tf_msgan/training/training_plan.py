@@ -30,7 +30,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     lines.append(f"tissues     {', '.join(cohort.labels.tissues)}")
     for role, ids in split.roles().items():
         lines.append(f"{role:<12}{len(ids):>3}  {', '.join(ids)}")
-    if model.learns_unlabelled() and not split.unlabeled:
+    if config.has_adversarial_phase and not split.unlabeled:
         lines.append("            the training subjects stand in for unlabelled ones")
     if not split.validation:
         lines.append("            without validation the last epoch's model is kept")
@@ -50,10 +50,10 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
     lines.append(f"scans       {grid}; {preparation.crop}, {preparation.normalise}{bias}")
     steps = training.steps
     labelled, unlabelled = training.batch_sizes
-    patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * model.learns_unlabelled()
+    patches = f"{labelled} labelled" + f" and {unlabelled} unlabelled" * config.has_adversarial_phase
     lines.append(f"patches     {'×'.join(map(str, config.patch))} voxels, {patches} a step")
     lines.append(f"steps       {training.epochs} epochs × {training.steps_per_epoch} = {steps}")
-    if model.learns_unlabelled() and training.labelled_epochs:
+    if config.has_adversarial_phase and training.labelled_epochs:
         lines[-1] += f", the first {training.labelled_epochs} epochs from labels alone"
     lines.append("")
     lines.append(f"{'network':<16}{'takes':<40}{'gives':<40}{'parameters':>12}")
