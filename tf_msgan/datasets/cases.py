@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +15,20 @@ from tf_msgan.io.read_volumes import SUFFIXES
 
 # What stands for the file of a modality that a scan lacks.
 LACKING = "none"
+
+# A pattern of how the name of a volume ends.
 ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One scan: `images`, a file a modality in the model's order, which need not exist, or None for one that it
-    lacks; `folder`, where its outputs go, relative to the output folder; `unclear`, files that are called after one
-    modality, so that nobody can say which is meant."""
+    """One scan.
+
+    Attributes:
+        images: a file a modality in the model's order, which need not exist, or None for one that the scan lacks.
+        folder: where its outputs go, relative to the output folder.
+        unclear: files that are all called after one modality, so that nobody can say which is meant.
+    """
 
     id: str
     images: tuple[Path | None, ...]
@@ -45,9 +52,9 @@ class Cases:
     cases: list[Case]
 
 
-def case_of_files(files, modalities, where="--input") -> Case:
-    """The case of one scan's files, `none` for a modality that it lacks; its id is what the name of the first one
-    holds beside the modality, or else its folder's name. `where` the files are named.
+def case_of_files(files: Sequence[str | os.PathLike[str]], modalities: Sequence[str], where: str = "--input") -> Case:
+    """Returns the case of one scan's files, `none` for a modality that it lacks; its id is what the name of the first
+    one holds beside the modality, or else its folder's name. `where` says what names the files.
 
     Raises:
         InputError: there are not as many files as modalities, or a file is missing.
@@ -58,17 +65,19 @@ def case_of_files(files, modalities, where="--input") -> Case:
     for file in filter(None, images):
         if not file.is_file():
             raise InputError(file, "no such file", f"a volume ({', '.join(SUFFIXES)})")
-    number = next((n for n, file in enumerate(images) if file), None)
-    if number is None:
+    numbered = next(((n, file) for n, file in enumerate(images) if file), None)
+    if numbered is None:
         raise InputError(where, f"{LACKING} alone", f"a volume of {' or '.join(modalities)}")
-    stem = re.sub(f"({ENDING}|\\.img)$", "", images[number].name)
-    id = re.sub(f"(^|[-_])({number:04}|{name_pattern(modalities[number])}{BRAIN})$", "", stem, flags=re.IGNORECASE)
+    number, first = numbered
+    stem = re.sub(f"({ENDING}|\\.img)$", "", first.name)
+    mark = f"(^|[-_])({number:04}|{name_pattern(modalities[number])}{BRAIN})$"
+    case_id = re.sub(mark, "", stem, flags=re.IGNORECASE)
     # Not where a link leads: stores such as git-annex call files after what they hold.
-    return Case(id or Path(os.path.abspath(images[number])).parent.name, images)
+    return Case(case_id or Path(os.path.abspath(first)).parent.name, images)
 
 
-def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
-    """The case with None for the files that it lacks.
+def lack_modalities(case: Case, modalities: Sequence[str], may_lack: bool) -> Case:
+    """Returns the case with None for the files that it lacks.
 
     Raises:
         InputError: it lacks one and may not, or lacks all, it is not clear which file is a modality's, or a name is
@@ -88,7 +97,7 @@ def lack_modalities(case: Case, modalities, may_lack: bool) -> Case:
     return dataclasses.replace(case, images=images)
 
 
-def read_case_list(path: Path, modalities) -> Cases:
+def read_case_list(path: Path, modalities: Sequence[str]) -> Cases:
     """Reads a table with a case a line, its files parted by tabs, `none` for one that it lacks; they are relative to
     the table's folder.
 
@@ -110,7 +119,7 @@ def read_case_list(path: Path, modalities) -> Cases:
 
 
 def take_shard(cases: list[Case], shard: str) -> list[Case]:
-    """The `I/N`-th part of the cases, I from 1; all parts together are all cases.
+    """Returns the `I/N`-th part of the cases, I from 1; all parts together are all cases.
 
     Raises:
         InputError: `shard` is not such a pair.
@@ -122,15 +131,18 @@ def take_shard(cases: list[Case], shard: str) -> list[Case]:
     return cases[part - 1 :: parts]
 
 
-def checked_cases(where, naming, cases):
+def checked_cases(where: Path, naming: str, cases: list[Case]) -> Cases:
+    """Returns the cases that were found in the folder or the list `where`, with their `naming`.
+
+    Raises:
+        InputError: there is none, or two would have their outputs in one place.
+    """
     if not cases:
         raise InputError(where, "no case", "one or more")
-    seen = {}
+    seen: dict[tuple[Path, str], Case] = {}
     for case in cases:
         other = seen.setdefault((case.folder, case.id), case)
         if other is not case:
-            raise InputError(
-                *(next(filter(None, case.images)), f"the case {case.id} again"),
-                f"another name than that of {next(filter(None, other.images))}",
-            )
+            file, its_file = (next(filter(None, each.images)) for each in (case, other))
+            raise InputError(file, f"the case {case.id} again", f"another name than that of {its_file}")
     return Cases(naming, cases)

@@ -1,5 +1,7 @@
 """What is checked of a split's scans before hours are spent on them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from tf_msgan.config import STRIPPED, Preparation
@@ -8,12 +10,16 @@ from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.io.digests import digest_images
 from tf_msgan.io.images import lacks_too_many, missing_modalities, read_images
+from tf_msgan.io.volumes import Volume
 from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.progress import Progress, silent
 
+# By what a volume holds: whose it is, and its file.
+Seen = dict[str, tuple[str, Path]]
 
-def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPED, progress: Progress = silent):
+
+def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPED, progress: Progress = silent) -> None:
     """Reads every scan of the split once, with the labels of its role, and keeps nothing.
 
     Args:
@@ -25,16 +31,17 @@ def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPE
         InputError: a file is missing or wrong, two hold the same scan, one cannot be prepared, or no training subject
             has some tissue.
     """
-    roles = [(role, id) for role, ids in split.roles().items() for id in ids]
-    seen, trained = {}, set()
-    for done, (role, id) in enumerate(roles, start=1):
-        volumes = read_images(cohort.subjects[id].images)
-        note_scan(seen, id, volumes)
+    roles = [(role, subject_id) for role, ids in split.roles().items() for subject_id in ids]
+    seen: Seen = {}
+    trained: set[int] = set()
+    for done, (role, subject_id) in enumerate(roles, start=1):
+        volumes = read_images(cohort.subjects[subject_id].images)
+        note_scan(seen, subject_id, volumes)
         grid = network_grid(volumes, preparation)
         if role == "test" and preparation.n4:
             take_image(volumes, grid, preparation)
         if role != "unlabeled":
-            labels = read_labels(cohort, id, volumes)
+            labels = read_labels(cohort, subject_id, volumes)
             if role == "train":
                 trained |= set(np.unique(labels).tolist()) - {0, IGNORE}
         progress("checking the scans", done, len(roles))
@@ -45,25 +52,29 @@ def check_scans(cohort: Cohort, split: Split, preparation: Preparation = STRIPPE
         )
 
 
-def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool):
-    """Refuses a subject of the split without any modality, or, unless it may, without one."""
-    for id in (id for ids in split.roles().values() for id in ids):
-        missing = missing_modalities(cohort.modalities, cohort.subjects[id].images)
+def check_modalities(cohort: Cohort, split: Split, may_lack_modality: bool) -> None:
+    """Refuses a split with a subject that lacks every modality, or one that it may not lack.
+
+    Raises:
+        InputError: there is such a subject.
+    """
+    for subject_id in (subject_id for ids in split.roles().values() for subject_id in ids):
+        missing = missing_modalities(cohort.modalities, cohort.subjects[subject_id].images)
         if lacks_too_many(missing, cohort.modalities, may_lack_modality):
             expected = f"all of {', '.join(cohort.modalities)}"
             if len(missing) < len(cohort.modalities):
                 expected += ", or --drop-modality for scans that lack one"
-            raise InputError(cohort.root, f"no {', '.join(missing)} for subject {id}", expected)
+            raise InputError(cohort.root, f"no {', '.join(missing)} for subject {subject_id}", expected)
 
 
-def note_scan(seen: dict, id: str, volumes):
-    """Adds what the volumes hold to `seen`.
+def note_scan(seen: Seen, subject_id: str, volumes: list[Volume | None]) -> None:
+    """Adds a subject's volumes to `seen`.
 
     Raises:
         InputError: one of them is there already, under whatever name.
     """
     for digest, volume in zip(digest_images(volumes), filter(None, volumes), strict=True):
-        other = seen.setdefault(digest, (id, volume.path))
-        if other != (id, volume.path):
+        other = seen.setdefault(digest, (subject_id, volume.path))
+        if other != (subject_id, volume.path):
             expected = "each scan once: a copy in another role would leak"
             raise InputError(volume.path, f"the scan of {other[1]} again", expected)

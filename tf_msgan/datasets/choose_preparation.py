@@ -1,6 +1,7 @@
 """Chooses what is done to a cohort's scans, from its training subjects alone."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tf_msgan.preprocessing.reserved_values import IGNORE
 STRIPPED_SHARE = 0.7
 
 
-def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
+def choose_preparation(cohort: Cohort, split: Split, **asked: Any) -> Preparation:
     """Returns the `Preparation` of a run over the split: the fields that are `asked` for and, unless asked for, the
     spacing of the training subjects, and the crop that is the layout's own, or that the first of them shows.
 
@@ -29,14 +30,14 @@ def choose_preparation(cohort: Cohort, split: Split, **asked) -> Preparation:
         preparation = dataclasses.replace(preparation, crop=cohort.crop or _crop_of(cohort, split.train[0]))
     if "spacing" in asked:
         return preparation
-    grids = [read_grid(cohort.subjects[id].reference()) for id in split.train]
-    spacings = [NetworkGrid(*grid, preparation.resample).spacing for grid in grids]
-    spacing = tuple(round(float(mm), 4) for mm in np.median(spacings, axis=0))
-    return dataclasses.replace(preparation, spacing=spacing)
+    grids = [read_grid(cohort.subjects[subject_id].reference()) for subject_id in split.train]
+    spacings = [NetworkGrid(shape, affine, preparation.resample).spacing for shape, affine in grids]
+    i, j, k = (round(float(mm), 4) for mm in np.median(spacings, axis=0))
+    return dataclasses.replace(preparation, spacing=(i, j, k))
 
 
-def prepare_config(config: Config, cohort: Cohort, split: Split, **asked) -> Config:
-    """The config with what is to be done to the cohort's scans: as `asked` for, else as they look.
+def prepare_config(config: Config, cohort: Cohort, split: Split, **asked: Any) -> Config:
+    """Returns the config with what is to be done to the cohort's scans: as `asked` for, else as they look.
 
     Raises:
         InputError: a subject lacks a modality and may not, or as of `choose_preparation`.
@@ -45,12 +46,12 @@ def prepare_config(config: Config, cohort: Cohort, split: Split, **asked) -> Con
     return dataclasses.replace(config, preparation=choose_preparation(cohort, split, **asked))
 
 
-def _crop_of(cohort, id):
-    volumes = read_images(cohort.subjects[id].images)
+def _crop_of(cohort: Cohort, subject_id: str) -> str:
+    volumes = read_images(cohort.subjects[subject_id].images)
     mask = reference_of(volumes).data != 0
-    labels = read_labels(cohort, id, volumes)[mask]
+    labels = read_labels(cohort, subject_id, volumes)[mask]
     ignored = np.count_nonzero(labels == IGNORE)
     tissue = np.count_nonzero(labels) - ignored
-    # Scribbles: what is ignored then says nothing of where the brain is.
+    # Scribbles: then what is ignored does not say where the brain is.
     counted = tissue if ignored > tissue else tissue + ignored
     return "brain" if counted >= STRIPPED_SHARE * labels.size else "nonzero"

@@ -22,7 +22,7 @@ class Subject:
     Attributes:
         images: one a modality, in the cohort's order; None where the folder has none.
         label: the label map, or None.
-        held_out: it lies in the layout's own test set, and no split gives it a role in training.
+        held_out: whether it lies in the layout's own test set; then no split gives it a role in training.
         person: whose scan it is, where one may have several; else empty.
     """
 
@@ -37,7 +37,7 @@ class Subject:
         return self.person or self.id
 
     def reference(self) -> Path:
-        """The first image that there is, on whose grid all else lies."""
+        """The first image that is there; all else lies on its grid."""
         return next(filter(None, self.images))
 
 
@@ -72,13 +72,13 @@ class Cohort:
         if len(set(chosen)) < len(chosen) or not chosen:
             raise InputError(self.root, f"the modalities {', '.join(names) or 'none'}", "one or more, each once")
         subjects = {}
-        for id, subject in self.subjects.items():
+        for subject_id, subject in self.subjects.items():
             images = tuple(subject.images[n] for n in chosen)
             if any(images) or subject.label:
-                subjects[id] = dataclasses.replace(subject, images=images)
+                subjects[subject_id] = dataclasses.replace(subject, images=images)
         return dataclasses.replace(self, modalities=tuple(self.modalities[n] for n in chosen), subjects=subjects)
 
-    def _number_of(self, modality):
+    def _number_of(self, modality: str) -> int:
         number = find_modality(modality, self.modalities)
         if number is None:
             unused = find_modality(modality, list(self.left_out))
@@ -90,7 +90,7 @@ class Cohort:
 
     def remarks(self) -> list[str]:
         """What lies in the folder and is not used, a line each."""
-        lines = [f"{name} is not used: {id} is labelled and has none" for name, id in self.left_out.items()]
+        lines = [f"{name} is not used: {lacking} is labelled and has none" for name, lacking in self.left_out.items()]
         if self.stray:
             lines.append(f"label maps that fit no scan: {len(self.stray)}, such as {self.stray[0]}")
         return lines
@@ -109,7 +109,11 @@ def read_labels(cohort: Cohort, subject_id: str, volumes: list[Volume | None]) -
 
 
 def encode_labels(cohort: Cohort, codes: Volume, volumes: list[Volume | None]) -> np.ndarray:
-    """`read_labels` of a label map's codes, for whoever needs these too."""
+    """Takes a label map's codes to `(i, j, k)` uint8 classes, on the grid of its scan.
+
+    Raises:
+        InputError: it lies on another grid, or its codes are not those of the cohort.
+    """
     reference = reference_of(volumes)
     check_same_grid(codes, reference)
     return cohort.labels.encode(codes, reference.data != 0)

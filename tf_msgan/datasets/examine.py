@@ -1,13 +1,16 @@
 """Reads a whole cohort, and says what it holds and what is wrong with it."""
 
+# mypy: untyped-calls-exclude=nibabel
+
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from tf_msgan.datasets.check_scans import note_scan
+from tf_msgan.datasets.check_scans import Seen, note_scan
 from tf_msgan.datasets.choose_preparation import STRIPPED_SHARE
 from tf_msgan.datasets.cohort import Cohort, encode_labels
 from tf_msgan.datasets.label_table import warn_of_sides
@@ -18,15 +21,15 @@ from tf_msgan.io.images import missing_modalities, read_images, reference_of
 from tf_msgan.io.read_volumes import forms_apart, read_codes
 from tf_msgan.io.volumes import Volume
 
-# A subject stands out whose tissue is so many times as large, or as small, as the median; …
+# A subject stands out if a tissue of its is this many times as large, or as small, as the median.
 UNLIKE_OTHERS = 2.5
-# … and voxels that are so many times as large ask for --resample.
+# Voxels this many times as large, or as small, as the median ask for --resample.
 UNLIKE_VOXELS = 2.0
-# A label map with such a share of its voxels where the scan is 0 is another scan's, or moved; …
+# A label map with this share of its voxels where the scan is 0 is another scan's, or moved.
 MOVED = 0.01
-# … and one that leaves such a share of a skull-stripped brain without a label calls tissue background.
+# A label map that leaves this share of a skull-stripped brain without a label calls tissue background.
 BARE = 0.05
-# A voxel at right angles fills at least such a share of its sides' product.
+# A voxel with right angles fills at least this share of its sides' product.
 RIGHT = 0.99
 
 
@@ -65,10 +68,10 @@ class SubjectFacts:
 
 def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
     """Reads one subject of the cohort after the other, labels included, whatever role it has."""
-    roles = {id: role for role, ids in split.roles().items() for id in ids} if split else {}
-    seen = {}
-    for id, subject in cohort.subjects.items():
-        facts = SubjectFacts(id, roles.get(id, "held out" if subject.held_out else ""))
+    roles = {subject_id: role for role, ids in split.roles().items() for subject_id in ids} if split else {}
+    seen: Seen = {}
+    for subject_id, subject in cohort.subjects.items():
+        facts = SubjectFacts(subject_id, roles.get(subject_id, "held out" if subject.held_out else ""))
         try:
             _read(cohort, facts, seen)
         except (InputError, OSError) as error:
@@ -77,15 +80,15 @@ def examine(cohort: Cohort, split: Split | None) -> Iterator[SubjectFacts]:
 
 
 def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
-    """What stands out only beside the others."""
+    """Returns what is wrong with subjects beside the others, and with the whole cohort."""
     remarks = cohort.remarks() + warn_of_sides(cohort.labels.tissues)
     problems = [Problem("warning", remark) for remark in remarks]
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
-    for id, size in sizes.items():
+    for subject_id, size in sizes.items():
         if not usual / UNLIKE_VOXELS <= size <= usual * UNLIKE_VOXELS:
-            text = f"subject {id}: voxels of {size:.3g} mm³, others have {usual:.3g}; --resample MM makes them alike"
-            problems.append(Problem("warning", text))
+            found = f"voxels of {size:.3g} mm³, others have {usual:.3g}; --resample MM makes them alike"
+            problems.append(Problem("warning", f"subject {subject_id}: {found}"))
     for tissue in cohort.labels.tissues:
         volumes = {facts.id: facts.volumes_ml[tissue] for facts in subjects if facts.volumes_ml.get(tissue)}
         usual = np.median(list(volumes.values())) if volumes else 0
@@ -94,14 +97,14 @@ def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
             problems.append(
                 Problem("error", f"no voxel of {tissue} in any training subject; expected every tissue in one")
             )
-        for id, volume in volumes.items():
+        for subject_id, volume in volumes.items():
             if not usual / UNLIKE_OTHERS <= volume <= usual * UNLIKE_OTHERS:
-                text = f"subject {id}: {volume:.1f} mL of {tissue}, others have {usual:.1f}"
+                text = f"subject {subject_id}: {volume:.1f} mL of {tissue}, others have {usual:.1f}"
                 problems.append(Problem("warning", text))
     return problems
 
 
-def _read(cohort, facts, seen):
+def _read(cohort: Cohort, facts: SubjectFacts, seen: Seen) -> None:
     subject = cohort.subjects[facts.id]
     missing = missing_modalities(cohort.modalities, subject.images)
     if missing:
@@ -130,11 +133,11 @@ def _read(cohort, facts, seen):
         facts.volumes_ml[tissue] = float(np.count_nonzero(labels == number) * reference.voxel_ml)
         if not facts.volumes_ml[tissue]:
             facts.problems.append(Problem("warning", f"{subject.label}: no voxel of {tissue}"))
-    _check_cover(facts, subject.label, labels > 0, reference.data != 0, cohort.crop)
+    _check_cover(facts, subject.label, labels > 0, scan=reference.data != 0, crop=cohort.crop)
 
 
-def _check_cover(facts, path, labelled, scan, crop):
-    outside = np.count_nonzero(labelled & ~scan) / max(np.count_nonzero(labelled), 1)
+def _check_cover(facts: SubjectFacts, path: Path, labelled: np.ndarray, scan: np.ndarray, crop: str | None) -> None:
+    outside = np.count_nonzero(labelled & ~scan) / max(labelled.sum(), 1)
     if outside > MOVED:
         text = f"{path}: {outside:.1%} of its labelled voxels lie where the scan is 0: is it this scan's?"
         facts.problems.append(Problem("warning", text))
@@ -145,7 +148,7 @@ def _check_cover(facts, path, labelled, scan, crop):
         facts.problems.append(Problem("warning", text))
 
 
-def _check_forms(facts, volume: Volume):
+def _check_forms(facts: SubjectFacts, volume: Volume) -> None:
     apart = forms_apart(volume.path)
     if apart > max(volume.spacing):
         found = f"qform and sform lie {apart:.1f} mm apart" if math.isfinite(apart) else "the qform is not valid"

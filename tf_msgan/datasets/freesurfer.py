@@ -11,8 +11,9 @@ TISSUES = ("CSF", "GM", "WM")
 
 # Ventricles (4, 5, 14, 15, 43, 44, 72), choroid plexus (31, 63) and CSF itself.
 CSF_CODES = (4, 5, 14, 15, 24, 31, 43, 44, 63, 72)
-# Cerebral cortex, whole (3, 42) or parcellated (Desikan-Killiany, Destrieux), and the grey nuclei of either side.
+# Cerebral cortex, whole (3, 42) or parcellated (Desikan-Killiany, Destrieux).
 CORTEX_CODES = (3, 42, *range(1000, 1036), *range(2000, 2036), *range(11100, 11176), *range(12100, 12176))
+# The grey nuclei of either side.
 NUCLEUS_CODES = (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60)
 # Cerebral white matter, whole or parcellated, hypointensities in it, and the corpus callosum.
 WM_CODES = (2, 41, 77, 78, 79, *range(251, 256), *range(3000, 3036), *range(4000, 4036), 5001, 5002)

@@ -58,7 +58,7 @@ class LabelTable:
 
 
 def warn_of_sides(tissues: Iterable[str]) -> list[str]:
-    """A line if names of tissues tell them by their side alone, such as `Left-Thalamus` and `Right-Thalamus`."""
+    """Returns a line if tissues differ by their side alone, such as `Left-Thalamus` and `Right-Thalamus`; else none."""
     words = {name: re.split(r"[^a-z0-9]+", name.lower()) for name in tissues}
     without = {name: [word for word in those if word not in SIDES] for name, those in words.items()}
     rest = [without[name] for name in words if without[name] != words[name]]
@@ -68,5 +68,5 @@ def warn_of_sides(tissues: Iterable[str]) -> list[str]:
 
 
 def shorten(values: list[int]) -> str:
-    """At most ten of them, as text."""
+    """Writes ten of the values at most."""
     return f"[{', '.join(map(str, values[:10]))}{', …' if len(values) > 10 else ''}]"

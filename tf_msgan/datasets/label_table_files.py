@@ -47,15 +47,17 @@ def read_label_table(name_or_path: str) -> LabelTable:
         raise InputError(path, "other content", "one row a code, with the columns index (whole) and name") from None
 
 
-def table_of_names(names: dict[int, str], where) -> LabelTable:
-    """The table of codes by name; tissues are in the order of their first codes, and need not be in every scan.
+def table_of_names(names: dict[int, str], where: Path) -> LabelTable:
+    """Makes the table of the names of codes, which the file `where` holds; tissues are in the order of their first
+    codes, and need not be in every scan.
 
     Raises:
-        InputError: there is no tissue; `where` says whence the names are.
+        InputError: a code has no name, or there is no tissue, or there are too many.
     """
     if not all(names.values()):
         raise InputError(where, "a code without a name", "a name for each")
-    tissues, classes = [], {0: 0}
+    tissues: list[str] = []
+    classes = {0: 0}
     for code, name in sorted(names.items()):
         if name.lower() in BACKGROUND_NAMES:
             classes[code] = 0

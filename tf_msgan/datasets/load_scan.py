@@ -1,9 +1,13 @@
 """Subjects as the networks see them."""
 
+import numpy as np
+
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.datasets.cohort import Cohort, read_labels
 from tf_msgan.errors import InputError
 from tf_msgan.io.images import read_images
+from tf_msgan.io.volumes import Volume
+from tf_msgan.preprocessing.geometry import NetworkGrid
 from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.scan import Scan, make_scan, tissue_mask
 
@@ -20,9 +24,10 @@ def load_scan(cohort: Cohort, subject_id: str, with_labels: bool, preparation: P
     return make_scan(subject_id, take_image(volumes, grid, preparation), labels, grid, preparation)
 
 
-def _take_labels(cohort, id, volumes, grid):
-    labels = grid.take(read_labels(cohort, id, volumes), order=0)
+def _take_labels(cohort: Cohort, subject_id: str, volumes: list[Volume | None], grid: NetworkGrid) -> np.ndarray:
+    labels = grid.take(read_labels(cohort, subject_id, volumes), order=0)
     if not tissue_mask(labels).any():
         spacing = " × ".join(f"{mm:.3g}" for mm in grid.spacing)
-        raise InputError(cohort.subjects[id].label, f"no labelled voxel left at {spacing} mm", "a finer --resample")
+        label = cohort.subjects[subject_id].label
+        raise InputError(label, f"no labelled voxel left at {spacing} mm", "a finer --resample")
     return labels

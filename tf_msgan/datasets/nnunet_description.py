@@ -4,6 +4,7 @@ import json
 import operator
 import os
 from pathlib import Path
+from typing import Any
 
 from tf_msgan.datasets.label_table import LabelTable
 from tf_msgan.datasets.label_table_files import table_of_names
@@ -14,7 +15,7 @@ EXPECTED = '{"channel_names": {"0": "T1", …}, "labels": {"background": 0, "CSF
 
 
 def read_description(path: Path, table: LabelTable | None = None) -> tuple[tuple[str, ...], LabelTable]:
-    """The modalities by their channels, and the table of labels: `table`, or the file's own.
+    """Reads the modalities by their channels, and the table of labels: `table`, or the file's own.
 
     Raises:
         InputError: there is no such file, or it is not of that form.
@@ -39,8 +40,8 @@ def read_description(path: Path, table: LabelTable | None = None) -> tuple[tuple
 
 
 def find_channels(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
-    """The `dataset.json` in a folder of images, or above it, that names channels, and their modalities; None and none
-    without one."""
+    """Finds the `dataset.json` in a folder of images, or above it, that names channels, and returns it and their
+    modalities; None and none without one."""
     folder = Path(os.path.abspath(folder))
     for path in (folder / DESCRIPTION, folder.parent / DESCRIPTION):
         try:
@@ -51,7 +52,7 @@ def find_channels(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
     return None, ()
 
 
-def _read(path):
+def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -62,7 +63,7 @@ def _read(path):
         raise InputError(path, f"other content ({error!r})", EXPECTED) from None
 
 
-def _channels(content):
+def _channels(content: dict[str, Any]) -> tuple[str, ...]:
     # The first version said "modality", and had codes for keys.
     channels = content.get("channel_names") or content["modality"]
     return tuple(str(channels[str(n)]) for n in range(len(channels)))

@@ -1,7 +1,9 @@
 """Which subject plays which role."""
 
+import itertools
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from tf_msgan.errors import InputError
 
 @dataclass(frozen=True)
 class Split:
-    """Subject ids by role. Labels are used of `train` and `validation` in training, and of `test` in evaluation only;
-    never of `unlabeled`. All but `train` may be empty."""
+    """Subject ids by role. Training uses the labels of `train` and `validation`, evaluation those of `test`, and nobody
+    those of `unlabeled`. All but `train` may be empty."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -20,26 +22,41 @@ class Split:
     test: tuple[str, ...]
 
     def roles(self) -> dict[str, tuple[str, ...]]:
+        """The ids by the names of the roles."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def to_dict(self) -> dict[str, list[str]]:
-        """As a split file has it."""
+        """The content of a split file."""
         return {role: list(ids) for role, ids in self.roles().items()}
 
 
-def _numbers(first, last, form="{}"):
+def _numbers(first: int, last: int, form: str = "{}") -> tuple[str, ...]:
     return tuple(form.format(n) for n in range(first, last + 1))
 
 
 # Few labelled, one for validation, the other labelled ones for the test, and the rest unlabelled; the first two are the
 # paper's.
 SPLITS = {
-    "iseg-few-shot": Split(("1", "2"), ("3",), _numbers(11, 23), _numbers(4, 10)),
-    "mrbrains-few-shot": Split(
-        ("training-1",), ("training-2",), _numbers(1, 15, "test-{}"), _numbers(3, 5, "training-{}")
+    "iseg-few-shot": Split(
+        train=("1", "2"),
+        validation=("3",),
+        unlabeled=_numbers(11, 23),
+        test=_numbers(4, 10),
     ),
-    "albert-few-shot": Split(("01", "07"), ("02",), _numbers(8, 14, "{:02}"), _numbers(3, 6, "{:02}")),
+    "mrbrains-few-shot": Split(
+        train=("training-1",),
+        validation=("training-2",),
+        unlabeled=_numbers(1, 15, "test-{}"),
+        test=_numbers(3, 5, "training-{}"),
+    ),
+    "albert-few-shot": Split(
+        train=("01", "07"),
+        validation=("02",),
+        unlabeled=_numbers(8, 14, "{:02}"),
+        test=_numbers(3, 6, "{:02}"),
+    ),
 }
+# What else `--split` takes.
 FORMS = "few-shot, all, fold:I/K, leave-one-out:ID, or a file.json"
 
 # Labelled subjects of a split that does not say how many.
@@ -67,7 +84,7 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None, may
     usable = cohort if may_lack_modality else _without_incomplete(cohort)
     own = f"{cohort.layout}-few-shot"
     if name is None:
-        fits = own in SPLITS and all(id in cohort.subjects for ids in SPLITS[own].roles().values() for id in ids)
+        fits = own in SPLITS and cohort.subjects.keys() >= set(_flat(SPLITS[own].roles().values()))
         name = own if fits and labeled is None else "few-shot"
     match = re.fullmatch(r"fold:(\d+)/(\d+)|leave-one-out:(.+)", name)
     if labeled is not None and name != "few-shot" and not match:
@@ -79,14 +96,15 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None, may
     elif name == "few-shot":
         split = _few_shot(usable, labeled)
     elif name == "all":
-        split = Split(_labelled(usable), (), _pile(usable, _held_out(usable)), _held_out(usable))
+        test = _held_out(usable)
+        split = Split(train=_labelled(usable), validation=(), unlabeled=_pile(usable, test), test=test)
     else:
         split = SPLITS.get(name) or _from_file(name)
     check_split(split, f"split {name}", cohort)
     return split
 
 
-def check_split(split: Split, name: str, cohort: Cohort):
+def check_split(split: Split, name: str, cohort: Cohort) -> None:
     """Checks a split against the subjects of a cohort; `name` says where it came from.
 
     Raises:
@@ -95,68 +113,76 @@ def check_split(split: Split, name: str, cohort: Cohort):
     """
     if not split.train:
         raise InputError(name, "no subject for train", "at least one")
-    seen, people = {}, {}
+    seen: dict[str, str] = {}
+    people: dict[str, tuple[str, str]] = {}
     for role, ids in split.roles().items():
-        for id in ids:
-            subject = cohort.subjects.get(id)
+        for subject_id in ids:
+            subject = cohort.subjects.get(subject_id)
             if subject is None:
                 known = ", ".join(cohort.subjects)
-                raise InputError(name, f"{role} subject {id}", f"those of {cohort.root}: {known}")
-            if id in seen:
-                raise InputError(name, f"subject {id} in {seen[id]} and {role}", "one role each")
+                raise InputError(name, f"{role} subject {subject_id}", f"those of {cohort.root}: {known}")
+            if subject_id in seen:
+                raise InputError(name, f"subject {subject_id} in {seen[subject_id]} and {role}", "one role each")
             if subject.held_out and role != "test":
-                raise InputError(name, f"{role} subject {id}", f"no other role than test: {cohort.root} holds it out")
+                expected = f"no other role than test: {cohort.root} holds it out"
+                raise InputError(name, f"{role} subject {subject_id}", expected)
             if role != "unlabeled" and subject.label is None:
-                raise InputError(cohort.root, f"no label map for {role} subject {id}", "one")
-            seen[id] = role
-            other, its_role = people.setdefault(subject.whose(), (id, role))
+                raise InputError(cohort.root, f"no label map for {role} subject {subject_id}", "one")
+            seen[subject_id] = role
+            other, its_role = people.setdefault(subject.whose(), (subject_id, role))
             if its_role != role and {its_role, role} != {"train", "unlabeled"}:
-                found = f"{other} in {its_role} and {id} in {role}"
+                found = f"{other} in {its_role} and {subject_id} in {role}"
                 raise InputError(name, found, "all scans of one person on one side: training, validation or test")
 
 
-def _without_incomplete(cohort):
+def _without_incomplete(cohort: Cohort) -> Cohort:
     """The cohort without the unlabelled scans that lack a modality."""
-    kept = {id: subject for id, subject in cohort.subjects.items() if subject.label or None not in subject.images}
+    kept = {
+        subject_id: subject
+        for subject_id, subject in cohort.subjects.items()
+        if subject.label or None not in subject.images
+    }
     return replace(cohort, subjects=kept)
 
 
-def _labelled(cohort):
-    return tuple(id for id, subject in cohort.subjects.items() if subject.label and not subject.held_out)
+def _labelled(cohort: Cohort) -> tuple[str, ...]:
+    return tuple(
+        subject_id for subject_id, subject in cohort.subjects.items() if subject.label and not subject.held_out
+    )
 
 
-def _held_out(cohort):
-    return tuple(id for id, subject in cohort.subjects.items() if subject.label and subject.held_out)
+def _held_out(cohort: Cohort) -> tuple[str, ...]:
+    return tuple(subject_id for subject_id, subject in cohort.subjects.items() if subject.label and subject.held_out)
 
 
-def _pile(cohort, apart):
-    """Scans without labels, but for those of people whose scans `apart` holds."""
+def _pile(cohort: Cohort, apart: Iterable[str]) -> tuple[str, ...]:
+    """The ids of scans without labels, but for those of people whose scans `apart` holds."""
     people = _whose(cohort, apart)
     return tuple(
-        id
-        for id, subject in cohort.subjects.items()
+        subject_id
+        for subject_id, subject in cohort.subjects.items()
         if not subject.label and not subject.held_out and subject.whose() not in people
     )
 
 
-def _people(cohort, ids):
+def _people(cohort: Cohort, ids: Iterable[str]) -> list[list[str]]:
     """The ids, those of one person together."""
-    people = {}
-    for id in ids:
-        people.setdefault(cohort.subjects[id].whose(), []).append(id)
+    people: dict[str, list[str]] = {}
+    for subject_id in ids:
+        people.setdefault(cohort.subjects[subject_id].whose(), []).append(subject_id)
     return list(people.values())
 
 
-def _whose(cohort, ids):
-    """Whose scans these are; ids that the cohort lacks are `check_split`'s to refuse."""
-    return {cohort.subjects[id].whose() for id in ids if id in cohort.subjects}
+def _whose(cohort: Cohort, ids: Iterable[str]) -> set[str]:
+    """Whose scans these are; `check_split` refuses ids that the cohort lacks."""
+    return {cohort.subjects[subject_id].whose() for subject_id in ids if subject_id in cohort.subjects}
 
 
-def _flat(people):
-    return tuple(id for ids in people for id in ids)
+def _flat(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(itertools.chain.from_iterable(groups))
 
 
-def _few_shot(cohort, labeled):
+def _few_shot(cohort: Cohort, labeled: int | None) -> Split:
     known, held_out = _people(cohort, _labelled(cohort)), _held_out(cohort)
     most = len(known) if held_out else len(known) - 1
     if most < 1:
@@ -168,14 +194,15 @@ def _few_shot(cohort, labeled):
     # The last one is needed for the test.
     validated = 1 if len(rest) > 1 or held_out else 0
     validation, test = _flat(rest[:validated]), (*_flat(rest[validated:]), *held_out)
-    return Split(_flat(known[:count]), validation, _pile(cohort, (*validation, *test)), test)
+    unlabeled = _pile(cohort, (*validation, *test))
+    return Split(train=_flat(known[:count]), validation=validation, unlabeled=unlabeled, test=test)
 
 
-def _too_few(cohort, known):
+def _too_few(cohort: Cohort, known: Sequence[Sequence[str]]) -> InputError:
     return InputError(cohort.root, f"{len(known)} labelled subjects", "two, one of them for the test, or --split all")
 
 
-def _fold(part, parts, cohort, labeled):
+def _fold(part: int, parts: int, cohort: Cohort, labeled: int | None) -> Split:
     known = _people(cohort, _labelled(cohort))
     if len(known) < 2:
         raise _too_few(cohort, known)
@@ -186,7 +213,7 @@ def _fold(part, parts, cohort, labeled):
     return _test_on(_flat(known[part - 1 :: parts]), cohort, labeled)
 
 
-def _test_on(test, cohort, labeled):
+def _test_on(test: tuple[str, ...], cohort: Cohort, labeled: int | None) -> Split:
     """Trains on the labelled people who are not tested, but for one of three or more, who is for validation."""
     tested = _whose(cohort, test)
     known = _people(cohort, _labelled(cohort))
@@ -199,11 +226,11 @@ def _test_on(test, cohort, labeled):
         raise InputError("--labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
     validation = _flat(rest[labeled : labeled + 1])
     unlabeled = (*_pile(cohort, (*validation, *test)), *_flat(rest[labeled + 1 :]))
-    return Split(_flat(rest[:labeled]), validation, unlabeled, tuple(test))
+    return Split(train=_flat(rest[:labeled]), validation=validation, unlabeled=unlabeled, test=test)
 
 
-def _from_file(path):
-    path = Path(path)
+def _from_file(name: str) -> Split:
+    path = Path(name)
     if path.suffix != ".json":
         raise InputError(f"--split {path}", "an unknown name", f"one of {', '.join(SPLITS)}, {FORMS}")
     roles = [field.name for field in fields(Split)]
@@ -219,6 +246,6 @@ def _from_file(path):
     if sorted(content) != sorted(roles):
         raise InputError(path, f"the roles {', '.join(content) or 'none'}", f"{expected}; lists may be empty")
     for role, ids in content.items():
-        if not isinstance(ids, list) or not all(isinstance(id, str | int) for id in ids):
+        if not isinstance(ids, list) or not all(isinstance(subject_id, str | int) for subject_id in ids):
             raise InputError(path, f"{ids!r} for {role}", "a list of ids")
-    return Split(**{role: tuple(str(id) for id in ids) for role, ids in content.items()})
+    return Split(**{role: tuple(map(str, ids)) for role, ids in content.items()})

@@ -32,14 +32,18 @@ def digest_label_map(cohort: Cohort, subject_id: str) -> str:
 
 
 def digest_labels(table: LabelTable) -> str:
-    """SHA-256 of what codes mean."""
+    """SHA-256, in hexadecimal, of what codes mean."""
     return hashlib.sha256(json.dumps(asdict(table)).encode()).hexdigest()
 
 
 def digest_split(cohort: Cohort, split: Split) -> dict[str, str]:
-    """The digest of each subject that plays a role, by id; labels count wherever the role has them."""
+    """Returns the digest of each subject that plays a role, by id; labels count wherever the role has them.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     return {
-        id: digest_subject(cohort, id, with_labels=role != "unlabeled")
+        subject_id: digest_subject(cohort, subject_id, with_labels=role != "unlabeled")
         for role, ids in split.roles().items()
-        for id in ids
+        for subject_id in ids
     }

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 # What names that are not whole yet begin with; a kill may leave some behind.
@@ -13,7 +14,7 @@ VISIBLE = "[!.]"
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path beside `path`, with the same suffix, that takes its place if the block ends well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,7 @@ def holds_something(path: Path) -> bool:
     return path.is_dir() and any(not inside.name.startswith(TEMPORARY) for inside in path.iterdir())
 
 
-def sync(path):
+def sync(path: Path) -> None:
     """Waits until a file's bytes, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -50,10 +51,16 @@ def sync(path):
         os.close(descriptor)
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text in UTF-8, whole or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
+def write_json(path: str | os.PathLike[str], value: object) -> None:
+    """Writes a value as indented JSON, whole or not at all.
+
+    Raises:
+        TypeError: JSON cannot hold it.
+    """
     write_text(path, json.dumps(value, indent=2) + "\n")

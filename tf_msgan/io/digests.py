@@ -37,5 +37,6 @@ def digest_images(volumes: list[Volume | None]) -> list[str]:
 
 
 def combine(digests: dict[str, str]) -> str:
-    """One SHA-256 of all."""
-    return hashlib.sha256("\n".join(f"{id} {digest}" for id, digest in sorted(digests.items())).encode()).hexdigest()
+    """One SHA-256, in hexadecimal, of the digests of subjects by their ids, in whatever order they come."""
+    lines = (f"{subject_id} {digest}" for subject_id, digest in sorted(digests.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -29,7 +29,7 @@ def files_below(root: Path) -> Iterator[Path]:
         InputError: a folder may not be read.
     """
 
-    def refuse(error):
+    def refuse(error: OSError) -> None:
         if isinstance(error, PermissionError):
             raise _refused(error.filename) from None
         if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
@@ -60,5 +60,5 @@ def is_there(path: Path) -> bool:
         raise _refused(path.parent) from None
 
 
-def _refused(folder):
+def _refused(folder: str | Path) -> InputError:
     return InputError(folder, "no permission to read it", "a folder that can be read")

@@ -3,24 +3,30 @@
 Reading keeps the file's own axes and affine; nothing is reoriented or resampled.
 """
 
+# mypy: untyped-calls-exclude=nibabel
+
 import contextlib
 import gzip
+import logging
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 
 from tf_msgan.errors import InputError
 from tf_msgan.io.folders import is_there
-from tf_msgan.io.volumes import Volume, corners_apart
+from tf_msgan.io.volumes import Shape, Volume, corners_apart
 
 SUFFIXES = (".nii.gz", ".nii", ".hdr")
 
 # A header may claim any size: 512³ voxels are a brain at 0.35 mm.
 MOST_VOXELS = 512**3
+# The least and the greatest side of a voxel.
 SPACING_MM = (0.05, 30.0)
 
 # What nibabel raises at an invalid quaternion, or at a unit that NIfTI has not; the sform may be sound all the same.
@@ -43,7 +49,7 @@ def find_volume(folder: Path, name: str) -> Path | None:
     return next((path for path in paths if is_there(path) or path.is_symlink()), None)
 
 
-def read_image(path) -> Volume:
+def read_image(path: Path) -> Volume:
     """Reads a scan as float32.
 
     Raises:
@@ -61,7 +67,7 @@ def volume_of_image(image: nib.spatialimages.SpatialImage, name: str) -> Volume:
         return _check_finite(_take(image, path, np.float32))
 
 
-def read_codes(path) -> Volume:
+def read_codes(path: Path) -> Volume:
     """Reads a label map's own codes as int32.
 
     Raises:
@@ -78,15 +84,15 @@ def read_codes(path) -> Volume:
     return replace(volume, data=codes.astype(np.int32))
 
 
-def read_grid(path) -> tuple[tuple[int, int, int], np.ndarray]:
+def read_grid(path: Path) -> tuple[Shape, np.ndarray]:
     """Reads a volume's shape `(i, j, k)` and affine from its header alone; raises as `read_image`."""
     with _refusing_damage(path):
         image = _open(path)
         return _check_header(image, path), np.asarray(image.affine, np.float64)
 
 
-def _read(path, dtype):
-    """The volume, and by what its header scales the numbers that are stored."""
+def _read(path: Path, dtype: npt.DTypeLike) -> tuple[Volume, float]:
+    """The volume, and the size of the slope by which its header scales what is stored."""
     with _refusing_damage(path), np.errstate(all="ignore"):
         image = _open(path)
         volume = _take(image, path, dtype)
@@ -94,34 +100,34 @@ def _read(path, dtype):
         return volume, abs(getattr(image.dataobj, "slope", 1.0))
 
 
-def _take(image, path, dtype):
+def _take(image: nib.spatialimages.SpatialImage, path: Path, dtype: npt.DTypeLike) -> Volume:
     # Before any voxel is read: a header may claim any size.
     shape = _check_header(image, path)
     data = np.asanyarray(image.dataobj).reshape(shape).astype(dtype, copy=False)
     header = image.header if isinstance(image, nib.Nifti1Pair) else None
-    return Volume(data, np.asarray(image.affine, np.float64), Path(path), header)
+    return Volume(data, np.asarray(image.affine, np.float64), path, header)
 
 
-def _check_finite(volume):
+def _check_finite(volume: Volume) -> Volume:
     bad = np.count_nonzero(~np.isfinite(volume.data))
     if bad:
         raise InputError(volume.path, f"{bad} voxels that are NaN or infinite", "finite intensities")
     return volume
 
 
-def _open(path):
+def _open(path: Path) -> nib.spatialimages.SpatialImage:
     expected = f"a volume ({', '.join(SUFFIXES)})"
-    if Path(path).is_dir():
+    if path.is_dir():
         raise InputError(path, "a folder", expected)
-    if not Path(path).is_file():
-        raise InputError(path, "a link to no file" if Path(path).is_symlink() else "no such file", expected)
+    if not path.is_file():
+        raise InputError(path, "a link to no file" if path.is_symlink() else "no such file", expected)
     image = nib.load(path)
     if not isinstance(image, nib.spatialimages.SpatialImage):
         raise InputError(path, type(image).__name__, "an Analyze or NIfTI volume")
     return image
 
 
-def _check_header(image, path):
+def _check_header(image: nib.spatialimages.SpatialImage, path: Path) -> Shape:
     """The shape `(i, j, k)` of an image that can be read."""
     shape = image.shape[:3] if image.shape[3:] in ((), (1,)) else image.shape
     if len(shape) != 3 or min(shape) < 1:
@@ -137,10 +143,10 @@ def _check_header(image, path):
     return shape
 
 
-def _check_gzip(path, image):
+def _check_gzip(path: Path, image: nib.spatialimages.SpatialImage) -> None:
     """Reads a compressed file to its end, where its checksum is: nibabel stops after the last voxel. What goes on much
     longer than the voxels is not followed."""
-    if Path(path).suffix != ".gz":
+    if path.suffix != ".gz":
         return
     left = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize + 2**20
     with gzip.open(path) as file:
@@ -148,7 +154,7 @@ def _check_gzip(path, image):
             left -= len(chunk)
 
 
-def _check_affine(path, affine):
+def _check_affine(path: Path, affine: np.ndarray) -> None:
     found = f"the affine {np.array2string(affine[:3], precision=3).replace(chr(10), '')}"
     with np.errstate(all="ignore"):
         spacing = nib.affines.voxel_sizes(affine)
@@ -162,11 +168,11 @@ def _check_affine(path, affine):
 
 
 @contextlib.contextmanager
-def _refusing_damage(path):
+def _refusing_damage(path: Path) -> Iterator[None]:
     """Turns what nibabel and the decompressors raise into an `InputError`. nibabel logs what it mends in a header; a
     file that is accepted needs no word, and one that is not gets its own."""
 
-    def drop(record):
+    def drop(record: logging.LogRecord) -> bool:
         return False
 
     nib.imageglobals.logger.addFilter(drop)
@@ -182,9 +188,9 @@ def _refusing_damage(path):
         nib.imageglobals.logger.removeFilter(drop)
 
 
-def forms_apart(path) -> float:
+def forms_apart(path: Path) -> float:
     """How far, in mm, the qform and the sform of a volume put some corner of it apart; 0 without both, infinite where
-    the qform is not valid."""
+    the qform is not valid. Raises as `read_image`."""
     with _refusing_damage(path), np.errstate(all="ignore"):
         image = _open(path)
         shape = _check_header(image, path)

@@ -3,6 +3,8 @@
 A volume is an array `(i, j, k)` with the affine that takes voxel indices to RAS mm.
 """
 
+# mypy: untyped-calls-exclude=nibabel
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,11 @@ import nibabel as nib
 import numpy as np
 
 from tf_msgan.errors import InputError
+
+# `(i, j, k)` in voxels.
+Shape = tuple[int, int, int]
+# mm along i, j, k.
+Spacing = tuple[float, float, float]
 
 # ALBERT's T1 and T2 share their voxels, but their headers' origins differ by up to 0.43 mm, half a voxel.
 GRID_TOLERANCE_VOXELS = 1.0
@@ -32,25 +39,29 @@ class Volume:
     header: nib.Nifti1Header | None = None
 
     @property
-    def spacing(self) -> tuple[float, float, float]:
+    def spacing(self) -> Spacing:
         """Voxel size in mm along i, j, k."""
-        return tuple(float(s) for s in nib.affines.voxel_sizes(self.affine))
+        return tuple(nib.affines.voxel_sizes(self.affine).tolist())
 
     @property
     def voxel_ml(self) -> float:
-        """What a voxel holds, in mL; less than its sides' product where they are not at right angles."""
+        """The volume of a voxel in mL: less than its sides' product where they are not at right angles."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
 
 
-def corners_apart(shape, affine, other) -> float:
+def corners_apart(shape: Shape, affine: np.ndarray, other: np.ndarray) -> float:
     """How far, in mm, two affines put some corner of a volume of `shape` apart."""
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape) - 1)
     there, elsewhere = (nib.affines.apply_affine(a, corners) for a in (affine, other))
     return float(np.linalg.norm(there - elsewhere, axis=1).max())
 
 
-def check_same_grid(volume: Volume, reference: Volume):
-    """Refuses a volume that does not lie voxel on voxel over `reference`."""
+def check_same_grid(volume: Volume, reference: Volume) -> None:
+    """Refuses a volume that does not lie voxel on voxel over `reference`.
+
+    Raises:
+        InputError: its shape is another, or its affine puts a corner elsewhere.
+    """
     if volume.data.shape != reference.data.shape:
         raise InputError(volume.path, f"shape {volume.data.shape}", f"{reference.data.shape} as in {reference.path}")
     apart = corners_apart(reference.data.shape, volume.affine, reference.affine)

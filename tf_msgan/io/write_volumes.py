@@ -1,6 +1,9 @@
 """Writes volumes: NIfTI and Analyze 7.5, through nibabel."""
 
+# mypy: untyped-calls-exclude=nibabel
+
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -8,10 +11,10 @@ import numpy as np
 
 from tf_msgan.io.atomic_files import atomic_write
 from tf_msgan.io.read_volumes import UNREADABLE_FIELD
-from tf_msgan.io.volumes import Volume
+from tf_msgan.io.volumes import Spacing, Volume
 
 
-def image_on_grid(data, reference: Volume) -> nib.Nifti1Image:
+def image_on_grid(data: np.ndarray, reference: Volume) -> nib.Nifti1Image:
     """An image of `data`, `(i, j, k)` or `(i, j, k, channel)`, in its dtype, on the grid of `reference`: the same
     affine, and for a NIfTI file the same qform and sform with their codes, and units, as far as they are sound."""
     image = nib.Nifti1Image(data, reference.affine)
@@ -27,16 +30,16 @@ def image_on_grid(data, reference: Volume) -> nib.Nifti1Image:
     return image
 
 
-def write_nifti(path, data, reference: Volume):
+def write_nifti(path: Path, data: np.ndarray, reference: Volume) -> None:
     """Writes `image_on_grid` as NIfTI."""
     _save(image_on_grid(data, reference), path)
 
 
-def write_new_nifti(path, data, spacings):
-    """Writes `data` `(i, j, k)` as NIfTI in its dtype, axes L→R, P→A, I→S with voxels of `spacings` mm, centred on
-    the scanner's origin."""
-    affine = np.diag([*spacings, 1.0])
-    affine[:3, 3] = -(np.array(data.shape) - 1) / 2 * spacings
+def write_new_nifti(path: Path, data: np.ndarray, spacing: Sequence[float] | np.ndarray) -> None:
+    """Writes `data` `(i, j, k)` as NIfTI in its dtype, axes L→R, P→A, I→S with voxels of `spacing` mm, centred on the
+    scanner's origin."""
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = -(np.array(data.shape) - 1) / 2 * spacing
     image = nib.Nifti1Image(data, affine)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
@@ -44,14 +47,14 @@ def write_new_nifti(path, data, spacings):
     _save(image, path)
 
 
-def _save(image, path):
+def _save(image: nib.Nifti1Image, path: Path) -> None:
     with atomic_write(path) as temporary:
         nib.save(image, temporary)
 
 
-def write_analyze(path, data, spacing):
-    """Writes `data` `(i, j, k)` as an Analyze 7.5 pair `PATH.hdr`, `PATH.img` of shape `(i, j, k, 1)`, in its dtype."""
-    path = Path(path)
+def write_analyze(path: Path, data: np.ndarray, spacing: Spacing) -> None:
+    """Writes `data` `(i, j, k)` with voxels of `spacing` mm as an Analyze 7.5 pair `PATH.hdr`, `PATH.img` of shape
+    `(i, j, k, 1)`, in its dtype."""
     header = nib.AnalyzeHeader()
     header.set_data_dtype(data.dtype)
     header.set_data_shape((*data.shape, 1))

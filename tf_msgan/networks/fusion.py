@@ -1,14 +1,15 @@
 """What a coarse map says of the brain, and its product with a refined one."""
 
+import tensorflow as tf
 from keras import ops
 
 
-def brain(coarse):
-    """P(brain) `(…, 1)` of a coarse map `(…, guides)`, which has it, or that of each tissue, in 0..1."""
+def brain(coarse: tf.Tensor) -> tf.Tensor:
+    """Returns P(brain) `(…, 1)` of a coarse map `(…, guides)`, which holds it, or that of each tissue, in 0..1."""
     return ops.sum(coarse, axis=-1, keepdims=True)
 
 
-def fuse(coarse, refined):
+def fuse(coarse: tf.Tensor, refined: tf.Tensor) -> tf.Tensor:
     """Multiplies P₁ (background, brain) into P₃ over the classes, and renormalises.
 
     P(tissue k) ∝ P₁(brain) · P₃(k) and P(background) ∝ P₁(background) · P₃(background).

@@ -11,7 +11,9 @@ from tf_msgan.preprocessing.normalisation import CLIP
 LEVELS = 3
 
 
-def build_image_generator(modalities: int, patch, latent: int, width: int = 8, classes: int = 0) -> keras.Model:
+def build_image_generator(
+    modalities: int, patch: tuple[int, int, int], latent: int, width: int = 8, classes: int = 0
+) -> keras.Model:
     """Three deconvolutions with a convolution each, up from an eighth of the resolution.
 
     Takes z `(batch, latent)` float32, standard normal, and, if there are `classes`, a one-hot label map

@@ -1,9 +1,12 @@
 """Stage 2, G2: makes variants of an image."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
-from tf_msgan.networks.blocks import CropLike, PadToMultiple, average, convolution, deconvolve_and_join
+from tf_msgan.networks.blocks import CropLike, FeatureShape, PadToMultiple, average, convolution, deconvolve_and_join
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 
 # How far a variant may stray from its image, in standard deviations of the brain's intensity.
@@ -31,7 +34,8 @@ def build_noise_generator(modalities: int, latent: int, width: int = 8) -> keras
         x = convolution(x, width << level, f"decoder_{level}_convolution")
         x = Modulate(name=f"decoder_{level}_modulation")(x, z)
     x = CropLike(name="crop")(x, image)
-    change = layers.Conv3D(modalities, 1, kernel_initializer=keras.initializers.RandomNormal(0, 0.1), name="change")(x)
+    near_zero = keras.initializers.RandomNormal(mean=0, stddev=0.1)
+    change = layers.Conv3D(modalities, 1, kernel_initializer=near_zero, name="change")(x)
     variant = ChangeBrain(MAX_CHANGE, dtype="float32", name="variant")(image, change)
     return keras.Model([image, z], variant, name="noise_generator")
 
@@ -40,32 +44,32 @@ def build_noise_generator(modalities: int, latent: int, width: int = 8) -> keras
 class Modulate(layers.Layer):
     """Scales and shifts each channel of `(batch, i, j, k, channel)` features by what `(batch, latent)` z says."""
 
-    def build(self, features_shape, z_shape):
+    def build(self, features_shape: FeatureShape, z_shape: tuple[int | None, int]) -> None:
         self.projection = layers.Dense(2 * features_shape[-1], dtype=self.dtype_policy, name="projection")
         self.projection.build(z_shape)
 
-    def call(self, features, z):
+    def call(self, features: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         scale, shift = ops.split(self.projection(z)[:, None, None, None, :], 2, axis=-1)
         return features * (1 + scale) + shift
 
-    def compute_output_shape(self, features_shape, z_shape):
+    def compute_output_shape(self, features_shape: FeatureShape, z_shape: tuple[int | None, int]) -> FeatureShape:
         return features_shape
 
 
 @keras.saving.register_keras_serializable("tf_msgan")
 class ChangeBrain(layers.Layer):
-    """Adds `limit`·tanh(change) to an image where it is not background."""
+    """Adds `limit`·tanh(change) to an image where it is not background; both `(batch, i, j, k, modality)`."""
 
-    def __init__(self, limit, **kwargs):
+    def __init__(self, limit: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = limit
 
-    def call(self, image, change):
+    def call(self, image: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
         brain = ops.cast(ops.not_equal(image, BACKGROUND), image.dtype)
         return image + self.limit * brain * ops.tanh(change)
 
-    def compute_output_shape(self, image_shape, change_shape):
+    def compute_output_shape(self, image_shape: FeatureShape, change_shape: FeatureShape) -> FeatureShape:
         return image_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "limit": self.limit}

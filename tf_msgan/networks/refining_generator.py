@@ -50,7 +50,9 @@ def build_refine_generator(
     ]
 
     for block, level in enumerate(reversed(range(LEVELS))):
-        others = [resample(squeezed[e], e, level, f"skip_{e}_block_{block}") for e in range(LEVELS) if e != level]
+        others = [
+            resample(squeezed[e], e, target=level, name=f"skip_{e}_block_{block}") for e in range(LEVELS) if e != level
+        ]
         x = deconvolve_and_join(x, filters[level], [encoded[level], *others], f"decoder_{level}")
         x = convolution(x, filters[level], f"decoder_{level}_convolution", level=level)
     x = CropLike(name="crop")(x, image)

@@ -1,11 +1,13 @@
 """A plain 3D U-Net of the refiner's size: the supervised baseline."""
 
+from collections.abc import Callable
+
 import keras
 from keras import layers
 
 from tf_msgan.networks.blocks import CropLike, PadToMultiple, deconvolve_and_join, two_convolutions, voxel_head
 
-# Channels of the levels, times the width. So it has as many parameters as the refiner, to 1 %.
+# Channels of the levels, in widths: with these the U-Net has as many parameters as the refiner, to 1 %.
 FILTERS = (1, 2, 4, 4, 7)
 
 
@@ -20,21 +22,24 @@ def build_unet(modalities: int, classes: int, width: int = 16) -> keras.Model:
     return keras.Model(image, voxel_head(x, classes, "softmax", "tissue"), name="unet")
 
 
-def unet_features(image, width, pool):
-    """The finest and the deepest features of an image."""
+def unet_features(
+    image: keras.KerasTensor, width: int, pool: Callable[[keras.KerasTensor, str], keras.KerasTensor]
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Returns the finest and the deepest features of an image `(batch, i, j, k, modalities)`; `pool` halves the
+    resolution, in a layer of the name that it is given."""
     *upper, deepest = (factor * width for factor in FILTERS)
     x = PadToMultiple(2 ** (len(FILTERS) - 1), name="pad")(image)
     skips = []
     for level, filters in enumerate(upper):
-        x = two_convolutions(x, filters, f"encoder_{level}", level)
+        x = two_convolutions(x, filters, f"encoder_{level}", level=level)
         skips.append(x)
         x = pool(x, f"encoder_{level}_pool")
     x = features = two_convolutions(x, deepest, "bottom", level=len(skips))
     for level, filters in reversed(list(enumerate(upper))):
         x = deconvolve_and_join(x, filters, [skips[level]], f"decoder_{level}")
-        x = two_convolutions(x, filters, f"decoder_{level}", level)
+        x = two_convolutions(x, filters, f"decoder_{level}", level=level)
     return CropLike(name="crop")(x, image), features
 
 
-def _max(x, name):
+def _max(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.MaxPooling3D(2, dtype="float32", name=name)(x)

@@ -11,15 +11,19 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
+from tf_msgan.io.volumes import Shape
 from tf_msgan.phantoms.random_fields import diffeomorphism, smooth_noise
-from tf_msgan.phantoms.template import load_template
+from tf_msgan.phantoms.template import Box, Template, load_template
 from tf_msgan.phantoms.tissue import WM, block_mean, offsets_for_shares
 
+# Voxels of iSEG-2017's scans, which have 1 mm.
 GRID_1MM = (144, 192, 256)
+# Those of its last one.
 GRID_1MM_SUBJECT_23 = (160, 192, 256)
 
-# In-brain shares of CSF, GM and WM in iSEG-2017, and how far subjects stray from them.
+# In-brain shares of CSF, GM and WM in iSEG-2017.
 SHARES = np.array([0.22, 0.47, 0.31])
+# How far subjects stray from `SHARES`.
 SHARE_SD = np.array([0.025, 0.0, 0.015])
 
 
@@ -32,10 +36,10 @@ class InfantPhantom:
     labels: np.ndarray
 
 
-def infant_grid(subject: int, spacing: int) -> tuple[int, int, int]:
+def infant_grid(subject: int, spacing: int) -> Shape:
     """Voxels of iSEG-2017's scan of `subject` (1–23) at `spacing` 1 or 2 mm."""
-    grid = GRID_1MM_SUBJECT_23 if subject == 23 else GRID_1MM
-    return tuple(n // spacing for n in grid)
+    i, j, k = GRID_1MM_SUBJECT_23 if subject == 23 else GRID_1MM
+    return i // spacing, j // spacing, k // spacing
 
 
 def make_infant(subject: int, spacing: int, seed: int) -> InfantPhantom:
@@ -50,18 +54,19 @@ def make_infant(subject: int, spacing: int, seed: int) -> InfantPhantom:
         An `InfantPhantom` on `infant_grid(subject, spacing)`, axes R→L, P→A, I→S.
     """
     anatomy_rng, image_rng = (np.random.default_rng([seed, subject, part]) for part in (0, 1))
-    grid = infant_grid(subject, 1)
+    grid = infant_grid(subject, spacing=1)
+    factors = (spacing, spacing, spacing)
     box, fractions = _draw_anatomy(load_template(), grid, anatomy_rng)
     images = _draw_images(fractions, image_rng)
-    labels = np.argmax(block_mean(fractions, (spacing,) * 3), axis=0).astype(np.uint8)
+    labels = np.argmax(block_mean(fractions, factors), axis=0).astype(np.uint8)
     # A brain voxel is never 0, as in iSEG-2017, where the brain is T1 ≠ 0.
-    images = np.clip(np.rint(block_mean(images, (spacing,) * 3)), 1, 1000) * (labels > 0)
+    images = np.clip(np.rint(block_mean(images, factors)), 1, 1000) * (labels > 0)
     t1, t2 = images.astype(np.int16)
 
     whole_grid = infant_grid(subject, spacing)
     whole = tuple(slice(s.start // spacing, s.stop // spacing) for s in box)
 
-    def paste(values):
+    def paste(values: np.ndarray) -> np.ndarray:
         out = np.zeros(whole_grid, values.dtype)
         out[whole] = values
         return out
@@ -69,7 +74,7 @@ def make_infant(subject: int, spacing: int, seed: int) -> InfantPhantom:
     return InfantPhantom(paste(t1), paste(t2), paste(labels))
 
 
-def _draw_anatomy(template, grid, rng):
+def _draw_anatomy(template: Template, grid: Shape, rng: np.random.Generator) -> tuple[Box, np.ndarray]:
     """Warps the template to a subject. Returns the box of `grid` that holds the brain (even bounds), and in it the
     `(4, i, j, k)` float32 fractions of background, CSF, GM and WM."""
     scale = 0.83 * rng.normal(1, 0.035) * rng.normal(1, 0.025, 3)
@@ -90,11 +95,11 @@ def _draw_anatomy(template, grid, rng):
     coordinates = np.tensordot(matrix.astype(np.float32), offset, axes=1)
     coordinates += template.centre.astype(np.float32)[:, None, None, None]
 
-    def warp(volume, outside=0.0):
+    def warp(volume: np.ndarray, outside: float = 0.0) -> np.ndarray:
         return ndimage.map_coordinates(volume, coordinates, order=1, cval=outside, output=np.float32)
 
     tissues = np.stack([warp(t) for t in template.tissues])
-    depth = warp(template.depth, -10.0) * np.float32(scale.mean())
+    depth = warp(template.depth, outside=-10.0) * np.float32(scale.mean())
     brain = depth > rng.uniform(-0.5, 0.5)
 
     score = np.log(tissues + 0.03)
@@ -115,17 +120,27 @@ def _draw_anatomy(template, grid, rng):
     return box, fractions
 
 
-def _draw_images(fractions, rng):
-    """The `(2, i, j, k)` float32 T1 and T2 intensities of tissue fractions at 1 mm."""
+def _draw_images(fractions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draws the `(2, i, j, k)` float32 T1 and T2 intensities of tissue fractions at 1 mm."""
     shape = fractions.shape[1:]
     # Myelination: white matter is bright on T1 where it has matured, and no brighter than grey elsewhere.
     maturity = smooth_noise(shape, 14, rng)
-    t1 = dict(means=(250, 520, 520 + rng.normal(28, 7)), spread=(25, 44, 44), maturation=24)
-    t2 = dict(means=(790, 530, 530 - rng.normal(0, 5)), spread=(40, 66, 66), maturation=-24)
-    return np.stack([_draw_modality(fractions, maturity, rng, **modality) for modality in (t1, t2)])
+    t1_wm, t2_wm = 520 + rng.normal(28, 7), 530 - rng.normal(0, 5)
+    t1 = _draw_modality(fractions, maturity, rng, means=(250, 520, t1_wm), spread=(25, 44, 44), maturation=24)
+    t2 = _draw_modality(fractions, maturity, rng, means=(790, 530, t2_wm), spread=(40, 66, 66), maturation=-24)
+    return np.stack([t1, t2])
 
 
-def _draw_modality(fractions, maturity, rng, means, spread, maturation):
+def _draw_modality(
+    fractions: np.ndarray,
+    maturity: np.ndarray,
+    rng: np.random.Generator,
+    means: tuple[float, float, float],
+    spread: tuple[float, float, float],
+    maturation: float,
+) -> np.ndarray:
+    """Draws the `(i, j, k)` float32 intensities of a modality: `means` of CSF, GM and WM, how far their texture strays,
+    and how much brighter WM is by a unit of `maturity`."""
     shape = maturity.shape
     gain, noise_sd = rng.normal(1, 0.06), rng.uniform(27, 41)
     signal = np.zeros(shape, np.float32)

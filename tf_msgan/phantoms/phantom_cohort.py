@@ -16,12 +16,14 @@ from tf_msgan.phantoms.adult import TESTING_CODES, adult_spacings, make_adult
 from tf_msgan.phantoms.infant import make_infant
 from tf_msgan.progress import Progress, silent
 
-# How many subjects each challenge has, and how many of them with labels.
+# How many subjects each challenge has.
 SUBJECTS = {"infant": 23, "adult": 20}
+# How many of its subjects have labels.
 LABELLED = {"infant": 10, "adult": 5}
+# Classes → iSEG-2017's codes.
 ISEG_CODES = np.array([0, 10, 150, 250], np.uint8)
 
-# Named in the cache folder: raise it with every change to what is drawn for infants.
+# The cache folder's name holds it: raise it with every change to what is drawn for infants.
 VERSION = 1
 
 # Lies in every folder of phantoms, so that no report takes them for scans.
@@ -29,10 +31,18 @@ MARK = "phantoms.json"
 
 
 def are_phantoms(folder: Path) -> bool:
+    """Whether `write_cohort` made the folder."""
     return (folder / MARK).is_file()
 
 
-def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, progress: Progress = silent):
+def write_cohort(
+    preset: str,
+    folder: str | os.PathLike[str],
+    subjects: int,
+    spacing: int,
+    seed: int,
+    progress: Progress = silent,
+) -> None:
     """Writes subjects 1…`subjects` of a preset.
 
     - `infant`: `subject-N-{T1,T2}.{hdr,img}`, and `subject-N-label` for N ≤ 10.
@@ -82,16 +92,16 @@ def write_cohort(preset: str, folder, subjects: int, spacing: int, seed: int, pr
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_infant(folder, number, spacing, seed):
+def _write_infant(folder: Path, number: int, spacing: int, seed: int) -> None:
     phantom = make_infant(number, spacing, seed)
-    spacings = (spacing,) * 3
+    spacings = (spacing, spacing, spacing)
     write_analyze(folder / f"subject-{number}-T1.img", phantom.t1, spacings)
     write_analyze(folder / f"subject-{number}-T2.img", phantom.t2, spacings)
     label_folder = folder if number <= LABELLED["infant"] else folder / "truth"
     write_analyze(label_folder / f"subject-{number}-label.img", ISEG_CODES[phantom.labels], spacings)
 
 
-def _write_adult(folder, number, spacing, seed):
+def _write_adult(folder: Path, number: int, spacing: int, seed: int) -> None:
     phantom = make_adult(number, spacing, seed)
     spacings, fine_spacings = adult_spacings(spacing)
     labelled = number <= LABELLED["adult"]
@@ -106,7 +116,7 @@ def _write_adult(folder, number, spacing, seed):
 
 
 def embedded_folder() -> Path:
-    """Where the embedded cohort lies, or will: under the user's cache folder."""
+    """Returns the folder where the embedded cohort lies, or will: under the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "tf_msgan" / f"infant-2mm-seed0-v{VERSION}"
 
@@ -115,7 +125,7 @@ def embedded_cohort(progress: Progress = silent) -> Path:
     """Returns the folder of the embedded cohort, 23 subjects at 2 mm with seed 0; draws it if it is not there."""
     folder = embedded_folder()
 
-    def drawn(_, done, total):
+    def drawn(_: str, done: int, total: int) -> None:
         progress("drawing the embedded phantoms", done, total)
 
     if not folder.is_dir():

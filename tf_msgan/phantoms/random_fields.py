@@ -3,18 +3,19 @@
 import numpy as np
 from scipy import ndimage
 
+from tf_msgan.io.volumes import Shape
 
-def diffeomorphism(shape, rng, strength=1.0):
-    """A `(3, i, j, k)` displacement in voxels, of about 3.5 `strength` along each axis: a smooth random velocity field
-    integrated by scaling and squaring (Arsigny et al. 2006), so that it neither tears nor folds."""
+
+def diffeomorphism(shape: Shape, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """Draws a `(3, i, j, k)` float32 displacement in voxels, of about 3.5 `strength` along each axis: a smooth random
+    velocity field integrated by scaling and squaring (Arsigny et al. 2006), so that it neither tears nor folds."""
     step = 3
-    coarse = tuple(-(-n // step) + 1 for n in shape)
-    velocity = np.stack(
-        [
-            sum(smooth_noise(coarse, sigma / step, rng) * sd for sigma, sd in ((24, 3.0), (9, 1.6), (5, 0.8)))
-            for _ in range(3)
-        ]
-    )
+    i, j, k = (-(-n // step) + 1 for n in shape)
+    coarse = (i, j, k)
+    velocity = np.zeros((3, *coarse), np.float32)
+    for component in velocity:
+        for sigma, sd in ((24, 3.0), (9, 1.6), (5, 0.8)):
+            component += smooth_noise(coarse, sigma / step, rng) * sd
     grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in coarse), indexing="ij"))
     squarings = 5
     flow = velocity * np.float32(strength) / 2**squarings
@@ -25,8 +26,8 @@ def diffeomorphism(shape, rng, strength=1.0):
     return np.stack([ndimage.map_coordinates(f, fine, order=1) for f in flow])
 
 
-def smooth_noise(shape, sigma, rng):
-    """Float32 Gaussian noise of unit variance, correlated over `sigma` voxels. Long correlations are drawn on a coarser
+def smooth_noise(shape: Shape, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Draws float32 Gaussian noise of unit variance, correlated over `sigma` voxels; long correlations on a coarser
     grid."""
     stride = max(1, int(sigma // 2))
     coarse = tuple(-(-n // stride) + 2 for n in shape)

@@ -1,14 +1,21 @@
 """The ICBM152 tissue maps that nilearn ships: the cerebrum, and the whole brain with its regions."""
 
+# mypy: untyped-calls-exclude=nibabel
+
 import functools
 import importlib.resources
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
 from scipy.interpolate import RBFInterpolator
+
+from tf_msgan.io.volumes import Shape
 
 # The tentorium, which parts the cerebrum from cerebellum and brain stem: height z at (|x|, y), MNI mm, read off the
 # ICBM152 T1 template. iSEG-2017 shows the cerebrum alone.
@@ -28,7 +35,11 @@ TENTORIUM_MM = np.array(
     ],
     dtype=np.float64,
 )
+# Before this y nothing lies below the tentorium.
 TENTORIUM_FRONT_MM = -6.0
+
+# Where an array is cut.
+Box = tuple[slice, ...]
 
 
 class Region(IntEnum):
@@ -42,34 +53,39 @@ class Region(IntEnum):
     FOURTH_VENTRICLE = 5
 
 
-# Ellipsoids, left and right alike: centre (|x|, y, z) and radii in MNI mm, read off the ICBM152 maps.
-# Grey matter in these is thalamus, caudate's head and body, putamen and pallidum.
-DEEP_ELLIPSOIDS_MM = np.array(
-    [
-        [(12, -19, 7), (13, 17, 11)],
-        [(12, 14, 5), (9, 13, 15)],
-        [(16, -4, 18), (6, 18, 9)],
-        [(25, 1, 1), (9, 23, 14)],
-        [(19, -4, -1), (9, 13, 8)],
-    ],
-    dtype=np.float64,
+class Ellipsoid(NamedTuple):
+    """An ellipsoid in MNI mm, left and right alike: its centre (|x|, y, z), and its radii along x, y and z."""
+
+    centre: tuple[float, float, float]
+    radii: tuple[float, float, float]
+
+
+# Grey matter in these is deep. Read off the ICBM152 maps.
+DEEP_ELLIPSOIDS = (
+    # Thalamus.
+    Ellipsoid(centre=(12, -19, 7), radii=(13, 17, 11)),
+    # Caudate's head and body.
+    Ellipsoid(centre=(12, 14, 5), radii=(9, 13, 15)),
+    Ellipsoid(centre=(16, -4, 18), radii=(6, 18, 9)),
+    # Putamen and pallidum.
+    Ellipsoid(centre=(25, 1, 1), radii=(9, 23, 14)),
+    Ellipsoid(centre=(19, -4, -1), radii=(9, 13, 8)),
 )
-# CSF in these is the lateral ventricles' front and body, waist, atrium, hind and lower horns, the third and the fourth.
-VENTRICLE_ELLIPSOIDS_MM = np.array(
-    [
-        [(12, 8, 14), (14, 34, 16)],
-        [(16, -22, 20), (14, 24, 14)],
-        [(26, -44, 8), (13, 20, 17)],
-        [(26, -68, 6), (9, 18, 11)],
-        [(32, -22, -14), (9, 24, 9)],
-        [(0, -10, -1), (6, 18, 13)],
-        [(0, -43, -34), (12, 10, 14)],
-    ],
-    dtype=np.float64,
+# CSF in these is in a ventricle. Read off the ICBM152 maps.
+VENTRICLE_ELLIPSOIDS = (
+    # The lateral ventricles' front and body, waist, atrium, hind and lower horns.
+    Ellipsoid(centre=(12, 8, 14), radii=(14, 34, 16)),
+    Ellipsoid(centre=(16, -22, 20), radii=(14, 24, 14)),
+    Ellipsoid(centre=(26, -44, 8), radii=(13, 20, 17)),
+    Ellipsoid(centre=(26, -68, 6), radii=(9, 18, 11)),
+    Ellipsoid(centre=(32, -22, -14), radii=(9, 24, 9)),
+    # The third and the fourth.
+    Ellipsoid(centre=(0, -10, -1), radii=(6, 18, 13)),
+    Ellipsoid(centre=(0, -43, -34), radii=(12, 10, 14)),
 )
-# Of what lies below the tentorium, the stem is what lies within this of the midline, and before the floor of the fourth
-# ventricle: y at z, which runs backwards below the pons.
+# Below the tentorium, the brain stem is what lies within this of the midline and before `STEM_BACK_MM`.
 STEM_HALF_WIDTH_MM = 19.0
+# The floor of the fourth ventricle, (z, y) in MNI mm: it runs backwards below the pons.
 STEM_BACK_MM = ((-75.0, -53.0), (-45.0, -42.0), (-30.0, -38.0), (5.0, -39.0))
 
 
@@ -125,26 +141,27 @@ def load_whole_template() -> WholeTemplate:
     regions = np.full(gm.shape, Region.OUTER, np.uint8)
     below = ~_above_tentorium(gm.shape, affine)
     regions[below] = Region.CEREBELLUM
-    regions[below & (mm[0] < STEM_HALF_WIDTH_MM) & (mm[1] > np.interp(mm[2], *zip(*STEM_BACK_MM, strict=True)))] = (
-        Region.STEM
-    )
-    regions[_in_any(DEEP_ELLIPSOIDS_MM, mm) & ~below] = Region.DEEP
+    stem_back = np.interp(mm[2], *np.transpose(STEM_BACK_MM))
+    regions[below & (mm[0] < STEM_HALF_WIDTH_MM) & (mm[1] > stem_back)] = Region.STEM
+    regions[_in_any(DEEP_ELLIPSOIDS, mm) & ~below] = Region.DEEP
     # Ventricles and deep grey matter touch; CSF is never grey.
-    ventricular = _in_any(VENTRICLE_ELLIPSOIDS_MM, mm) & (gm + wm < 0.7)
+    ventricular = _in_any(VENTRICLE_ELLIPSOIDS, mm) & (gm + wm < 0.7)
     regions[ndimage.binary_dilation(ventricular, iterations=2) & ~below] = Region.VENTRICULAR
     regions[ventricular & below] = Region.FOURTH_VENTRICLE
     return WholeTemplate(tissues, depth, regions[box], -affine[:3, 3] - [s.start for s in box])
 
 
-def _read_maps():
+def _read_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Reads the T1, and the shares of GM and WM in 0..1, all `(I, J, K)` float32; and their affine."""
     # Not of `nilearn.datasets`, which takes seconds to import.
-    folder = importlib.resources.files("nilearn") / "datasets" / "data"
-    images = [nib.load(folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz") for name in ("t1", "gm", "wm")]
+    folder = Path(str(importlib.resources.files("nilearn"))) / "datasets" / "data"
+    names = [f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz" for name in ("t1", "gm", "wm")]
+    images = [nib.Nifti1Image.from_filename(folder / name) for name in names]
     t1, gm, wm = (np.asarray(image.dataobj, np.float32) / 255 for image in images)
     return t1, gm, wm, images[0].affine
 
 
-def _crop(brain, gm, wm):
+def _crop(brain: np.ndarray, gm: np.ndarray, wm: np.ndarray) -> tuple[np.ndarray, np.ndarray, Box]:
     """Keeps the largest piece of `brain`. Returns its `(3, I, J, K)` tissues, its depth, and the box it was cut by."""
     components, count = ndimage.label(brain)
     brain = components == 1 + np.argmax(ndimage.sum_labels(brain, components, np.arange(1, count + 1)))
@@ -156,17 +173,18 @@ def _crop(brain, gm, wm):
     return tissues, depth.astype(np.float32), box
 
 
-def _in_any(ellipsoids, mm):
-    return np.any(
-        [
-            sum(((a - c) / r) ** 2 for a, c, r in zip(mm, centre, radii, strict=True)) < 1
-            for centre, radii in ellipsoids
-        ],
-        axis=0,
-    )
+def _in_any(ellipsoids: Sequence[Ellipsoid], mm: Sequence[np.ndarray]) -> np.ndarray:
+    """Where a voxel at |x|, y, z `mm` lies in one of the ellipsoids."""
+    return np.any([_squared_distance(ellipsoid, mm) < 1 for ellipsoid in ellipsoids], axis=0)
 
 
-def _above_tentorium(shape, affine):
+def _squared_distance(ellipsoid: Ellipsoid, mm: Sequence[np.ndarray]) -> np.ndarray:
+    """The squared distance from an ellipsoid's centre, 1 at its surface."""
+    x, y, z = ((a - c) / r for a, c, r in zip(mm, ellipsoid.centre, ellipsoid.radii, strict=True))
+    return x**2 + y**2 + z**2
+
+
+def _above_tentorium(shape: Shape, affine: np.ndarray) -> np.ndarray:
     x, y = np.meshgrid(np.arange(shape[0]) + affine[0, 3], np.arange(shape[1]) + affine[1, 3], indexing="ij")
     surface = RBFInterpolator(TENTORIUM_MM[:, :2], TENTORIUM_MM[:, 2], neighbors=16, smoothing=1.0)
     height = surface(np.stack([np.abs(x), y], axis=-1).reshape(-1, 2)).reshape(x.shape)

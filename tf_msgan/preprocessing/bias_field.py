@@ -5,16 +5,18 @@ import importlib.util
 import numpy as np
 
 from tf_msgan.errors import require
+from tf_msgan.io.volumes import Spacing
 
 # N4 is fitted to every fourth voxel, as its authors advise: a bias field is smooth.
 SHRINK = 4
 
 
 def can_correct_bias() -> bool:
+    """Whether SimpleITK is installed."""
     return importlib.util.find_spec("SimpleITK") is not None
 
 
-def correct_bias(data: np.ndarray, spacing) -> np.ndarray:
+def correct_bias(data: np.ndarray, spacing: Spacing) -> np.ndarray:
     """Divides `(i, j, k)` float32 intensities by the bias field that N4 (Tustison et al. 2010) finds in the voxels that
     are above their mean; `spacing` in mm. Zeros stay zeros.
 
@@ -26,7 +28,7 @@ def correct_bias(data: np.ndarray, spacing) -> np.ndarray:
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(np.maximum(data, 0).T.astype(np.float32))
-    image.SetSpacing([float(mm) for mm in spacing])
+    image.SetSpacing(spacing)
     inside = data > data[data != 0].mean()
     mask = sitk.GetImageFromArray(inside.T.astype(np.uint8))
     mask.CopyInformation(image)

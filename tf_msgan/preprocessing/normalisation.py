@@ -8,11 +8,13 @@ from tf_msgan.preprocessing.reserved_values import BACKGROUND
 
 # Outliers are cut at this many standard deviations, so that a bright vessel cannot rule a patch.
 CLIP = 5.0
-# `percentile` takes the middle 99 % of the intensities to the range that holds 99 % of a normal distribution.
-PERCENTILES, THEIR_SCORE = (0.5, 99.5), 2.5758
+# `percentile` takes what lies between these to ±`PERCENTILE_SCORE`.
+PERCENTILES = (0.5, 99.5)
+# Within this many standard deviations of its mean a normal distribution has 99 %.
+PERCENTILE_SCORE = 2.5758
 
 
-def normalise(image, preparation: Preparation):
+def normalise(image: tf.Tensor, preparation: Preparation) -> tf.Tensor:
     """Takes a raw `(i, j, k, modality)` float32 image to float32 `(i, j, k, modality + 1)`: scores of mean 0 and
     standard deviation 1, cut at ±`CLIP`, and as the last channel the mask, outside which all is 0.
 
@@ -28,7 +30,7 @@ def normalise(image, preparation: Preparation):
     if preparation.normalise == "percentile":
         among = tf.broadcast_to(counted > 0, tf.shape(values))
         low, high = (_percentile(values, among, share) for share in PERCENTILES)
-        middle, deviation = (low + high) / 2, (high - low) / (2 * THEIR_SCORE)
+        middle, deviation = (low + high) / 2, (high - low) / (2 * PERCENTILE_SCORE)
     else:
         middle = _mean(values, counted)
         deviation = tf.sqrt(_mean(tf.square(values - middle), counted))
@@ -37,16 +39,16 @@ def normalise(image, preparation: Preparation):
     return tf.cast(tf.concat([scores, mask], axis=-1), tf.float32)
 
 
-def _mean(values, weights):
-    """By channel `(channel,)`, over all voxels; `weights` may have one channel for all."""
+def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Means by channel, `(channel,)`, over all voxels; `weights` may have one channel for all."""
     axes = [0, 1, 2]
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights, axes), tf.reduce_sum(weights, axes))
 
 
-def _percentile(values, counted, share):
-    """By channel `(channel,)`, linear between the two nearest values as in NumPy; 0 of no values."""
+def _percentile(values: tf.Tensor, counted: tf.Tensor, share: float) -> tf.Tensor:
+    """Percentiles by channel, `(channel,)`, linear between the two nearest values as in NumPy; 0 of no values."""
 
-    def of_channel(n):
+    def of_channel(n: int) -> tf.Tensor:
         chosen = tf.sort(tf.boolean_mask(values[..., n], counted[..., n]))
         chosen = tf.cond(tf.size(chosen) > 0, lambda: chosen, lambda: tf.zeros([1], chosen.dtype))
         at = tf.cast(tf.size(chosen) - 1, tf.float64) * share / 100

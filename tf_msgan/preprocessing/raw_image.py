@@ -29,10 +29,14 @@ def network_grid(volumes: list[Volume | None], preparation: Preparation) -> Netw
 
 
 def take_image(volumes: list[Volume | None], grid: NetworkGrid, preparation: Preparation) -> np.ndarray:
-    """The raw `(i, j, k, modality)` float32 image on `grid`, its bias field corrected if the run does that; a modality
-    that is missing is 0."""
+    """Returns the raw `(i, j, k, modality)` float32 image on `grid`, its bias field corrected if the run does that; a
+    modality that is missing is 0.
 
-    def channel(volume):
+    Raises:
+        InputError: N4 cannot correct a scan, or is not installed.
+    """
+
+    def channel(volume: Volume | None) -> np.ndarray:
         if volume is None:
             return np.zeros(grid.shape, np.float32)
         taken = grid.take_intensities(volume.data)

@@ -1,7 +1,7 @@
 """Folder layouts, by name."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tf_msgan.datasets.cohort import Cohort
@@ -11,7 +11,8 @@ from tf_msgan.datasets.layouts import albert, bids, iseg, mrbrains, nnunet
 from tf_msgan.errors import InputError, check_name
 from tf_msgan.io.folders import names_in
 
-LAYOUTS = {
+# Whether a folder is in the layout, and how its subjects are found.
+LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, LabelTable | None], Cohort]]] = {
     "iseg": (iseg.matches, iseg.read_iseg),
     "mrbrains": (mrbrains.matches, mrbrains.read_mrbrains),
     "albert": (albert.matches, albert.read_albert),
@@ -29,9 +30,9 @@ def present_name(layout: str) -> str:
 
 
 def read_cohort(
-    root,
+    root: str | os.PathLike[str],
     layout: str | None = None,
-    labels: str | os.PathLike | LabelTable | None = None,
+    labels: str | os.PathLike[str] | LabelTable | None = None,
     modalities: Sequence[str] | None = None,
 ) -> Cohort:
     """Finds the subjects in the folder `root`.
@@ -60,7 +61,8 @@ def read_cohort(
     if layout is None:
         raise InputError(root, "no layout that is known", f"one of {', '.join(LAYOUTS)} (docs/data.md)")
     table = read_label_table(os.fspath(labels)) if isinstance(labels, str | os.PathLike) else labels
-    cohort = LAYOUTS[layout][1](root, table)
+    _, read = LAYOUTS[layout]
+    cohort = read(root, table)
     if modalities is not None:
         cohort = cohort.with_modalities(modalities)
     for subject in cohort.subjects.values():

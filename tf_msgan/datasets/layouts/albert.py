@@ -1,6 +1,7 @@
 """ALBERT neonates as in DCAN-Labs/dcan-infant-pipeline: `TemplateNN/{T1w_brain,T2w_brain,Segmentation}.nii.gz`."""
 
 import dataclasses
+from pathlib import Path
 
 from tf_msgan.datasets.cohort import Cohort, Subject
 from tf_msgan.datasets.freesurfer import FREESURFER
@@ -15,11 +16,11 @@ FILES = ("T1w_brain", "T2w_brain")
 LABELS = dataclasses.replace(FREESURFER, zero_in_brain=1)
 
 
-def matches(root) -> bool:
+def matches(root: Path) -> bool:
     return any(root.glob(f"Template*/{FILES[0]}.*"))
 
 
-def read_albert(root, labels: LabelTable | None = None) -> Cohort:
+def read_albert(root: Path, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are their numbers, `"01"`, `"02"`, ….
 
     Raises:

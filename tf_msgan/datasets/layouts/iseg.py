@@ -1,6 +1,7 @@
 """iSEG-2017 and 2019: `subject-N-{T1,T2,label}` as Analyze pairs, or converted to NIfTI."""
 
 import re
+from pathlib import Path
 
 from tf_msgan.datasets.cohort import Cohort, Subject
 from tf_msgan.datasets.label_table import LabelTable
@@ -12,18 +13,19 @@ MODALITIES = ("T1", "T2")
 LABELS = LabelTable(("CSF", "GM", "WM"), {0: 0, 10: 1, 150: 2, 250: 3})
 
 
-def matches(root) -> bool:
+def matches(root: Path) -> bool:
     return any(root.glob("subject-*-T[12].*"))
 
 
-def read_iseg(root, labels: LabelTable | None = None) -> Cohort:
+def read_iseg(root: Path, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are their numbers, `"1"`, `"2"`, ….
 
     Raises:
         InputError: there is no subject.
     """
-    names, files = names_in(root), {}
-    # Of copies of one image, .nii.gz goes before .nii before .hdr.
+    names = names_in(root)
+    files: dict[int, dict[str, Path]] = {}
+    # A copy in .nii.gz goes before one in .nii, and that before one in .hdr.
     for suffix in reversed(SUFFIXES):
         for name in names:
             match = re.fullmatch(rf"subject-(\d+)-(T1|T2|label){re.escape(suffix)}", name)

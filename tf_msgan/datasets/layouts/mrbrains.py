@@ -3,6 +3,8 @@
 `T1_1mm` lies on another grid, and is never paired with the others.
 """
 
+from pathlib import Path
+
 from tf_msgan.datasets.cohort import Cohort, Subject
 from tf_msgan.datasets.label_table import LabelTable
 from tf_msgan.errors import InputError
@@ -21,11 +23,11 @@ THREE_TISSUES = LabelTable(TISSUES, {0: 0, 1: 1, 2: 2, 3: 3})
 CODINGS = {"LabelsForTraining": EIGHT_STRUCTURES, "LabelsForTesting": THREE_TISSUES}
 
 
-def matches(root) -> bool:
+def matches(root: Path) -> bool:
     return (root / PARTS["training"]).is_dir()
 
 
-def read_mrbrains(root, labels: LabelTable | None = None) -> Cohort:
+def read_mrbrains(root: Path, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are `"training-1"`, …, `"test-1"`, …. Label maps are those of the eight
     structures, if every labelled subject has one.
 
@@ -40,13 +42,13 @@ def read_mrbrains(root, labels: LabelTable | None = None) -> Cohort:
     }
     if not folders:
         raise InputError(root, "no folder TrainingData/N", "the MRBrainS13 layout: {TrainingData,TestData}/N/T1.nii")
-    maps = {name: {id: find_volume(folder, name) for id, folder in folders.items()} for name in CODINGS}
-    labelled = [id for id in folders if any(maps[name][id] for name in CODINGS)]
-    coding = next((name for name in CODINGS if all(maps[name][id] for id in labelled)), None)
+    maps = {name: {subject_id: find_volume(folder, name) for subject_id, folder in folders.items()} for name in CODINGS}
+    labelled = [subject_id for subject_id in folders if any(maps[name][subject_id] for name in CODINGS)]
+    coding = next((name for name in CODINGS if all(maps[name][subject_id] for subject_id in labelled)), None)
     if coding is None:
         raise InputError(root, "labelled subjects with different codings", f"all with one of {', '.join(CODINGS)}")
-    subjects = {
-        id: Subject(id, tuple(find_volume(folder, name) for name in MODALITIES), maps[coding][id])
-        for id, folder in folders.items()
-    }
+    subjects = {}
+    for subject_id, folder in folders.items():
+        images = tuple(find_volume(folder, name) for name in MODALITIES)
+        subjects[subject_id] = Subject(subject_id, images, maps[coding][subject_id])
     return Cohort("mrbrains", root, MODALITIES, labels or CODINGS[coding], subjects, crop="nonzero")

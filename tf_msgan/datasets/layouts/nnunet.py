@@ -1,6 +1,9 @@
 """nnU-Net's folders: `imagesTr/CASE_0000.nii.gz`, …, `labelsTr/CASE.nii.gz`, `imagesTs` and `dataset.json`; unlabelled
 scans lie in `imagesUn`, or in `imagesTr` without a label map."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
 from tf_msgan.datasets.cohort import Cohort, Subject
 from tf_msgan.datasets.find_cases import find_nnunet_cases, volumes_in
 from tf_msgan.datasets.label_table import LabelTable
@@ -9,11 +12,11 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.read_volumes import find_volume
 
 
-def matches(root) -> bool:
+def matches(root: Path) -> bool:
     return (root / "imagesTr").is_dir()
 
 
-def read_nnunet(root, labels: LabelTable | None = None) -> Cohort:
+def read_nnunet(root: Path, labels: LabelTable | None = None) -> Cohort:
     """Finds the subjects of `root`; their ids are the cases' names. What lies in `imagesTs` is held out.
 
     Raises:
@@ -33,9 +36,9 @@ def read_nnunet(root, labels: LabelTable | None = None) -> Cohort:
     return Cohort("nnunet", root, modalities, labels, subjects, stray=tuple(stray))
 
 
-def _without_scan(folder, subjects):
+def _without_scan(folder: Path, subjects: Mapping[str, Subject]) -> Iterator[Path]:
     """The label maps of a folder that are of no subject."""
-    for id, path in volumes_in(folder).items():
-        label = subjects[id].label if id in subjects else None
+    for case_id, path in volumes_in(folder).items():
+        label = subjects[case_id].label if case_id in subjects else None
         if label is None or label.parent != folder:
             yield path
