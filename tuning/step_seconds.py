@@ -65,7 +65,7 @@ def measure_in_turns(jobs: Mapping[str, Callable[[], StepSeconds]], progress: Pr
 
 
 def seconds_of_steps(cohort: Cohort, split: Split, config: Config) -> StepSeconds:
-    """Returns the seconds of a step on "labels" alone, of one in the "game", 0 if
+    """Returns the seconds of a step of the supervised phase ("labels"), of one of the adversarial phase ("game"), 0 if
     the model makes none, and of the "validation" after an epoch; each the mean of a few, in a process of its own.
 
     Raises:
@@ -98,8 +98,8 @@ def _measure_phases(cohort: Cohort, split: Split, config: Config) -> StepSeconds
     compiled = config.training.jit_compile or None
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=compiled)
 
-    def seconds_of_step(game: bool) -> float:
-        batches = iter(training_patches(model, scans, game).take(WARM_UP + TIMED))
+    def seconds_of_step(adversarial: bool) -> float:
+        batches = iter(training_patches(model, scans, adversarial).take(WARM_UP + TIMED))
         for batch in itertools.islice(batches, WARM_UP):
             step(batch)
         start = time.perf_counter()
@@ -119,5 +119,5 @@ def _measure_phases(cohort: Cohort, split: Split, config: Config) -> StepSeconds
             times.append(time.perf_counter() - start)
         return statistics.mean(times[1:])
 
-    labels, game = (seconds_of_step(game) if epochs else 0.0 for epochs, game in phases(model))
-    return {"labels": labels, "game": game, "validation": seconds_of_validation()}
+    supervised, adversarial = (seconds_of_step(with_d) if epochs else 0.0 for epochs, with_d in phases(model))
+    return {"labels": supervised, "game": adversarial, "validation": seconds_of_validation()}

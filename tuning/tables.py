@@ -121,8 +121,8 @@ def _time_table(main: Rows, step_seconds: TimedModels) -> str:
     header = [
         "model",
         "steps",
-        "a step on labels alone, seconds",
-        "a step of the game, seconds",
+        "a step of the supervised phase, seconds",
+        "a step of the adversarial phase, seconds",
         "training as it went, minutes",
         "whole volume, seconds",
         "machine of the last two",

@@ -206,7 +206,7 @@ def draw_curves(path: Path, history: dict[str, list[float]], tissues: Sequence[s
 
 
 def draw_health(path: Path, history: dict[str, list[float]]) -> None:
-    """Draws how the game with D stands, by epoch, as far as there is one: P(real) as D sees it, how far variants lie apart,
+    """Draws how the adversarial phase goes, by epoch, as far as there is one: P(real) by D, how far variants lie apart,
     the norms of the gradients, and the learning rate."""
     epochs = np.arange(1, len(history["epoch"]) + 1)
     figure, axes = panels(1, 4, figsize=(15, 3.6))
@@ -256,11 +256,11 @@ def canonical(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def _save_curves(figure: Figure, axes: np.ndarray, path: Path) -> None:
-    # The game's curves begin later than the others.
+    # The curves of the adversarial phase begin later than the others.
     last = max(line.get_xdata()[-1] for axis in axes for line in axis.lines)
     for axis in axes:
         for line in axis.lines:
-            # A game of one epoch has no line to draw.
+            # One epoch alone has no line to draw.
             line.set_marker(".")
         axis.set(xlabel="epoch", xlim=(0.5, last + 0.5))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
