@@ -60,18 +60,19 @@ def parse(argv):
 
 
 def write_scans(cohort: Cohort, split, root: Path):
-    """The labelled and the test subjects in nnU-Net's layout, the class after the tissues for what is ignored."""
+    """Writes the labelled and the test subjects in nnU-Net's layout, the class after the tissues for what is
+    ignored."""
     tissues = cohort.labels.tissues
     ignored = len(tissues) + 1
     for part, ids in (("Tr", split.train), ("Ts", split.test)):
-        for id in ids:
-            volumes = read_images(cohort.subjects[id].images)
+        for subject_id in ids:
+            volumes = read_images(cohort.subjects[subject_id].images)
             for channel, volume in enumerate(volumes):
-                write_nifti(root / f"images{part}" / f"{id}_{channel:04}.nii.gz", volume.data, volume)
+                write_nifti(root / f"images{part}" / f"{subject_id}_{channel:04}.nii.gz", volume.data, volume)
             if part == "Tr":
-                labels = read_labels(cohort, id, volumes)
+                labels = read_labels(cohort, subject_id, volumes)
                 codes = np.where(labels == IGNORE, ignored, labels).astype(np.uint8)
-                write_nifti(root / "labelsTr" / f"{id}.nii.gz", codes, reference_of(volumes))
+                write_nifti(root / "labelsTr" / f"{subject_id}.nii.gz", codes, reference_of(volumes))
     channels = {str(number): name for number, name in enumerate(cohort.modalities)}
     labels = {"background": 0, **{name: n for n, name in enumerate(tissues, start=1)}, "ignore": ignored}
     about = {"channel_names": channels, "labels": labels, "numTraining": len(split.train), "file_ending": ".nii.gz"}
@@ -79,18 +80,20 @@ def write_scans(cohort: Cohort, split, root: Path):
 
 
 def score_files(cohort, ids, folder):
-    """Scores of label maps `ID.nii.gz`: by subject, and their means."""
+    """Scores label maps `ID.nii.gz`. Returns the scores by subject, and their means."""
     subjects = {}
-    for id in ids:
-        volumes = read_images(cohort.subjects[id].images)
-        found = read_codes(folder / f"{id}.nii.gz").data
+    for subject_id in ids:
+        volumes = read_images(cohort.subjects[subject_id].images)
+        found = read_codes(folder / f"{subject_id}.nii.gz").data
         spacing = reference_of(volumes).spacing
-        subjects[id] = score(read_labels(cohort, id, volumes), found, cohort.labels.tissues, spacing)
+        truth = read_labels(cohort, subject_id, volumes)
+        subjects[subject_id] = score(truth, found, cohort.labels.tissues, spacing)
     return {"subjects": subjects, "mean": mean_scores(subjects)}
 
 
 def train_ours(model, options, steps):
-    """Outcomes of `tuning.compare` by name: the model's, and those that need no training."""
+    """Trains one of this project's models. Returns the outcomes of `tuning.compare` by name: the model's, and those
+    that need no training."""
     folder = options.out / model
     command = [sys.executable, "-m", "tuning.compare", "--models", model, "--seeds", 1, "--budget", "steps"]
     command += ["--amount", steps, "--data", options.data, "--layout", options.layout, "--split", options.split]
@@ -131,15 +134,15 @@ class Peer:
 
 
 PEERS = (
-    Peer("nnU-Net, as planned", "nnunet", "default", 4),
-    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY, 12),
-    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet", 12),
-    Peer("MONAI UNet", "monai_unet", "UNet", 40),
+    Peer("nnU-Net, as planned", "nnunet", "default", timed=4),
+    Peer("nnU-Net, least memory", "nnunet", LEAST_MEMORY, timed=12),
+    Peer("MONAI BasicUNet", "monai_unet", "BasicUNet", timed=12),
+    Peer("MONAI UNet", "monai_unet", "UNet", timed=40),
 )
 
 
 def read_kept(path, conditions):
-    """What an earlier call found; None if there was none.
+    """Returns what an earlier call found; None if there was none.
 
     Raises:
         InputError: it was under other conditions.
@@ -153,7 +156,7 @@ def read_kept(path, conditions):
 
 
 def time_all(options, cohort, split, configs, conditions):
-    """Seconds of the steps of this project's models and of the others' iterations, in turns."""
+    """Measures the seconds of the steps of this project's models and of the others' iterations, in turns."""
 
     def time_peer(peer):
         return {"iteration": peer.run(options, cohort, split, peer.timed)["iteration_seconds"]}
@@ -161,7 +164,7 @@ def time_all(options, cohort, split, configs, conditions):
     jobs = {model: partial(seconds_of_steps, cohort, split, config) for model, config in configs.items()}
     jobs |= {peer.name: partial(time_peer, peer) for peer in PEERS}
     with restricted(options.threads):
-        seconds = measure_in_turns(jobs, TerminalProgress(True))
+        seconds = measure_in_turns(jobs, TerminalProgress(bars=True))
     timed = {"provenance": provenance(), **conditions, "seconds": seconds}
     write_json(options.out / TIMED, timed)
     return timed

@@ -29,7 +29,7 @@ from tf_msgan.training.schedule import make_schedule
 
 
 def represent(image, choice):
-    """The network's input for a stream's image: another fill, or 0 and a mask channel."""
+    """Returns the network's input for a stream's image: another fill, or 0 and a mask channel."""
     brain = image != BACKGROUND
     if choice == "mask":
         mask = tf.cast(brain[..., :1], tf.float32)
@@ -57,11 +57,19 @@ def train(choice, seed, cohort, labelled, validation, steps):
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    stream = training_stream(labelled, None, patch, (4, 1), training.foreground, Augmentation(), seed)
+    stream = training_stream(
+        labelled,
+        unlabelled=None,
+        patch=patch,
+        batch_sizes=(4, 1),
+        foreground=training.foreground,
+        augmentation=Augmentation(),
+        seed=seed,
+    )
     for batch in stream.take(steps):
         step(batch["labelled"]["image"], batch["labelled"]["labels"])
     dice = TissueDice(cohort.labels.tissues)
-    for batch in validation_stream(validation, patch, 8):
+    for batch in validation_stream(validation, patch, batch_size=8):
         x = represent(batch["image"], choice)
         dice.update_state(batch["labels"], network([x, tf.ones_like(x[..., :1])]))
     return {name: float(score) for name, score in dice.result().items()}
@@ -79,8 +87,8 @@ def main(argv=None):
 
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
-    labelled = HeldScans(load_scan(cohort, id, with_labels=True) for id in split.train)
-    validation = HeldScans(load_scan(cohort, id, with_labels=True) for id in split.validation)
+    labelled = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.train)
+    validation = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.validation)
     print(provenance())
     for choice in ("0", "-2", "-4", "mask"):
         for seed in range(options.seeds):

@@ -9,12 +9,13 @@ from tf_msgan.phantoms.phantom_cohort import MARK
 
 # So many phantoms are drawn; the subjects are these again and again, since only their sizes matter to the time.
 DRAWN = 4
+
 LABELS = {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
 
 
 def write_files(folder, subjects: int):
     """Writes `imagesTr/sub-NN_0000.nii.gz` (T1) and `_0001` (T2), `labelsTr/sub-NN.nii.gz`, and `dataset.json`."""
-    phantoms = [make_infant(number, 1, 0) for number in range(1, DRAWN + 1)]
+    phantoms = [make_infant(number, spacing=1, seed=0) for number in range(1, DRAWN + 1)]
     for number in range(subjects):
         phantom = phantoms[number % DRAWN]
         for channel, image in enumerate((phantom.t1, phantom.t2)):

@@ -4,7 +4,8 @@ import math
 
 
 def count_flops(function) -> int:
-    """Multiplications and additions of the 3-D convolutions that a concrete function computes, backward ones included.
+    """Counts the multiplications and additions of the 3-D convolutions that a concrete function computes, backward ones
+    included.
 
     What no output and no assignment needs is not counted: TensorFlow does not compute it. Shapes must be known, and
     functions that it calls are not followed.

@@ -37,17 +37,16 @@ def main(argv=None):
     means = {}
     for name, gated in (("gated", True), ("all tiles", False)):
         segmenter, scores, seconds = Segmenter(model, gated=gated), {}, []
-        for id in subjects:
-            volumes = read_images(cohort.subjects[id].images)
+        for subject_id in subjects:
+            volumes = read_images(cohort.subjects[subject_id].images)
             if not seconds:
                 # Traces the graph.
                 segment_volumes(volumes, segmenter, segmenter.preparation)
             begin = time.perf_counter()
             result = segment_volumes(volumes, segmenter, segmenter.preparation)
             seconds.append(time.perf_counter() - begin)
-            scores[id] = score(
-                read_labels(cohort, id, volumes), result.labels, model.tissues, reference_of(volumes).spacing
-            )
+            truth = read_labels(cohort, subject_id, volumes)
+            scores[subject_id] = score(truth, result.labels, model.tissues, reference_of(volumes).spacing)
         means[name] = {tissue: values["dice"] for tissue, values in mean_scores(scores).items()}
         dice = "  ".join(f"{tissue} {value:.4f}" for tissue, value in means[name].items())
         print(f"{name:<10}{dice}  {sum(seconds) / len(seconds):.1f} s a scan", flush=True)

@@ -43,9 +43,18 @@ def measure(folder, subjects, cache, seconds):
     if cache:
         source = shard_scans(cache, cohort, ids, with_labels=True)
     else:
-        source = HeldScans(load_scan(cohort, id, with_labels=True) for id in ids)
-    stream = iter(training_stream(source, None, (32, 32, 32), (4, 1), 0.9, Augmentation(), 0))
-    speed = rate(lambda: len(next(stream)["labelled"]["image"]), seconds)
+        source = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in ids)
+    stream = training_stream(
+        source,
+        unlabelled=None,
+        patch=(32, 32, 32),
+        batch_sizes=(4, 1),
+        foreground=0.9,
+        augmentation=Augmentation(),
+        seed=0,
+    )
+    batches = iter(stream)
+    speed = rate(lambda: len(next(batches)["labelled"]["image"]), seconds)
     return {"patches_per_second": speed, "peak_gib": peak_gib()}
 
 

@@ -17,8 +17,10 @@ from tf_msgan.cli.exit_status import exit_on_input_error
 from tf_msgan.io.atomic_files import write_json
 
 MODEL = "multi-stage"
-PATCHES, BATCHES = (16, 32, 48, 64), (4, 8, 16, 30)
-USUAL_PATCH, USUAL_BATCH = 32, 4
+PATCHES = (16, 32, 48, 64)
+BATCHES = (4, 8, 16, 30)
+USUAL_PATCH = 32
+USUAL_BATCH = 4
 
 
 def parse(argv):
@@ -61,8 +63,8 @@ def main(argv=None):
 
 
 def read_known(path, where):
-    """By patch and batch, figures of the model's step that `benchmarks.throughput` wrote with the same machine and
-    versions."""
+    """Reads, by patch and batch, the figures of the model's step that `benchmarks.throughput` wrote with the same
+    machine and versions."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if without_date(content["provenance"]) != without_date(where):
         raise SystemExit(f"error: {path} was measured elsewhere, on {content['provenance']}; measure it anew first")

@@ -33,21 +33,21 @@ def parse(argv):
 
 
 def in_box(brain, times):
-    """The brain in the middle of zeros, in a box of `times` its volume."""
+    """Returns the brain in the middle of zeros, in a box of `times` its volume."""
     wide = [round(n * times ** (1 / 3)) for n in brain.shape[:3]]
     padding = [((w - n) // 2, w - n - (w - n) // 2) for w, n in zip(wide, brain.shape[:3], strict=True)]
     return np.pad(brain, [*padding, (0, 0)])
 
 
 def resampled(brain, times):
-    """The brain with `times` as many voxels; nearest neighbours, so that its mask stays sharp."""
+    """Returns the brain with `times` as many voxels; nearest neighbours, so that its mask stays sharp."""
     return zoom(brain, [times ** (1 / 3)] * 3 + [1], order=0)
 
 
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    phantom = make_infant(1, 1, 0)
+    phantom = make_infant(1, spacing=1, seed=0)
     brain = np.stack([phantom.t1, phantom.t2], axis=-1).astype(np.float32)
     brain = brain[find_objects((brain[..., 0] != 0).astype(np.uint8))[0]]
     images = {("box", n): in_box(brain, n) for n in BOXES} | {("brain", n): resampled(brain, n) for n in BRAINS}

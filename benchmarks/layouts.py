@@ -28,13 +28,13 @@ LABELLED = 4
 def write_nnunet(source: Path, root: Path):
     cohort = read_cohort(source, "mrbrains")
     names = {"background": 0, "CSF": 1, "GM": 2, "WM": 3, "hindbrain": 4}
-    labelled = [id for id, subject in cohort.subjects.items() if subject.label]
-    for id, subject in cohort.subjects.items():
+    labelled = [subject_id for subject_id, subject in cohort.subjects.items() if subject.label]
+    for subject_id, subject in cohort.subjects.items():
         part = "Tr" if subject.label else "Un"
         t1 = read_images(subject.images[:1])[0]
-        write_nifti(root / f"images{part}" / f"{id}_0000.nii.gz", t1.data.astype(np.int16), t1)
+        write_nifti(root / f"images{part}" / f"{subject_id}_0000.nii.gz", t1.data.astype(np.int16), t1)
         if subject.label:
-            write_nifti(root / "labelsTr" / f"{id}.nii.gz", FOUR[read_codes(subject.label).data], t1)
+            write_nifti(root / "labelsTr" / f"{subject_id}.nii.gz", FOUR[read_codes(subject.label).data], t1)
     description = {
         "channel_names": {"0": "T1"},
         "labels": names,
@@ -50,13 +50,14 @@ def write_bids(source: Path, root: Path):
     # CSF, GM and WM, and cerebellum for what is not counted.
     codes = np.zeros(256, np.uint8)
     codes[[1, 2, 3, IGNORE]] = 3, 1, 2, 11
-    for number, (id, subject) in enumerate(cohort.subjects.items()):
+    for number, (subject_id, subject) in enumerate(cohort.subjects.items()):
         volumes = read_images(subject.images)
         for suffix, volume in zip(("T1w", "T2w"), volumes, strict=True):
-            write_nifti(root / f"sub-{id}/anat/sub-{id}_{suffix}.nii.gz", volume.data, volume)
+            write_nifti(root / f"sub-{subject_id}/anat/sub-{subject_id}_{suffix}.nii.gz", volume.data, volume)
         if number < LABELLED:
-            labels = codes[read_labels(cohort, id, volumes)]
-            write_nifti(root / f"derivatives/manual/sub-{id}/anat/sub-{id}_dseg.nii.gz", labels, volumes[0])
+            labels = codes[read_labels(cohort, subject_id, volumes)]
+            folder = root / f"derivatives/manual/sub-{subject_id}/anat"
+            write_nifti(folder / f"sub-{subject_id}_dseg.nii.gz", labels, volumes[0])
     write_json(root / "dataset_description.json", {"Name": "ALBERT neonates", "BIDSVersion": "1.9.0"})
     about = {
         "Name": "Segmentations",

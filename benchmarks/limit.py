@@ -57,7 +57,7 @@ def parse(argv):
 
 
 def network_step(network, inputs, loss, config):
-    """A concrete function that does one step of a network alone."""
+    """Returns a concrete function that does one step of a network alone."""
     optimizer = make_optimizer(config.training)
     optimizer.build(network.trainable_variables)
 
@@ -78,7 +78,7 @@ def any_loss(outputs):
 
 
 def forward_pass(network, *inputs):
-    """A concrete function of one, which is not thrown away for want of a use."""
+    """Returns a concrete function of a forward pass, which is not thrown away for want of a use."""
 
     @tf.function
     def forward():
@@ -120,7 +120,7 @@ def measure(config, repeats):
         "discriminator": x,
     }
     with dtype_policy(training.precision):
-        unet = build_unet(2, 4)
+        unet = build_unet(modalities=2, classes=4)
     networks = model.networks()
     trained = {name: network_step(n, inputs[name], any_loss, config) for name, n in networks.items()}
     trained[UNET] = network_step(unet, x, lambda p: losses.segmentation_loss(p, labels), config)

@@ -43,12 +43,10 @@ def main(argv=None):
         unlabeled = [str(n) for n in range(LABELLED["infant"] + 1, options.subjects + 1)]
         roles = {"train": ["1", "2"], "validation": ["3"], "unlabeled": unlabeled, "test": ["4", "5"]}
         write_json(split, roles)
-        command = (
-            *("tf_msgan.train", "--data", options.folder, "--split", split, "--preset", "demo", "--no-progress"),
-            *("--epochs", 2, "--steps-per-epoch", options.steps, "--overwrite", "--out", Path(scratch) / "run"),
-        )
-        for name, more in (("from memory", ()), ("--cache", ("--cache", Path(scratch) / "cache"))):
-            print(f"{options.subjects} subjects, {name}: peak memory {peak_gb((*command, *more)):.2f} GB", flush=True)
+        command = ["tf_msgan.train", "--data", options.folder, "--split", split, "--preset", "demo", "--no-progress"]
+        command += ["--epochs", 2, "--steps-per-epoch", options.steps, "--overwrite", "--out", Path(scratch) / "run"]
+        for name, more in (("from memory", []), ("--cache", ["--cache", Path(scratch) / "cache"])):
+            print(f"{options.subjects} subjects, {name}: peak memory {peak_gb(command + more):.2f} GB", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 
 def operator_shares(function, repeats: int = 5) -> dict[str, float]:
-    """Shares, 0..1, of the time in a function's operators, the largest first, as TensorFlow's profiler sees it;
+    """Returns shares, 0..1, of the time in a function's operators, the largest first, as TensorFlow's profiler sees it;
     convolutions of all kinds together. Operators may run beside each other."""
     function()
     with tempfile.TemporaryDirectory() as folder:

@@ -25,13 +25,14 @@ from tf_msgan.phantoms.tissue import CSF, GM, WM
 
 
 def shares(tissues: np.ndarray) -> list[float]:
-    """Shares of CSF, GM and WM in a map of their codes."""
+    """Returns the shares of CSF, GM and WM in a map of their codes."""
     brain = tissues > 0
     return [float(np.mean(tissues[brain] == tissue)) for tissue in (CSF, GM, WM)]
 
 
 def overlap(image: np.ndarray, labels: np.ndarray) -> float:
-    """Sum over 100 bins of the smaller of the normalised GM and WM histograms of the image, z-scored in the brain."""
+    """Returns the sum over 100 bins of the smaller of the normalised GM and WM histograms of the image, z-scored in the
+    brain."""
     inside = image[labels > 0].astype(float)
     scored = (image - inside.mean()) / inside.std()
     bins = np.linspace(-5, 5, 101)
@@ -40,8 +41,8 @@ def overlap(image: np.ndarray, labels: np.ndarray) -> float:
 
 
 def draw_infant_montage(phantoms: list[InfantPhantom], path):
-    """An axial, a coronal and a sagittal plane of T1, T2 and labels, a row a subject."""
-    figure, axes = _black_figure(len(phantoms), 9, 2, 2.3)
+    """Draws an axial, a coronal and a sagittal plane of T1, T2 and labels, a row a subject."""
+    figure, axes = _black_figure(rows=len(phantoms), columns=9, width=2, height=2.3)
     for row, phantom in zip(axes, phantoms, strict=True):
         inside = [np.flatnonzero((phantom.labels > 0).any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
         box = tuple(slice(voxels[0], voxels[-1] + 1) for voxels in inside)
@@ -56,10 +57,11 @@ def draw_infant_montage(phantoms: list[InfantPhantom], path):
 
 
 def draw_adult_montage(phantoms: list[AdultPhantom], spacings, path):
-    """T1, T1-IR, FLAIR and labels; rows are two axial planes, a coronal and a sagittal; two subjects side by side."""
+    """Draws T1, T1-IR, FLAIR and labels; rows are two axial planes, a coronal and a sagittal; two subjects side by
+    side."""
     planes = [(2, 0.5), (2, 0.22), (1, 0.45), (0, 0.45)]
     blocks = -(-len(phantoms) // 2)
-    figure, axes = _black_figure(len(planes) * blocks, 8, 1.8, 1.65)
+    figure, axes = _black_figure(rows=len(planes) * blocks, columns=8, width=1.8, height=1.65)
     for subject, phantom in enumerate(phantoms):
         block, side = divmod(subject, 2)
         for column, volume in enumerate((phantom.t1, phantom.t1_ir, phantom.flair, phantom.labels)):
@@ -73,10 +75,11 @@ def draw_adult_montage(phantoms: list[AdultPhantom], spacings, path):
 
 
 def _black_figure(rows, columns, width, height):
+    """Returns a figure and its cells, each of `width` × `height` inches."""
     figure, axes = plt.subplots(rows, columns, figsize=(columns * width, rows * height), facecolor="black")
     for cell in axes.flat:
         cell.axis("off")
-    figure.subplots_adjust(0, 0, 1, 1, 0.02, 0.02)
+    figure.subplots_adjust(left=0, bottom=0, right=1, top=1, wspace=0.02, hspace=0.02)
     return figure, axes
 
 
@@ -101,7 +104,7 @@ def main(argv=None):
     rows, drawn = [], []
     for number in range(1, (options.subjects or SUBJECTS[options.preset]) + 1):
         start = time.perf_counter()
-        phantom = (make_adult if adult else make_infant)(number, options.spacing, options.seed)
+        phantom = (make_adult if adult else make_infant)(number, spacing=options.spacing, seed=options.seed)
         seconds = time.perf_counter() - start
         tissues = TESTING_CODES[phantom.labels] if adult else phantom.labels
         volume = np.sum(tissues > 0) * np.prod(spacings) / 1000

@@ -49,12 +49,22 @@ def measure(name, folder, seconds):
 
     cohort = read_cohort(folder, "nnunet")
     start = time.perf_counter()
-    scans = HeldScans(load_scan(cohort, id, with_labels=True) for id in cohort.subjects)
+    scans = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in cohort.subjects)
     loaded = time.perf_counter() - start
-    stream = iter(training_stream(scans, None, (32, 32, 32), (4, 1), 0.9, Augmentation(), 0, contexts=OURS[name]))
+    stream = training_stream(
+        scans,
+        unlabelled=None,
+        patch=(32, 32, 32),
+        batch_sizes=(4, 1),
+        foreground=0.9,
+        augmentation=Augmentation(),
+        seed=0,
+        contexts=OURS[name],
+    )
+    batches = iter(stream)
 
     def patches():
-        return len(next(stream)["labelled"]["image"])
+        return len(next(batches)["labelled"]["image"])
 
     return {"patches_per_second": rate(patches, seconds), "seconds_to_load": loaded, "peak_gib": peak_gib()}
 

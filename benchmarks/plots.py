@@ -20,7 +20,7 @@ def _save(figure, path):
 
 
 def _bars(axis, values, ours, label, form="{:.3g}"):
-    """A bar for each name, its value beside it."""
+    """Draws a bar for each name, its value beside it."""
     names = list(values)[::-1]
     bars = axis.barh(names, [values[n] for n in names], color=[OURS if n in ours else OTHERS for n in names])
     axis.bar_label(bars, fmt=form, padding=3)

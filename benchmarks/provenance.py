@@ -16,7 +16,7 @@ print("Python", platform.python_version(), *(f"{{name}} {{version(name)}}" for n
 
 
 def provenance() -> str:
-    """Date, machine and this environment's versions."""
+    """Names the date, the machine and this environment's versions."""
     versions = " ".join(f"{name} {number}" for name, number in describe_versions().items())
     return f"{time.strftime('%Y-%m-%d')}; {describe_machine()}; {versions}"
 
@@ -26,7 +26,7 @@ def without_date(provenance: str) -> str:
 
 
 def peer_versions(python: str) -> str:
-    """Of the libraries in the environment of an interpreter.
+    """Names the versions of the libraries in an interpreter's environment.
 
     Raises:
         InputError: it lacks one of them.

@@ -38,7 +38,7 @@ def parse(argv):
 
 
 def read_figures(folder: Path) -> dict:
-    """What was measured, by benchmark; None for what was not."""
+    """Reads what was measured, by benchmark; None for what was not."""
     paths = {name: folder / f"{name}.json" for name in BENCHMARKS} | {"accuracy": folder / "accuracy" / "accuracy.json"}
     return {name: json.loads(p.read_text(encoding="utf-8")) if p.exists() else None for name, p in paths.items()}
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 
 def rest_gib() -> float:
-    """Now."""
+    """Returns the memory that it holds now."""
     return _status("VmRSS")
 
 
 def peak_gib() -> float:
-    """At its peak since the start. (`getrusage` counts the process that started this one, too.)"""
+    """Returns the most that it has held since its start. (`getrusage` counts the process that started this one,
+    too.)"""
     return _status("VmHWM")
 
 

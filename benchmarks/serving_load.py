@@ -39,7 +39,7 @@ def parse(argv):
 
 
 def noise_scan(number):
-    """Noise in a box of zeros; sizes differ."""
+    """Returns noise in a box of zeros; sizes differ."""
     rng = np.random.default_rng(number)
     image = np.zeros((40 + number % 5, 44, 38 + number % 3, 2), np.float32)
     image[3:-3, 4:-4, 2:-2] = rng.normal(800, 60, image[3:-3, 4:-4, 2:-2].shape)

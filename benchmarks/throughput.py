@@ -43,7 +43,8 @@ def parse(argv):
 
 
 def measure(name, precision, patch, batch, threads):
-    """Seconds of a step of one of this project's models on the phantoms' patches, and the patches in it."""
+    """Measures the seconds of a step of one of this project's models on the phantoms' patches, and the patches in
+    it."""
     import dataclasses
 
     import tensorflow as tf
@@ -90,7 +91,7 @@ def main(argv=None):
 
 
 def commands_of(options, patch, batch, formats):
-    """By name, what is to be timed; a peer in the memory format that `formats` has for it, or in both."""
+    """Returns, by name, the commands to be timed; a peer in the memory format that `formats` has for it, or in both."""
     size = (patch, batch)
     this = [sys.executable, "-m", "benchmarks.throughput", "--peers", "", "--threads", options.threads, "--measure"]
     that = [options.peers, "-m", "benchmarks.peers.step", options.threads]
@@ -114,7 +115,7 @@ def show(rows, patch, batch):
 
 
 def compared(names):
-    """Pairs of names: the U-Net with each peer, at equal precision."""
+    """Returns pairs of names: the U-Net with each peer, at equal precision."""
     unets = [name for name in names if name in OURS and OURS[name][0] == "unet"]
     return [(a, b) for a in unets for b in names if b in PEERS and PEERS[b][1] == OURS[a][1]]
 

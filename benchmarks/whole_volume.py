@@ -45,12 +45,12 @@ def parse(argv):
 
 
 def phantom_image():
-    """A phantom's raw T1 and T2 in the middle of the field, as in iSEG."""
+    """Returns a phantom's raw T1 and T2 in the middle of the field, as in iSEG."""
     import numpy as np
 
     from tf_msgan.phantoms.infant import make_infant
 
-    phantom = make_infant(1, 1, 0)
+    phantom = make_infant(1, spacing=1, seed=0)
     image = np.zeros((*SHAPE, 2), np.float32)
     start = [(wide - narrow) // 2 for wide, narrow in zip(SHAPE, phantom.t1.shape, strict=True)]
     low = [max(-s, 0) for s in start]
@@ -67,11 +67,12 @@ def make_unet():
     from tf_msgan.networks.unet import build_unet
 
     keras.utils.set_random_seed(0)
-    return build_unet(2, 4)
+    return build_unet(modalities=2, classes=4)
 
 
 def over_whole_grid(unet):
-    """A U-Net's labels over every tile of the grid, in the graph that multi-stage uses for its tiles."""
+    """Returns a graph that gives a U-Net's labels over every tile of the grid, as multi-stage goes through its
+    tiles."""
     import tensorflow as tf
 
     from tf_msgan.config import PRESETS
@@ -89,14 +90,22 @@ def over_whole_grid(unet):
         def finish(average, covered, first):
             return average
 
-        maps = map_tiles(lambda x: unet(x, training=False), 4, volume, tf.ones(count, tf.bool), tiling, at_once, finish)
+        maps = map_tiles(
+            lambda x: unet(x, training=False),
+            channels=4,
+            volume=volume,
+            gates=tf.ones(count, tf.bool),
+            tiling=tiling,
+            at_once=at_once,
+            finish=finish,
+        )
         return tf.argmax(maps[: shape[0], : shape[1], : shape[2]], axis=-1)
 
     return segment
 
 
 def make_segment(run, what):
-    """What is timed: a function of an image `(i, j, k, modality)`, and the parameters of its networks."""
+    """Returns what is timed: a function of an image `(i, j, k, modality)`, and the parameters of its networks."""
     import tensorflow as tf
 
     from benchmarks.synthseg_sized import build_synthseg_sized
@@ -118,7 +127,7 @@ def make_segment(run, what):
 
 
 def measure(run, threads, what, scratch):
-    """Seconds of the volume after a warm-up, memory at the peak above that before it, and parameters."""
+    """Measures the seconds of the volume after a warm-up, memory at the peak above that before it, and parameters."""
     import numpy as np
     import tensorflow as tf
 
@@ -164,7 +173,7 @@ def main(argv=None):
 
 
 def compare(options, scratch):
-    """Figures by name, and the share of voxels to which each peer gives the label that our U-Net gives."""
+    """Returns figures by name, and the share of voxels to which each peer gives the label that our U-Net gives."""
     import numpy as np
     from scipy.ndimage import find_objects
 

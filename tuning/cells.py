@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tf_msgan.config import Config
@@ -10,7 +11,7 @@ from tf_msgan.datasets.splits import Split, check_split
 from tf_msgan.errors import InputError
 
 # What each ablation takes away from the multi-stage model, as options of `tf_msgan.train --set`.
-ABLATIONS = {
+ABLATIONS: dict[str, tuple[str, ...]] = {
     # The labelled subjects stand in for the unlabelled ones.
     "unlabelled data": (),
     "stage 1": ("network.outlines=false",),
@@ -43,15 +44,23 @@ class Cell:
 
 
 def parts_of(config: Config) -> list[str]:
-    """The keys of `ABLATIONS` that take something away from a config."""
-    return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields(settings) != config]
+    """Returns the keys of `ABLATIONS` that take something away from a config."""
+    return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields([*settings]) != config]
 
 
-def plan_cells(models, labeled: int, shots, seeds: int, parts=(), ablated_seeds=math.inf) -> list[Cell]:
-    """All cells, those of one seed together: every model with `labeled` subjects, the first and the last model with
-    each number of `shots`, and, of the first `ablated_seeds` seeds, the multi-stage model without each of the `parts`.
+def plan_cells(
+    models: Sequence[str],
+    labeled: int,
+    shots: Iterable[int],
+    seeds: int,
+    parts: Iterable[str] = (),
+    ablated_seeds: float = math.inf,
+) -> list[Cell]:
+    """Returns all cells, those of one seed together: every model with `labeled` subjects, the first and the last model
+    with each number of `shots`, and, of the first `ablated_seeds` seeds, the multi-stage model without each of the
+    `parts`.
     """
-    cells = []
+    cells: list[Cell] = []
     for seed in range(seeds):
         cells += [Cell(model, labeled, seed) for model in models]
         ends = dict.fromkeys((models[0], models[-1]))
@@ -61,21 +70,22 @@ def plan_cells(models, labeled: int, shots, seeds: int, parts=(), ablated_seeds=
 
 
 def split_of(cell: Cell, cohort: Cohort, split: Split) -> Split:
-    """The split of a comparison with as many labelled subjects as the cell has: the first of its own, or its own and
-    the first of the unlabelled ones that have labels. Validation and test stay; who is left out plays no role.
+    """Returns the split of a comparison with as many labelled subjects as the cell has: the first of its own, or its
+    own and the first of the unlabelled ones that have labels. Validation and test stay; who is left out plays no role.
 
     Raises:
         InputError: there are not so many.
     """
-    spare = [id for id in split.unlabeled if cohort.subjects[id].label]
+    spare = [subject_id for subject_id in split.unlabeled if cohort.subjects[subject_id].label]
     known = [*split.train, *spare]
     if not 1 <= cell.labeled <= len(known):
         raise InputError(
-            *("--labeled or --shots", cell.labeled),
+            "--labeled or --shots",
+            cell.labeled,
             f"1 to {len(known)}: so many have labels, and are for neither validation nor test",
         )
     train = tuple(known[: cell.labeled])
-    unlabeled = tuple(id for id in split.unlabeled if id not in train)
+    unlabeled = tuple(subject_id for subject_id in split.unlabeled if subject_id not in train)
     if cell.without == "unlabelled data":
         unlabeled = ()
     changed = dataclasses.replace(split, train=train, unlabeled=unlabeled)

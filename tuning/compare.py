@@ -9,6 +9,7 @@ import argparse
 import math
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tf_msgan.cli.exit_status import exit_on_input_error
@@ -30,7 +31,7 @@ from tuning.plan import check_roles, check_settings
 AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
 
 
-def parse(argv):
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tuning.compare", description=__doc__)
     add_data_options(parser)
     add_preparation_options(parser)
@@ -53,7 +54,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def check_options(options):
+def check_options(options: argparse.Namespace) -> None:
     for name, least in (("seeds", 1), ("labeled", 1), ("ablate", 1), ("max_cells", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
@@ -68,10 +69,10 @@ def check_options(options):
 
 
 @exit_on_input_error
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     check_options(options)
-    progress = TerminalProgress(not options.no_progress)
+    progress = TerminalProgress(bars=not options.no_progress)
     root = options.data or embedded_cohort(progress)
     cohort = read_cohort(root, options.layout, options.labels, options.modalities)
     preset = choose_preset(options.preset, options.data)
@@ -83,12 +84,20 @@ def main(argv=None):
     config = prepare_config(config, cohort, split, **asked_preparation(options))
     if config.preparation.crop == "brain":
         require("dipy", "references", "the reference HMRF")
-    ablations = (parts_of(config), options.ablate) if options.ablate else ()
-    cells = plan_cells(options.models, labeled, options.shots, options.seeds, *ablations)
+    parts = parts_of(config) if options.ablate else ()
+    cells = plan_cells(options.models, labeled, options.shots, options.seeds, parts, ablated_seeds=options.ablate or 0)
     splits = [split_of(cell, cohort, split) for cell in cells]
     comparison = Comparison(
-        *(options.out, options.runs or options.out / "runs", cohort, options.labels, split),
-        *(preset, tuple(options.set), config, options.budget, amount),
+        folder=options.out,
+        runs=options.runs or options.out / "runs",
+        cohort=cohort,
+        labels=options.labels,
+        split=split,
+        preset=preset,
+        settings=tuple(options.set),
+        config=config,
+        budget=options.budget,
+        amount=amount,
     )
     todo = [cell for cell in cells if read_outcome(comparison, cell) is None]
     if todo[: options.max_cells]:
@@ -114,9 +123,9 @@ def main(argv=None):
         from tuning.comparison_report import write_report
 
     command = shlex.join(["python", *sys.orig_argv[1:]])
-    print(write_report(comparison, cells, labeled, are_phantoms(cohort.root), command))
-    for error in failed:
-        print(f"error: {error}", file=sys.stderr)
+    print(write_report(comparison, cells, labeled, phantoms=are_phantoms(cohort.root), command=command))
+    for failure in failed:
+        print(f"error: {failure}", file=sys.stderr)
     if failed:
         sys.exit(1)
 

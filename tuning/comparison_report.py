@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -12,24 +14,27 @@ from tf_msgan.io.atomic_files import VISIBLE, write_json, write_text
 from tf_msgan.io.images import read_images, reference_of
 from tf_msgan.io.read_volumes import read_codes
 from tf_msgan.runs.model_file import MODEL
+from tuning.cells import Cell
 from tuning.launch import complaint
 from tuning.outcomes import Comparison, read_outcome, read_step_seconds
 from tuning.pictures import draw_models, draw_shots
 from tuning.references import reference_outcomes
 from tuning.say_provenance import say_provenance
-from tuning.statistics import METRICS, summary, trained_by_shots
+from tuning.statistics import METRICS, Groups, summary, trained_by_shots
 from tuning.tables import format_tables
 
-SHOTS, MODELS = "shots.png", "models.png"
+# Names of the pictures.
+SHOTS = "shots.png"
+MODELS = "models.png"
 
 
-def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, command: str) -> str:
+def write_report(comparison: Comparison, cells: Sequence[Cell], labeled: int, phantoms: bool, command: str) -> str:
     """Writes what the cells that are done show, and the command that asked for them. Returns it as text."""
     done = {cell: outcome for cell in cells if (outcome := read_outcome(comparison, cell))}
     if not done:
         return "nothing is done yet"
     # In the order of the plan, whichever was done first.
-    groups = {(cell.model, cell.labeled, cell.without): [] for cell in cells}
+    groups: Groups = {(cell.model, cell.labeled, cell.without): [] for cell in cells}
     for cell, outcome in done.items():
         groups[cell.model, cell.labeled, cell.without].append(outcome)
     groups = {key: outcomes for key, outcomes in groups.items() if outcomes}
@@ -45,7 +50,10 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
     ]
     rows = [
         {
-            **{"model": model, "labelled": shots, "without": without, "seeds": len(outcomes)},
+            "model": model,
+            "labelled": shots,
+            "without": without,
+            "seeds": len(outcomes),
             **{
                 metric: {tissue: summary(outcomes, tissue, metric) for tissue in (*tissues, "mean")}
                 for metric in METRICS
@@ -63,11 +71,11 @@ def write_report(comparison: Comparison, cells, labeled: int, phantoms: bool, co
     return f"{tables}\nreport: {comparison.folder / 'README.md'}"
 
 
-def _page(parts):
+def _page(parts: Sequence[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _provenance(comparison, groups, cells):
+def _provenance(comparison: Comparison, groups: Groups, cells: Collection[Cell]) -> str:
     roles = "; ".join(f"{role} {', '.join(ids) or 'none'}" for role, ids in comparison.split.roles().items())
     outcomes = [outcome for found in groups.values() for outcome in found if "versions" in outcome]
     seeds = sorted({cell.seed for cell in cells})
@@ -79,7 +87,9 @@ def _provenance(comparison, groups, cells):
     )
 
 
-def _draw(comparison, done, groups, tissues, labeled):
+def _draw(
+    comparison: Comparison, done: Collection[Cell], groups: Groups, tissues: Sequence[str], labeled: int
+) -> dict[str, str]:
     """Draws what can be drawn of the cells that are `done`. Returns titles by file name."""
     pictures = {}
     trained = trained_by_shots(groups)
@@ -104,8 +114,8 @@ def _draw(comparison, done, groups, tissues, labeled):
     return pictures
 
 
-def _predict(comparison, run, subject) -> np.ndarray:
-    """`(i, j, k)` classes of a subject by the model of a run, on the grid of its files."""
+def _predict(comparison: Comparison, run: Path, subject: str) -> np.ndarray:
+    """Returns `(i, j, k)` classes of a subject by the model of a run, on the grid of its files."""
     output = run / "prediction"
     files = [path or LACKING for path in comparison.cohort.subjects[subject].images]
     found = list(output.glob(f"{VISIBLE}*_dseg.nii.gz"))

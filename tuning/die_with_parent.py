@@ -11,13 +11,13 @@ import signal
 import sys
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def main(parent, *command):
+def main(parent: str, *command: str) -> None:
     die_with_parent()
     # It may have died before.
     if os.getppid() == int(parent):

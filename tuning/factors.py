@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tf_msgan.config import Config
@@ -9,7 +10,7 @@ from tf_msgan.errors import InputError
 
 # The paper's Tables IV to VI: each factor's field of a config, and its values. While one is varied, the others stay at
 # what `PRESETS["paper"]` has, the paper's best.
-FACTORS = {
+FACTORS: dict[str, tuple[str, Sequence[float]]] = {
     "epochs": ("training.epochs", (20, 40, 60, 80)),
     "lr": ("training.lr", (1e-1, 1e-2, 1e-3, 1e-4)),
     "batch_size": ("training.batch_size", (10, 20, 30, 40)),
@@ -39,13 +40,13 @@ class Row:
         return self.name == self.trial
 
     @property
-    def values(self) -> dict:
-        """By field of a config."""
+    def values(self) -> dict[str, float]:
+        """The factor's value by field of a config."""
         return {FACTORS[self.factor][0]: self.value}
 
 
-def plan_rows(factors, texts: list[str] | None, seeds: int, config: Config) -> list[Row]:
-    """All rows, those of one seed together.
+def plan_rows(factors: Iterable[str], texts: list[str] | None, seeds: int, config: Config) -> list[Row]:
+    """Returns all rows, those of one seed together.
 
     Args:
         factors: keys of `FACTORS`.
@@ -57,7 +58,8 @@ def plan_rows(factors, texts: list[str] | None, seeds: int, config: Config) -> l
         InputError: a value stands twice, or cannot be one of its factor.
     """
     values = {factor: _values(factor, texts, config) for factor in factors}
-    rows, trials = [], {}
+    rows = []
+    trials: dict[tuple[int, Config], str] = {}
     for seed, factor in itertools.product(range(seeds), factors):
         for value in values[factor]:
             # The point where all factors are at the paper's best is in each table.
@@ -66,24 +68,25 @@ def plan_rows(factors, texts: list[str] | None, seeds: int, config: Config) -> l
     return rows
 
 
-def _name(factor, value, seed):
+def _name(factor: str, value: float, seed: int) -> str:
     return f"{factor}-{value:g}-seed-{seed}"
 
 
-def _values(factor, texts, config):
+def _values(factor: str, texts: list[str] | None, config: Config) -> Sequence[float]:
     field, values = FACTORS[factor]
-    if texts:
-        part, _, name = field.partition(".")
-        values = [getattr(getattr(config.with_fields([f"{field}={text}"]), part), name) for text in texts]
+    if not texts:
+        return values
+    part, _, name = field.partition(".")
+    values = [getattr(getattr(config.with_fields([f"{field}={text}"]), part), name) for text in texts]
     if len(set(values)) < len(values):
         raise InputError("--values", " ".join(texts), "each once")
     return values
 
 
 def scale_settings(config: Config, scale: float) -> tuple[str, ...]:
-    """What scales a study: `scale` times the steps, those of warm-up and ramp included, and patches of `scale` times
-    the voxels, their side rounded down to a multiple of 8 and at least `LEAST_PATCH`. Epochs, learning rates and batch
-    sizes stay what they are.
+    """Returns what scales a study: `scale` times the steps, those of warm-up and ramp included, and patches of `scale`
+    times the voxels, their side rounded down to a multiple of 8 and at least `LEAST_PATCH`. Epochs, learning rates and
+    batch sizes stay what they are.
 
     Raises:
         InputError: `scale` is not within 0..1.

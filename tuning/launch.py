@@ -41,7 +41,7 @@ class Training:
     seed: int
     settings: tuple[str, ...]
 
-    def run(self):
+    def run(self) -> None:
         """Trains and evaluates, or goes on with what a kill left.
 
         Raises:
@@ -64,24 +64,26 @@ class Training:
             said = complaint(log_path.read_bytes()[start:].decode("utf-8", errors="replace"))
             raise FailedTraining(log_path, f"exit status {status} after {said!r}", "a training that ends well")
 
-    def _command(self, split_path):
+    def _command(self, split_path: Path) -> list[str]:
         begun = any((self.folder / "checkpoints").glob("epoch-*.npz"))
-        parts = [
-            *(sys.executable, "-m", "tuning.die_with_parent", os.getpid()),
-            *(sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout),
-            *("--modalities", *self.cohort.modalities),
-            *(("--labels", self.labels) if self.labels else ()),
-            *("--crop", self.preparation.crop, "--normalise", self.preparation.normalise),
-            *("--resample", self.preparation.resample, *(("--n4",) if self.preparation.n4 else ())),
-            *("--split", split_path, "--model", self.model, "--preset", self.preset, "--seed", self.seed),
-            *("--no-progress", "--out", self.folder, "--resume" if begun else "--overwrite"),
-            *(part for setting in self.settings for part in ("--set", setting)),
-        ]
+        parts: list[object] = [sys.executable, "-m", "tuning.die_with_parent", os.getpid()]
+        parts += [sys.executable, "-m", "tf_msgan.train", "--data", self.cohort.root, "--layout", self.cohort.layout]
+        parts += ["--modalities", *self.cohort.modalities]
+        if self.labels:
+            parts += ["--labels", self.labels]
+        parts += ["--crop", self.preparation.crop, "--normalise", self.preparation.normalise]
+        parts += ["--resample", self.preparation.resample]
+        if self.preparation.n4:
+            parts += ["--n4"]
+        parts += ["--split", split_path, "--model", self.model, "--preset", self.preset, "--seed", self.seed]
+        parts += ["--no-progress", "--out", self.folder, "--resume" if begun else "--overwrite"]
+        for setting in self.settings:
+            parts += ["--set", setting]
         return [*map(str, parts)]
 
 
 def complaint(log: str) -> str:
-    """The last line of a log that a command ended with for a user's sake, or the last that is not empty. Libraries may
-    write more as a process ends."""
+    """Returns the last line of a log that a command ended with for a user's sake, or the last that is not empty.
+    Libraries may write more as a process ends."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")

@@ -5,15 +5,18 @@ A training is a run of `tf_msgan.train` in `runs/NAME`; after a kill it is resum
 
 import json
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict
 
 from tf_msgan.config import Config
 from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.splits import Split
 from tf_msgan.datasets.subject_digests import digest_label_map
 from tf_msgan.errors import InputError
+from tf_msgan.evaluation.metrics import Scores
 from tf_msgan.evaluation.run_report import read_history
 from tf_msgan.io.atomic_files import holds_something, write_json
 from tf_msgan.io.digests import combine
@@ -23,9 +26,26 @@ from tf_msgan.runs.run_folder import read_run_config
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.plan import check_same, describe
-from tuning.step_seconds import epochs_within, measure_in_turns, seconds_of_steps
+from tuning.step_seconds import StepSeconds, TimedModels, epochs_within, measure_in_turns, seconds_of_steps
 
-PLAN, STEP_SECONDS = "plan.json", "step-seconds.json"
+# Files of a comparison's folder.
+PLAN = "plan.json"
+STEP_SECONDS = "step-seconds.json"
+
+
+class Outcome(TypedDict, total=False):
+    """What came of a training, or of a reference, which has no more than the first four."""
+
+    subjects: dict[str, Scores]
+    mean: Scores
+    volume_seconds: float
+    machine: str
+    cell: dict[str, Any]
+    steps: int
+    training_minutes: float
+    validation_dice: float | None
+    versions: dict[str, str]
+    git: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -52,15 +72,15 @@ class Comparison:
     budget: str
     amount: float
 
-    def facts(self) -> dict:
-        """What must not change while a comparison is being made."""
+    def facts(self) -> dict[str, Any]:
+        """Returns what must not change while a comparison is being made."""
         shared = describe(self.cohort, self.split, self.preset, self.settings, self.config)
         # More labelled subjects come from among the unlabelled ones.
-        spare = {id: digest_label_map(self.cohort, id) for id in self.split.unlabeled}
+        spare = {subject_id: digest_label_map(self.cohort, subject_id) for subject_id in self.split.unlabeled}
         return {**shared, "spare_labels_sha256": combine(spare), "budget": self.budget, "amount": self.amount}
 
 
-def begin(comparison: Comparison):
+def begin(comparison: Comparison) -> None:
     """Writes `plan.json`, or checks that the one there is of this comparison.
 
     Raises:
@@ -75,29 +95,36 @@ def begin(comparison: Comparison):
     write_json(path, comparison.facts())
 
 
-def read_outcome(comparison: Comparison, cell: Cell) -> dict | None:
+def read_outcome(comparison: Comparison, cell: Cell) -> Outcome | None:
+    """Returns the outcome of a cell that is done, else None."""
     path = comparison.folder / "cells" / f"{cell.name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def do_cell(comparison: Comparison, cell: Cell) -> dict:
+def do_cell(comparison: Comparison, cell: Cell) -> Outcome:
     """Trains and evaluates one cell, or goes on with what a kill left, and keeps and returns its outcome.
 
     Raises:
         InputError: the training failed; its log says why.
     """
-    run = comparison.runs / cell.name
-    split = split_of(cell, comparison.cohort, comparison.split)
-    epochs = _epochs(comparison, cell)
-    settings = (*comparison.settings, *cell.settings, f"training.epochs={epochs}")
-    data = (comparison.cohort, comparison.labels, split, comparison.config.preparation)
-    Training(run, *data, cell.model, comparison.preset, cell.seed, settings).run()
-    outcome = _outcome(cell, run)
+    training = Training(
+        folder=comparison.runs / cell.name,
+        cohort=comparison.cohort,
+        labels=comparison.labels,
+        split=split_of(cell, comparison.cohort, comparison.split),
+        preparation=comparison.config.preparation,
+        model=cell.model,
+        preset=comparison.preset,
+        seed=cell.seed,
+        settings=(*comparison.settings, *cell.settings, f"training.epochs={_epochs(comparison, cell)}"),
+    )
+    training.run()
+    outcome = _outcome(cell, training.folder)
     write_json(comparison.folder / "cells" / f"{cell.name}.json", outcome)
     return outcome
 
 
-def measure_steps(comparison: Comparison, cells, progress: Progress):
+def measure_steps(comparison: Comparison, cells: Iterable[Cell], progress: Progress) -> None:
     """Measures, for equal minutes, what steps take of each model that has not been measured: all before the first
     training, since another machine may go on with the later ones. The `progress` is told.
 
@@ -107,7 +134,7 @@ def measure_steps(comparison: Comparison, cells, progress: Progress):
     if comparison.budget == "steps":
         return
     known, cohort = read_step_seconds(comparison), comparison.cohort
-    jobs = {}
+    jobs: dict[str, Callable[[], StepSeconds]] = {}
     for cell in cells:
         if cell.model not in known["models"]:
             split = split_of(cell, cohort, comparison.split)
@@ -121,17 +148,17 @@ def measure_steps(comparison: Comparison, cells, progress: Progress):
     write_json(path, {"machine": machine, "models": {**known["models"], **measure_in_turns(jobs, progress)}})
 
 
-def read_step_seconds(comparison: Comparison) -> dict:
-    """The "machine", None if nothing was measured, and by name of the "models" what `seconds_of_steps` found."""
+def read_step_seconds(comparison: Comparison) -> TimedModels:
+    """Returns what `measure_steps` has measured."""
     path = comparison.folder / STEP_SECONDS
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": None, "models": {}}
 
 
-def _config(comparison, model):
-    return Config(**{**vars(comparison.config), "model": model})
+def _config(comparison: Comparison, model: str) -> Config:
+    return replace(comparison.config, model=model)
 
 
-def _epochs(comparison, cell):
+def _epochs(comparison: Comparison, cell: Cell) -> int:
     """As many as the budget has room for: the same for all seeds, numbers of labelled subjects and ablations."""
     training = comparison.config.training
     if comparison.budget == "steps":
@@ -140,7 +167,7 @@ def _epochs(comparison, cell):
     return epochs_within(comparison.amount, _config(comparison, cell.model), seconds)
 
 
-def _outcome(cell, run):
+def _outcome(cell: Cell, run: Path) -> Outcome:
     evaluation, seconds = (
         json.loads((run / name).read_text(encoding="utf-8")) for name in ("evaluation.json", "seconds.json")
     )

@@ -1,11 +1,17 @@
 """Pictures of a comparison: Dice against the number of labelled subjects, and what the models draw of one subject."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
 from tf_msgan.evaluation.figures import Planes, canonical, panels, plain, save, show_classes, show_grey
+from tuning.outcomes import Outcome
 from tuning.statistics import summary
 
 
-def draw_shots(path, groups: dict, tissues):
-    """Mean Dice and its standard deviation against the number of labelled subjects, a panel a tissue.
+def draw_shots(path: Path, groups: Mapping[tuple[str, int], list[Outcome]], tissues: Sequence[str]) -> None:
+    """Draws mean Dice and its standard deviation against the number of labelled subjects, a panel a tissue.
 
     `groups` are outcomes by (model, labelled).
     """
@@ -27,9 +33,17 @@ def draw_shots(path, groups: dict, tissues):
     save(figure, path)
 
 
-def draw_models(path, image, truth, predictions: dict, affine, tissues, subject: str):
-    """An axial and a coronal plane of a subject: the scan, the truth, and each model's label map, as in the paper's
-    Fig. 7.
+def draw_models(
+    path: Path,
+    image: np.ndarray,
+    truth: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    affine: np.ndarray,
+    tissues: Sequence[str],
+    subject: str,
+) -> None:
+    """Draws an axial and a coronal plane of a subject: the scan, the truth, and each model's label map, as in the
+    paper's Fig. 7.
 
     Args:
         image, truth: `(i, j, k)` intensities and classes.

@@ -1,7 +1,9 @@
 """What a comparison or a study is made of, on disk, so that another is not mixed into its folder."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tf_msgan.config import Config
 from tf_msgan.datasets.cohort import Cohort
@@ -12,8 +14,8 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.digests import combine
 
 
-def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...], config: Config) -> dict:
-    """What all trainings share: data by digest, wherever they lie, and config."""
+def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...], config: Config) -> dict[str, Any]:
+    """Returns what all trainings share: data by digest, wherever they lie, and config."""
     return {
         "layout": cohort.layout,
         "modalities": list(cohort.modalities),
@@ -26,7 +28,7 @@ def describe(cohort: Cohort, split: Split, preset: str, settings: tuple[str, ...
     }
 
 
-def check_settings(settings, own: dict[str, str]):
+def check_settings(settings: Iterable[str], own: dict[str, str]) -> None:
     """Refuses what a comparison or a study sets itself: fields, and where they come from.
 
     Raises:
@@ -38,7 +40,7 @@ def check_settings(settings, own: dict[str, str]):
             raise InputError("--set", setting, f"another field: {own[field]}")
 
 
-def check_roles(split: Split, asked: str | None, *roles: str):
+def check_roles(split: Split, asked: str | None, *roles: str) -> None:
     """Refuses a split without subjects for one of `roles`.
 
     Raises:
@@ -49,7 +51,7 @@ def check_roles(split: Split, asked: str | None, *roles: str):
             raise InputError("--split", asked or "the default", f"one with {role} subjects")
 
 
-def check_same(path: Path, facts: dict, expected: str):
+def check_same(path: Path, facts: dict[str, Any], expected: str) -> None:
     """Refuses facts that are not those of the plan in the file `path`.
 
     Raises:

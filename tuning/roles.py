@@ -9,7 +9,8 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tf_msgan.cli.exit_status import exit_on_input_error
@@ -23,7 +24,7 @@ CHIEF_SECONDS = 120
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """HOST:PORT.
+    """Reads HOST:PORT.
 
     Raises:
         InputError: it is something else.
@@ -35,13 +36,13 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def free_address() -> tuple[str, int]:
-    """One on this machine that nothing listens on."""
+    """Returns an address on this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return "localhost", probe.getsockname()[1]
 
 
-def be_chief(search: Callable[[], None], address: tuple[str, int]):
+def be_chief(search: Callable[[], None], address: tuple[str, int]) -> None:
     """Hands out trials until all are done and every worker knows. The process does none itself.
 
     Raises:
@@ -58,7 +59,9 @@ def be_chief(search: Callable[[], None], address: tuple[str, int]):
     search()
 
 
-def run_workers(search: Callable[[], None], address: tuple[str, int], count: int, chief=None):
+def run_workers(
+    search: Callable[[], None], address: tuple[str, int], count: int, chief: BaseProcess | None = None
+) -> None:
     """Runs `count` workers of the chief at `address` until they are told that all is done. One that dies is started
     again, and its trial is gone on with, unless it said why in a line. `chief` is the chief's process, if it is of
     this one.
@@ -68,7 +71,7 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
     """
     context = multiprocessing.get_context("spawn")
 
-    def start(name):
+    def start(name: str) -> BaseProcess:
         if chief is None:
             wait_for_chief(address)
         worker = context.Process(target=_be_worker, args=(search, address, name))
@@ -77,8 +80,14 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
 
     with contextlib.ExitStack() as stack:
         names = [stack.enter_context(_name_of_a_worker(address)) for _ in range(count)]
-        workers, restarts = {}, 0
-        stack.callback(lambda: [worker.kill() for worker in workers.values()])
+        workers: dict[str, BaseProcess] = {}
+        restarts = 0
+
+        @stack.callback
+        def kill_all() -> None:
+            for worker in workers.values():
+                worker.kill()
+
         for name in names:
             workers[name] = start(name)
         while workers:
@@ -102,8 +111,9 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
 
 
 @contextlib.contextmanager
-def _name_of_a_worker(address):
-    """One that no other on this host has; free again when that dies, since the chief keeps a worker's trial for it."""
+def _name_of_a_worker(address: tuple[str, int]) -> Iterator[str]:
+    """Gives a name that no other on this host has; free again when that dies, since the chief keeps a worker's trial
+    for it."""
     # KerasTuner takes any name that has "chief" in it for the chief's.
     host = socket.gethostname().replace("chief", "c")
     for number in itertools.count():
@@ -117,7 +127,7 @@ def _name_of_a_worker(address):
             return
 
 
-def wait_for_chief(address: tuple[str, int]):
+def wait_for_chief(address: tuple[str, int]) -> None:
     """Waits until the chief listens there: it may be started after its workers.
 
     Raises:
@@ -135,8 +145,8 @@ def wait_for_chief(address: tuple[str, int]):
         time.sleep(1)
 
 
-def run_locally(search: Callable[[], None], count: int):
-    """A chief and `count` workers on this machine."""
+def run_locally(search: Callable[[], None], count: int) -> None:
+    """Runs a chief and `count` workers on this machine."""
     address = free_address()
     chief = multiprocessing.get_context("spawn").Process(target=_be_local_chief, args=(search, address))
     chief.start()
@@ -148,19 +158,19 @@ def run_locally(search: Callable[[], None], count: int):
 
 
 @exit_on_input_error
-def _be_local_chief(search, address):
+def _be_local_chief(search: Callable[[], None], address: tuple[str, int]) -> None:
     die_with_parent()
     be_chief(search, address)
 
 
 @exit_on_input_error
-def _be_worker(search, address, name):
+def _be_worker(search: Callable[[], None], address: tuple[str, int], name: str) -> None:
     die_with_parent()
     _set_role(name, address)
     search()
 
 
-def _set_role(name, address):
-    """As KerasTuner wants to be told."""
+def _set_role(name: str, address: tuple[str, int]) -> None:
+    """Tells KerasTuner the process's name and where the chief listens."""
     host, port = address
     os.environ.update(KERASTUNER_TUNER_ID=name, KERASTUNER_ORACLE_IP=host, KERASTUNER_ORACLE_PORT=str(port))

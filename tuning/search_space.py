@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from keras_tuner import HyperParameters
+
 
 @dataclass(frozen=True)
 class Range:
@@ -11,19 +13,21 @@ class Range:
     low: float
     high: float
 
-    def draw(self, hp, field):
+    def draw(self, hp: HyperParameters, field: str) -> float:
         return float(f"{hp.Float(field, self.low, self.high, sampling='log'):.2g}")
 
 
 @dataclass(frozen=True)
 class Choice:
+    """One of some whole numbers."""
+
     options: tuple[int, ...]
 
-    def draw(self, hp, field):
+    def draw(self, hp: HyperParameters, field: str) -> int:
         return hp.Choice(field, list(self.options))
 
 
-SPACE = {
+SPACE: dict[str, Range | Choice] = {
     "training.lr": Range(1e-4, 1e-2),
     "training.batch_size": Choice((2, 4, 8, 16)),
     "training.patch": Choice((16, 24, 32, 40)),
@@ -38,7 +42,11 @@ SPACE = {
 # What means nothing to a model.
 IDLE = {
     "unet": (
-        *("training.labels_first", "network.refine_width", "loss.unlabelled", "loss.fake", "loss.feature_matching"),
+        "training.labels_first",
+        "network.refine_width",
+        "loss.unlabelled",
+        "loss.fake",
+        "loss.feature_matching",
         "loss.prediction",
     ),
     "standard-gan": ("network.refine_width", "loss.prediction"),
@@ -47,6 +55,6 @@ IDLE = {
 }
 
 
-def draw_values(hp, model: str) -> dict:
-    """The values of a trial's `keras_tuner.HyperParameters`, by field, for one of `MODELS`."""
+def draw_values(hp: HyperParameters, model: str) -> dict[str, float]:
+    """Draws a trial's values, by field, for one of `MODELS`."""
     return {field: options.draw(hp, field) for field, options in SPACE.items() if field not in IDLE[model]}

@@ -1,17 +1,22 @@
 """Means, spreads and paired differences over seeds and subjects."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from scipy.stats import wilcoxon
 
 from tf_msgan.evaluation.metrics import DISTANCES
+from tuning.outcomes import Outcome
 
 METRICS = {"dice": "Dice", **DISTANCES}
+Key = TypeVar("Key")
+# Outcomes by (model, labelled, without), one a seed.
+Groups = dict[tuple[str, int, str], list[Outcome]]
 
 
-def values(outcomes: list[dict], tissue: str, metric: str) -> np.ndarray:
-    """`(seed × subject,)` values of a metric; outcomes are of one model, subjects in one order.
+def values(outcomes: Sequence[Outcome], tissue: str, metric: str) -> np.ndarray:
+    """Returns `(seed × subject,)` values of a metric; outcomes are of one model, subjects in one order.
 
     `tissue` may be "mean": over the tissues of each subject.
     """
@@ -24,8 +29,8 @@ def values(outcomes: list[dict], tissue: str, metric: str) -> np.ndarray:
     )
 
 
-def summary(outcomes: list[dict], tissue: str, metric: str) -> tuple[float, float]:
-    """Mean and standard deviation (of a sample) over seeds and subjects."""
+def summary(outcomes: Sequence[Outcome], tissue: str, metric: str) -> tuple[float, float]:
+    """Returns mean and standard deviation (of a sample) over seeds and subjects."""
     found = values(outcomes, tissue, metric)
     return float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0
 
@@ -39,9 +44,9 @@ class Difference(NamedTuple):
     p: float
 
 
-def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -> Difference:
-    """How outcomes differ from others, subject by subject: of each the mean over the seeds, since seeds of one subject
-    are not independent of each other.
+def paired(outcomes: Sequence[Outcome], others: Sequence[Outcome], tissue: str, metric: str) -> Difference:
+    """Returns how outcomes differ from others, subject by subject: of each the mean over the seeds, since seeds of one
+    subject are not independent of each other.
 
     Seeds that only one of the two has do not count; an outcome without a seed, of a reference, is paired with every
     seed.
@@ -54,9 +59,10 @@ def paired(outcomes: list[dict], others: list[dict], tissue: str, metric: str) -
     return Difference(float(of_subjects.mean()), int((of_subjects > 0).sum()), count, p)
 
 
-def same_seeds(groups: dict) -> dict:
-    """Of each list of outcomes those with the seeds that all lists have, so that rows of a table may be compared while
-    some are still being made; outcomes without a seed, of references, stay. Empty if the lists have no seed in common.
+def same_seeds(groups: Mapping[Key, list[Outcome]]) -> dict[Key, list[Outcome]]:
+    """Returns, of each list of outcomes, those with the seeds that all lists have, so that rows of a table may be
+    compared while some are still being made; outcomes without a seed, of references, stay. Empty if the lists have no
+    seed in common.
     """
     seeds = [{seed_of(outcome) for outcome in outcomes} - {None} for outcomes in groups.values()]
     common = set.intersection(*filter(None, seeds)) if any(seeds) else set()
@@ -68,18 +74,17 @@ def same_seeds(groups: dict) -> dict:
     }
 
 
-def trained_by_shots(groups: dict) -> dict:
-    """By (model, labelled) the outcomes of whole models, and no references, with seeds that all have; of `groups` by
-    (model, labelled, without)."""
+def trained_by_shots(groups: Groups) -> dict[tuple[str, int], list[Outcome]]:
+    """Returns, by (model, labelled), the outcomes of whole models, and no references, with seeds that all have."""
     return same_seeds({key[:2]: found for key, found in groups.items() if not key[2] and "steps" in found[0]})
 
 
-def seed_of(outcome: dict) -> int | None:
-    """None of a reference's."""
+def seed_of(outcome: Outcome) -> int | None:
+    """Returns the seed of a training, None of a reference."""
     return outcome.get("cell", {}).get("seed")
 
 
 def gap_closed(few: float, many: float, ours: float) -> float:
-    """The share of the gap between a baseline with few labels and with many that ours, with few, closes; may be below 0
-    or above 1."""
+    """Returns the share of the gap between a baseline with few labels and with many that ours, with few, closes; may be
+    below 0 or above 1."""
     return (ours - few) / (many - few)

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tf_msgan.cli.exit_status import exit_on_input_error
@@ -28,7 +29,7 @@ from tuning.roles import be_chief, read_address, run_locally, run_workers, wait_
 SEARCHES = ("hyperband", "bayesian", "random")
 
 
-def parse(argv):
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tuning.study", description=__doc__)
     what = parser.add_argument_group("what is varied: one of")
     what.add_argument("--factor", choices=(*FACTORS, "all"))
@@ -54,7 +55,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def check_options(options):
+def check_options(options: argparse.Namespace) -> None:
     if (options.factor is None) == (options.search is None):
         found = "both" if options.factor else "neither"
         raise InputError("--factor and --search", found, "one of them")
@@ -83,35 +84,44 @@ def check_options(options):
 
 
 @exit_on_input_error
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     check_options(options)
     require("keras_tuner", "tuning", "a study")
     address = options.oracle and read_address(options.oracle)
-    progress = TerminalProgress(not options.no_progress)
+    progress = TerminalProgress(bars=not options.no_progress)
     root = options.data or embedded_cohort(progress)
     cohort = read_cohort(root, options.layout, options.labels, options.modalities)
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
-    config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
+    config = dataclasses.replace(PRESETS[preset].with_fields([*settings]), model=options.model)
     split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "validation", "test")
     config = prepare_config(config, cohort, split, **asked_preparation(options))
     max_trials = options.max_trials or 20
     rows = None
     if options.factor:
-        factors = FACTORS if options.factor == "all" else (options.factor,)
+        factors: Iterable[str] = FACTORS if options.factor == "all" else (options.factor,)
         rows = plan_rows(factors, options.values, options.seeds or 1, config)
     plan = {
-        "rows": rows and [row.name for row in rows],
+        "rows": [row.name for row in rows] if rows else None,
         "search": options.search and {"kind": options.search, "max_trials": max_trials},
         "scale": options.scale,
     }
     with quiet_import():
         from tuning.oracles import search
         from tuning.trials import Study, begin
-    study = Study(options.out, cohort, options.labels, split, preset, settings, config, plan)
+    study = Study(
+        folder=options.out,
+        cohort=cohort,
+        labels=options.labels,
+        split=split,
+        preset=preset,
+        settings=settings,
+        config=config,
+        plan=plan,
+    )
     if options.role == "worker":
         # Which writes the plan first.
         wait_for_chief(address)
@@ -132,7 +142,7 @@ def main(argv=None):
     from tuning.study_report import write_report
 
     command = shlex.join(["python", *sys.orig_argv[1:]])
-    print(write_report(study, rows, are_phantoms(cohort.root), command))
+    print(write_report(study, rows, phantoms=are_phantoms(cohort.root), command=command))
     if all("error" in outcome for outcome in study.read_outcomes()):
         sys.exit(1)
 

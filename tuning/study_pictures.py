@@ -1,5 +1,9 @@
 """Pictures of a study: Dice against a factor's values, and learning curves by trial."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import matplotlib
 import numpy as np
 
@@ -7,8 +11,10 @@ from tf_msgan.evaluation.figures import panels, plain, save
 from tf_msgan.evaluation.metrics import mean_dice, mean_scores
 
 
-def draw_factor(path, factor: str, by_value: dict, columns):
-    """Mean test Dice over the subjects against a factor's values, a panel a tissue, a dot a seed.
+def draw_factor(
+    path: Path, factor: str, by_value: Mapping[float, list[dict[str, Any]]], columns: Sequence[str]
+) -> None:
+    """Draws mean test Dice over the subjects against a factor's values, a panel a tissue, a dot a seed.
 
     `by_value` are outcomes of each value, one a seed; `columns` are tissues and "mean".
     """
@@ -26,8 +32,8 @@ def draw_factor(path, factor: str, by_value: dict, columns):
     save(figure, path)
 
 
-def draw_curves(path, curves: dict):
-    """Validation Dice by epoch, one line a trial. `curves` are by name."""
+def draw_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
+    """Draws validation Dice by epoch, one line a trial. `curves` are by name."""
     figure, axis = panels(1, 1, figsize=(9, 4.5))
     colours = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
     for (name, values), colour in zip(curves.items(), colours, strict=True):
@@ -38,6 +44,6 @@ def draw_curves(path, curves: dict):
     save(figure, path)
 
 
-def _dice(outcome, column):
+def _dice(outcome: dict[str, Any], column: str) -> float:
     scores = mean_scores(outcome["subjects"])
     return mean_dice(scores) if column == "mean" else scores[column]["dice"]

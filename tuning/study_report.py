@@ -1,7 +1,9 @@
 """The report of a study: `report.html`, `results.json`, pictures, and TensorBoard's HParams in its folder."""
 
 import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,11 @@ from tuning.study_pictures import draw_curves, draw_factor
 from tuning.trials import OBJECTIVE, Study
 
 TITLES = {"epochs": "Epochs (Table IV)", "lr": "Learning rate (Table V)", "batch_size": "Batch size (Table VI)"}
+
+# What came of trials, by name.
+Outcomes = Mapping[str, dict[str, Any]]
+# Of each value of a factor, one a seed.
+ByValue = dict[float, list[dict[str, Any]]]
 
 
 def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: str) -> str:
@@ -62,14 +69,14 @@ def write_report(study: Study, rows: list[Row] | None, phantoms: bool, command: 
     return "\n\n".join([*text, f"report: {study.folder / 'report.html'}"])
 
 
-def test_dice(outcome: dict) -> list[float]:
-    """Means over the test subjects, by tissue, and their mean."""
+def test_dice(outcome: dict[str, Any]) -> list[float]:
+    """Returns means over the test subjects, by tissue, and their mean."""
     scores = mean_scores(outcome["subjects"])
     return [*(of["dice"] for of in scores.values()), mean_dice(scores)]
 
 
-def factor_table(factor: str, by_value: dict, columns) -> dict:
-    """A table of the paper's form: a row a value, test Dice by tissue as mean ± standard deviation over seeds.
+def factor_table(factor: str, by_value: ByValue, columns: Sequence[str]) -> dict[str, Any]:
+    """Makes a table of the paper's form: a row a value, test Dice by tissue as mean ± standard deviation over seeds.
 
     Args:
         by_value: outcomes of each value, one a seed.
@@ -95,8 +102,8 @@ def factor_table(factor: str, by_value: dict, columns) -> dict:
     }
 
 
-def search_table(done: dict, columns) -> dict:
-    """A row a trial of a search, the highest validation Dice first."""
+def search_table(done: Outcomes, columns: Sequence[str]) -> dict[str, Any]:
+    """Makes a table with a row a trial of a search, the highest validation Dice first."""
     ranked = sorted(done.values(), key=lambda outcome: -outcome[OBJECTIVE])
     fields = list(dict.fromkeys(field for outcome in ranked for field in outcome["values"]))
     rows = [
@@ -111,16 +118,17 @@ def search_table(done: dict, columns) -> dict:
     return {"title": "Search", "header": header, "rows": rows, "best": [(0, len(fields) + len(columns))]}
 
 
-def as_text(rows) -> str:
-    rows = [[str(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
+def as_text(rows: Iterable[Iterable[object]]) -> str:
+    """Returns rows as lines, their columns aligned on the right."""
+    cells = [[str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in cells)
 
 
-def write_hparams(folder: Path, done: dict, columns):
-    """One TensorBoard run a trial: its values, and its Dice, for the page HPARAMS."""
+def write_hparams(folder: Path, done: Outcomes, columns: Sequence[str]) -> None:
+    """Writes one TensorBoard run a trial: its values, and its Dice, for the page HPARAMS."""
     import tensorflow as tf
-    from tensorboard.plugins.hparams import api
+    from tensorboard.plugins.hparams import api  # type: ignore[import-untyped]
 
     shutil.rmtree(folder, ignore_errors=True)
     for name, outcome in done.items():
@@ -132,9 +140,9 @@ def write_hparams(folder: Path, done: dict, columns):
                 tf.summary.scalar(OBJECTIVE, value, step=epoch)
 
 
-def _by_value(done, rows, factor):
-    """Outcomes of a factor's values, in the order of its table."""
-    by_value = {}
+def _by_value(done: Outcomes, rows: Iterable[Row], factor: str) -> ByValue:
+    """Returns outcomes of a factor's values, in the order of its table."""
+    by_value: ByValue = {}
     for row in rows:
         if row.factor == factor and row.trial in done:
             by_value.setdefault(row.value, []).append(done[row.trial])
@@ -142,5 +150,5 @@ def _by_value(done, rows, factor):
     return {value: by_value[value] for value in order if value in by_value}
 
 
-def _spread(values):
+def _spread(values: np.ndarray) -> str:
     return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}" if len(values) > 1 else f"{values.mean():.3f}"

@@ -1,9 +1,23 @@
 """A comparison as Markdown tables."""
 
 import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tuning.cells import ABLATIONS
-from tuning.statistics import METRICS, Difference, gap_closed, paired, same_seeds, seed_of, summary, trained_by_shots
+from tuning.outcomes import Outcome
+from tuning.statistics import (
+    METRICS,
+    Difference,
+    Groups,
+    gap_closed,
+    paired,
+    same_seeds,
+    seed_of,
+    summary,
+    trained_by_shots,
+)
+from tuning.step_seconds import TimedModels
 
 # Of their abstract, and of their text the minutes; their tables were not at hand.
 PAPER = (
@@ -19,9 +33,14 @@ PAIRED = (
 # In Dice: seeds of one model differ by a third of it, so a share of less says nothing.
 LEAST_GAP = 0.005
 
+# Outcomes of a table's rows by the name of the row, one a seed.
+Rows = Mapping[str, list[Outcome]]
+# By (model, labelled).
+Trained = Mapping[tuple[str, int], list[Outcome]]
 
-def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> str:
-    """All tables of a comparison.
+
+def format_tables(groups: Groups, tissues: Sequence[str], labeled: int, step_seconds: TimedModels) -> str:
+    """Returns all tables of a comparison.
 
     Args:
         groups: outcomes by (model, labelled, without), one a seed.
@@ -43,24 +62,31 @@ def format_tables(groups: dict, tissues, labeled: int, step_seconds: dict) -> st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(header, rows) -> str:
+def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Returns a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines)
 
 
 def change(of: Difference) -> str:
-    """A difference as text."""
+    """Returns a difference as text."""
     p = "< 0.001" if of.p < 0.001 else f"{of.p:.3f}"
     return f"{of.mean:+.4f} ({of.above} of {of.subjects}; p {p})"
 
 
-def _titled(title, groups, *table_of):
-    """A table under its title, with the seeds that its rows are of."""
-    seeds = sorted({seed_of(outcome) for outcomes in groups.values() for outcome in outcomes} - {None})
-    return f"### {title} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})\n\n{table(*table_of)}"
+def _titled(
+    title: str,
+    groups: Mapping[Any, list[Outcome]],
+    header: Sequence[object],
+    rows: Iterable[Sequence[object]],
+) -> str:
+    """Returns a table under its title, with the seeds that its rows are of."""
+    found = {seed_of(outcome) for outcomes in groups.values() for outcome in outcomes}
+    seeds = sorted(seed for seed in found if seed is not None)
+    return f"### {title} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})\n\n{table(header, rows)}"
 
 
-def _metric_table(main, tissues, metric, title):
+def _metric_table(main: Rows, tissues: Sequence[str], metric: str, title: str) -> str:
     digits = 3 if metric == "dice" else 2
     columns = [*tissues, "mean"]
     averages = {
@@ -71,7 +97,7 @@ def _metric_table(main, tissues, metric, title):
     # A best value that several models share is not made bold.
     shared = {column for column in columns if [of[column][0] for of in averages.values()].count(best[column]) > 1}
 
-    def cell(of, column):
+    def cell(of: Mapping[str, tuple[float, float]], column: str) -> str:
         mean, sd = of[column]
         text = f"{mean:.{digits}f} ± {sd:.{digits}f}"
         return f"**{text}**" if mean == best[column] and column not in shared else text
@@ -80,8 +106,8 @@ def _metric_table(main, tissues, metric, title):
     return _titled(title, main, ["model", *columns], rows)
 
 
-def _time_table(main, step_seconds):
-    """A row for each machine that a model was trained on."""
+def _time_table(main: Rows, step_seconds: TimedModels) -> str:
+    """Returns a row for each machine that a model was trained on."""
     rows = []
     for model, outcomes in main.items():
         seconds = [step_seconds["models"].get(model, {}).get(phase) for phase in ("labels", "game")]
@@ -93,14 +119,19 @@ def _time_table(main, step_seconds):
             volume = statistics.fmean(outcome["volume_seconds"] for outcome in there)
             rows.append([model, *steps, trained, f"{volume:.1f}", machine])
     header = [
-        *("model", "steps", "a step on labels alone, seconds", "a step of the game, seconds"),
-        *("training as it went, minutes", "whole volume, seconds", "machine of the last two"),
+        "model",
+        "steps",
+        "a step of the supervised phase, seconds",
+        "a step of the adversarial phase, seconds",
+        "training as it went, minutes",
+        "whole volume, seconds",
+        "machine of the last two",
     ]
     timed = f"\n\nSteps were timed on {step_seconds['machine']}." if step_seconds["machine"] else ""
     return "### Time\n\n" + table(header, rows) + timed
 
 
-def _difference_table(main, tissues):
+def _difference_table(main: Rows, tissues: Sequence[str]) -> str:
     *others, last = main
     columns = [*tissues, "mean"]
     rows = []
@@ -110,7 +141,7 @@ def _difference_table(main, tissues):
     return f"{_titled('Paired differences of Dice', main, ['', *columns], rows)}\n\n{PAIRED}"
 
 
-def _shot_table(groups, tissues):
+def _shot_table(groups: Trained, tissues: Sequence[str]) -> str:
     columns = [*tissues, "mean"]
     rows = []
     for model, shots in sorted(groups):
@@ -119,8 +150,8 @@ def _shot_table(groups, tissues):
     return _titled("Dice by the number of labelled subjects", groups, ["model", "labelled", *columns], rows)
 
 
-def _gap_table(groups, tissues):
-    """How much of what more labels give U-Net the multi-stage model has without them."""
+def _gap_table(groups: Trained, tissues: Sequence[str]) -> str:
+    """Says how much of what more labels give U-Net the multi-stage model has without them."""
     known = sorted(shots for model, shots in groups if model == "unet")
     rows = []
     for few in known[:-1]:
@@ -140,8 +171,8 @@ def _gap_table(groups, tissues):
     return _titled("The gap that labels close", groups, header, rows) + note
 
 
-def _ablation_table(groups, tissues):
-    """`groups` by what they are without; the whole model under ""."""
+def _ablation_table(groups: Rows, tissues: Sequence[str]) -> str:
+    """Returns a row a model by what it is without; the whole model is under ""."""
     columns = [*tissues, "mean"]
     whole = groups.get("")
     rows = []

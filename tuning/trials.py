@@ -6,6 +6,7 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 
@@ -24,6 +25,7 @@ from tuning.search_space import draw_values
 
 # Of an outcome; the best epoch's mean over the tissues, 0..1.
 OBJECTIVE = "val_dice"
+# File of a study's folder.
 PLAN = "study.json"
 
 
@@ -46,36 +48,39 @@ class Study:
     preset: str
     settings: tuple[str, ...]
     config: Config
-    plan: dict
+    plan: dict[str, Any]
 
-    def facts(self) -> dict:
-        """What must not change while a study is being made."""
+    def facts(self) -> dict[str, Any]:
+        """Returns what must not change while a study is being made."""
         return {**self.plan, **describe(self.cohort, self.split, self.preset, self.settings, self.config)}
 
-    def read_outcome(self, name: str) -> dict | None:
+    def read_outcome(self, name: str) -> dict[str, Any] | None:
+        """Reads the outcome of a trial that has ended; None of another."""
         path = self._outcome_path(name)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return _read(path) if path.exists() else None
 
-    def read_outcomes(self) -> list[dict]:
-        """Of all trials that have ended, by name."""
-        return [
-            self.read_outcome(path.stem) for path in sorted(self._outcome_path("any").parent.glob(f"{VISIBLE}*.json"))
-        ]
+    def read_outcomes(self) -> list[dict[str, Any]]:
+        """Reads the outcomes of all trials that have ended, in the order of their names."""
+        return [_read(path) for path in sorted(self._outcome_path("any").parent.glob(f"{VISIBLE}*.json"))]
 
-    def forget_failures(self):
-        """So that they are tried again, save those that diverged: they would again."""
+    def forget_failures(self) -> None:
+        """Forgets trials that failed, so that they are tried again, save those that diverged: they would again."""
         for outcome in self.read_outcomes():
             if "error" in outcome and DIVERGED not in outcome["error"]:
                 self._outcome_path(outcome["name"]).unlink()
 
-    def write_outcome(self, outcome: dict):
+    def write_outcome(self, outcome: dict[str, Any]) -> None:
         write_json(self._outcome_path(outcome["name"]), outcome)
 
-    def _outcome_path(self, name):
+    def _outcome_path(self, name: str) -> Path:
         return self.folder / "trials" / f"{name}.json"
 
 
-def begin(study: Study, resume: bool, overwrite: bool):
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def begin(study: Study, resume: bool, overwrite: bool) -> None:
     """Writes `study.json`, or goes on with the study that is there.
 
     Raises:
@@ -100,14 +105,18 @@ def begin(study: Study, resume: bool, overwrite: bool):
     write_json(path, study.facts())
 
 
-class TrainingTrial(keras_tuner.HyperModel):
-    """What KerasTuner tunes: its "model" is a training, `(name, seed, values)` with values by field of a config."""
+# What KerasTuner takes for a model: a training's name and seed, and its values by field of a config.
+Trial = tuple[str, int, dict[str, Any]]
 
-    def __init__(self, study: Study):
+
+class TrainingTrial(keras_tuner.HyperModel):
+    """What KerasTuner tunes: its "model" is a `Trial`."""
+
+    def __init__(self, study: Study) -> None:
         super().__init__()
         self.study = study
 
-    def fit(self, hp, model) -> dict:
+    def fit(self, hp: keras_tuner.HyperParameters, model: Trial) -> dict[str, float]:
         """Trains, unless that is done, and returns the objective: NaN, by which KerasTuner knows a failed trial, if the
         training fails."""
         name, seed, values = model
@@ -123,11 +132,11 @@ class TrainingTrial(keras_tuner.HyperModel):
 class TableTrial(TrainingTrial):
     """A row of a table; each begins a trial."""
 
-    def __init__(self, study: Study, rows: list[Row]):
+    def __init__(self, study: Study, rows: list[Row]) -> None:
         super().__init__(study)
         self.rows = rows
 
-    def build(self, hp):
+    def build(self, hp: keras_tuner.HyperParameters) -> Trial:
         row = self.rows[hp.Int("row", 0, len(self.rows) - 1)]
         return row.trial, row.seed, row.values
 
@@ -136,21 +145,30 @@ class SearchTrial(TrainingTrial):
     """Values of a joint search, with seed 0. Hyperband's short trials are not gone on with: the learning rate's course
     depends on the number of epochs."""
 
-    def build(self, hp):
+    def build(self, hp: keras_tuner.HyperParameters) -> Trial:
         values = draw_values(hp, self.study.config.model)
         if "tuner/epochs" in hp.values:
             values["training.epochs"] = hp.values["tuner/epochs"]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12], 0, values
 
 
-def train(study: Study, name: str, seed: int, values: dict) -> dict:
-    """One training. Returns its outcome: with an "error", or with what its run found."""
+def train(study: Study, name: str, seed: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Does one training. Returns its outcome: with an "error", or with what its run found."""
     run = study.folder / "runs" / name
-    settings = (*study.settings, *(f"{field}={value}" for field, value in values.items()))
+    training = Training(
+        folder=run,
+        cohort=study.cohort,
+        labels=study.labels,
+        split=study.split,
+        preparation=study.config.preparation,
+        model=study.config.model,
+        preset=study.preset,
+        seed=seed,
+        settings=(*study.settings, *(f"{field}={value}" for field, value in values.items())),
+    )
     facts = {"name": name, "seed": seed, "values": values}
     try:
-        data = (study.cohort, study.labels, study.split, study.config.preparation)
-        Training(run, *data, study.config.model, study.preset, seed, settings).run()
+        training.run()
     except FailedTraining as error:
         return {**facts, "error": str(error)}
     recorded, history = read_run_config(run), read_history(run / "history.csv")

@@ -44,8 +44,8 @@ def _restore(parts, state):
 
 
 def summarise(seconds: list[float]) -> dict:
-    """The iterations, the minutes of all, and the mean seconds of one after the first quarter, in which loaders may be
-    ahead."""
+    """Returns the iterations, the minutes of all, and the mean seconds of one after the first quarter, in which loaders
+    may be ahead."""
     return {
         "iterations": len(seconds),
         "training_minutes": sum(seconds) / 60,

@@ -118,7 +118,9 @@ def predict(net, folder, output):
         image = prepare({"image": files})["image"].as_tensor()
         corners = generate_spatial_bounding_box(image, lambda x: x != 0)
         box = tuple(slice(low, high) for low, high in zip(*corners, strict=True))
-        maps = sliding_window_inference(image[:, *box][None], (PATCH,) * 3, 2, net, overlap=0.5, mode="gaussian")
+        maps = sliding_window_inference(
+            image[:, *box][None], roi_size=(PATCH,) * 3, sw_batch_size=2, predictor=net, overlap=0.5, mode="gaussian"
+        )
         labels = np.zeros(image.shape[1:], np.uint8)
         labels[box] = maps[0].argmax(0).numpy()
         path = Path(output) / first.name.replace("_0000", "")

@@ -28,7 +28,7 @@ class SameUNet(nn.Module):
         self.deep = _level(upper[-1], deepest)
         above = (*upper[1:], deepest)
         self.doubled = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose3d(n, m, 2, 2), nn.LeakyReLU(LEAK, inplace=True))
+            nn.Sequential(nn.ConvTranspose3d(n, m, kernel_size=2, stride=2), nn.LeakyReLU(LEAK, inplace=True))
             for n, m in zip(above, upper, strict=True)
         )
         self.up = nn.ModuleList(_level(2 * n, n) for n in upper)
@@ -60,7 +60,7 @@ class SameUNet(nn.Module):
 
 
 def make_net(name: str) -> nn.Module:
-    """A network for two modalities and four classes: "SameUNet", "BasicUNet" or "UNet"."""
+    """Returns a network for two modalities and four classes: "SameUNet", "BasicUNet" or "UNet"."""
     if name == "BasicUNet":
         return BasicUNet(spatial_dims=3, in_channels=2, out_channels=4, features=(18, 18, 36, 72, 144, 18))
     if name == "UNet":

@@ -65,9 +65,13 @@ def predict(trainer, images, output):
     trainer.network.eval()
     predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
     predictor.manual_initialization(
-        *(trainer.network, trainer.plans_manager, trainer.configuration_manager),
+        trainer.network,
+        trainer.plans_manager,
+        trainer.configuration_manager,
         [trainer.network.state_dict()],
-        *(trainer.dataset_json, trainer.__class__.__name__, None),
+        trainer.dataset_json,
+        trainer.__class__.__name__,
+        None,
     )
     predictor.predict_from_files_sequential(str(images), str(output))
 

@@ -69,7 +69,7 @@ def main(folder, seconds):
             yield from loader
 
     batches = endless()
-    figures = {"patches_per_second": rate(lambda: len(next(batches)["image"][tio.DATA]), float(seconds), 15)}
+    figures = {"patches_per_second": rate(lambda: len(next(batches)["image"][tio.DATA]), float(seconds), warm_up=15)}
     print(json.dumps({**figures, "seconds_to_load": loaded, "peak_gib": peak_gib()}))
 
 

@@ -16,19 +16,21 @@ from tf_msgan.preprocessing.scan import Scan
 SMOOTHNESS = 0.1
 # For HMRF the brightest voxel is 1 and the darkest this, well clear of the background.
 DARKEST = 0.1
-# The mean and standard deviation of the background that dipy makes of zeros, by an unseeded generator.
-AIR, NOISE = 1e-3, 1e-4
+# The mean of the background that dipy makes of zeros, by an unseeded generator.
+AIR = 1e-3
+# Its standard deviation.
+NOISE = 1e-4
 
 
 def tissue_orders(labelled: Iterable[Scan], preparation: Preparation) -> dict[int, list[int]] | None:
-    """What HMRF takes from labels: by modality, the classes from dark to bright.
+    """Returns what HMRF takes from labels: by modality, the classes from dark to bright.
 
     The order is that of the tissues' mean scored intensities over `labelled_voxels`, in the scans that have it.
     The modality in which the tissues lie furthest apart (the F of an analysis of variance) comes first. Tissues that no
     scan holds are left out.
 
-    None for heads, of which HMRF makes nothing: it takes all of the mask for tissue, and no order of means tells scalp
-    from brain.
+    Returns None for heads, of which HMRF makes nothing: it takes all of the mask for tissue, and no order of means
+    tells scalp from brain.
     """
     if preparation.crop != "brain":
         return None
@@ -39,11 +41,11 @@ def tissue_orders(labelled: Iterable[Scan], preparation: Preparation) -> dict[in
         groups = {t: features[there & (tissues == t), modality] for t in np.unique(tissues[there]).tolist()}
         orders[modality] = sorted(groups, key=lambda tissue: groups[tissue].mean())
         apart[modality] = f_oneway(*groups.values()).statistic if len(groups) > 1 else 0.0
-    return {modality: orders[modality] for modality in sorted(apart, key=apart.get, reverse=True)}
+    return {modality: orders[modality] for modality in sorted(apart, key=apart.__getitem__, reverse=True)}
 
 
 def segment_by_hmrf(orders: dict[int, list[int]], scan: Scan, classes: int) -> np.ndarray:
-    """A Gaussian a tissue, and a hidden Markov random field that favours equal neighbours, fitted to the scan itself
+    """Fits, to the scan itself, a Gaussian a tissue and a hidden Markov random field that favours equal neighbours
     (Zhang, Brady & Smith 2001, as FSL FAST; dipy's `TissueClassifierHMRF`).
 
     It sees one modality, the first of `tissue_orders` that the scan has, within the mask. Its classes come from dark to
@@ -65,11 +67,12 @@ def segment_by_hmrf(orders: dict[int, list[int]], scan: Scan, classes: int) -> n
         with np.errstate(all="ignore"):
             *_, found = TissueClassifierHMRF(verbose=False).classify(image, len(tissues), SMOOTHNESS)
         probabilities[box][..., tissues] = np.nan_to_num(found) * scan.mask[box][..., None]
-    probabilities[..., 0] = np.maximum(1 - probabilities.sum(axis=-1), 0)  # rounding may take the sum past 1
+    # Rounding may take the sum past 1.
+    probabilities[..., 0] = np.maximum(1 - probabilities.sum(axis=-1), 0)
     return probabilities
 
 
-def _image_for_dipy(scores, mask):
+def _image_for_dipy(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Takes scores to `DARKEST`..1, float64, and what is outside the mask to dipy's background."""
     inside = scores[mask].astype(np.float64)
     image = np.random.default_rng(0).normal(AIR, NOISE, mask.shape)

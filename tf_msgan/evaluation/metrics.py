@@ -1,5 +1,7 @@
 """How well a label map agrees with the truth."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from tf_msgan.evaluation.surface import surface_distances
@@ -7,6 +9,9 @@ from tf_msgan.preprocessing.reserved_values import IGNORE
 
 # What is scored beside Dice, with the names that people know.
 DISTANCES = {"hd95_mm": "HD95, mm", "mhd_mm": "MHD, mm", "asd_mm": "ASD, mm", "avd_percent": "AVD, %"}
+
+# `{tissue: {metric: value}}`, of one subject or the means over several.
+Scores = dict[str, dict[str, float]]
 
 
 def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
@@ -27,13 +32,13 @@ def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
 
 
 def volume_difference(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """AVD: how much larger or smaller the predicted mask is, in percent of the true one (Mendrik et al. 2015), 0..∞. Of
-    an empty true mask it is 0 if the other is empty too, and 100 if not."""
+    """Returns the AVD: how much larger or smaller the predicted mask is, in percent of the true one (Mendrik et al.
+    2015), 0..∞. Of an empty true mask it is 0 if the other is empty too, and 100 if not."""
     true, predicted = int(truth.sum()), int(prediction.sum())
     return 100 * abs(predicted - true) / true if true else 100.0 * (predicted > 0)
 
 
-def score(truth: np.ndarray, prediction: np.ndarray, tissues, spacing) -> dict:
+def score(truth: np.ndarray, prediction: np.ndarray, tissues: Sequence[str], spacing: Sequence[float]) -> Scores:
     """Returns, for one subject, `{tissue: {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}}`.
 
     Args:
@@ -43,7 +48,7 @@ def score(truth: np.ndarray, prediction: np.ndarray, tissues, spacing) -> dict:
     """
     counted = truth != IGNORE
 
-    def of_tissue(number):
+    def of_tissue(number: int) -> dict[str, float]:
         is_true, is_predicted = (truth == number) & counted, (prediction == number) & counted
         surfaces = surface_distances(is_true, is_predicted, spacing)
         return {
@@ -57,8 +62,8 @@ def score(truth: np.ndarray, prediction: np.ndarray, tissues, spacing) -> dict:
     return {name: of_tissue(number) for number, name in enumerate(tissues, start=1)}
 
 
-def mean_scores(subjects: dict) -> dict:
-    """The mean over subjects of `{id: {tissue: {metric: value}}}`, as `{tissue: {metric: value}}`."""
+def mean_scores(subjects: Mapping[str, Scores]) -> Scores:
+    """Returns the means over the subjects; `subjects` are scores by identifier."""
     first = next(iter(subjects.values()))
     return {
         tissue: {
@@ -68,6 +73,6 @@ def mean_scores(subjects: dict) -> dict:
     }
 
 
-def mean_dice(mean: dict) -> float:
-    """The mean Dice over the tissues of `{tissue: {"dice": …}}`."""
-    return float(np.mean([scores["dice"] for scores in mean.values()]))
+def mean_dice(scores: Scores) -> float:
+    """Returns the mean Dice over the tissues."""
+    return float(np.mean([of_tissue["dice"] for of_tissue in scores.values()]))

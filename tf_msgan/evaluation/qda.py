@@ -43,10 +43,11 @@ def segment_by_intensity(classifier: ClassifierMixin, scan: Scan, classes: int) 
 
 
 def labelled_voxels(labelled: Iterable[Scan]) -> tuple[np.ndarray, np.ndarray]:
-    """`(voxel, modality)` scored intensities and `(voxel,)` classes of the mask's labelled voxels, of at most
-    `MOST_VOXELS` evenly spaced ones a scan."""
+    """Returns `(voxel, modality)` scored intensities and `(voxel,)` classes of the mask's labelled voxels, at most
+    `MOST_VOXELS` evenly spaced ones a scan. All scans have labels."""
     features, tissues = [], []
     for scan in labelled:
+        assert scan.labels is not None
         counted = scan.mask & (scan.labels != IGNORE)
         chosen = np.flatnonzero(counted)
         chosen = chosen[:: len(chosen) // MOST_VOXELS + 1]

@@ -3,8 +3,10 @@
 import contextlib
 import csv
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,18 +31,22 @@ class CaseFacts:
     outline_failed: bool
 
 
-def draw(prediction: Prediction, outputs: Outputs, figure: bool):
-    """Draws the case for the page and, if `figure`, a larger picture beside its label map."""
-    case, reference, labels = prediction.case, prediction.reference, prediction.result.labels
-    arguments = (reference.data, labels, reference.affine, outputs.tissues, case.id)
-    draw_prediction(outputs.thumbnail(case), *arguments, dpi=70)
+def draw(prediction: Prediction, outputs: Outputs, figure: bool) -> None:
+    """Draws a case that was segmented for the page and, if `figure`, a larger picture beside its label map."""
+    case, reference, result = prediction.case, prediction.reference, prediction.result
+    assert reference is not None and result is not None
+
+    def draw_to(path: Path, dpi: int) -> None:
+        draw_prediction(path, reference.data, result.labels, reference.affine, outputs.tissues, title=case.id, dpi=dpi)
+
+    draw_to(outputs.thumbnail(case), dpi=70)
     if figure:
-        draw_prediction(outputs.path(case, "figure.png"), *arguments, dpi=160)
+        draw_to(outputs.path(case, "figure.png"), dpi=160)
 
 
-def is_done(case: Case, outputs: Outputs, wanted=()) -> bool:
-    """Whether an earlier call segmented and drew the case, from the same files by the same model, and made the files
-    of the `wanted` kinds too."""
+def is_done(case: Case, outputs: Outputs, wanted: Iterable[str] = ()) -> bool:
+    """Returns whether an earlier call segmented and drew the case, from the same files by the same model, and made the
+    files of the `wanted` kinds too."""
     files = (outputs.thumbnail(case), *(outputs.path(case, kind) for kind in wanted))
     return outputs.holds(case) and all(path.is_file() for path in files)
 
@@ -54,7 +60,7 @@ def write_page(cases: list[Case], outputs: Outputs) -> Path:
             if is_done(case, outputs):
                 done.append((_read(outputs, case), data_url(outputs.thumbnail(case))))
     scores = outlier_scores([facts for facts, _ in done])
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"facts": facts, "score": score, "picture": picture}
         for (facts, picture), score in zip(done, scores, strict=True)
     ]
@@ -65,8 +71,8 @@ def write_page(cases: list[Case], outputs: Outputs) -> Path:
 
 
 def outlier_scores(facts: list[CaseFacts]) -> list[float]:
-    """How far each case stands out: the largest of the robust z-scores |x − median| / (1.4826 × MAD) of its total
-    volume (log), its tissues' shares of it and its mean entropy. 0 for all of fewer than `LEAST_CASES`."""
+    """Returns how far each case stands out: the largest of the robust z-scores |x − median| / (1.4826 × MAD) of its
+    total volume (log), its tissues' shares of it and its mean entropy. 0 for all of fewer than `LEAST_CASES`."""
     if len(facts) < LEAST_CASES:
         return [0.0] * len(facts)
     volumes = np.array([list(fact.volumes.values()) for fact in facts])
@@ -78,7 +84,7 @@ def outlier_scores(facts: list[CaseFacts]) -> list[float]:
     return (apart / (1.4826 * np.median(apart, axis=0) + 1e-3)).max(axis=1).tolist()
 
 
-def _read(outputs, case):
+def _read(outputs: Outputs, case: Case) -> CaseFacts:
     with open(outputs.path(case, "volumes.tsv"), newline="", encoding="utf-8") as file:
         volumes = {row["tissue"]: float(row["volume_ml"]) for row in csv.DictReader(file, delimiter="\t")}
     facts = json.loads(outputs.path(case, "dseg.json").read_text(encoding="utf-8"))

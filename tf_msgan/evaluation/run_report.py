@@ -5,25 +5,52 @@ import csv
 import importlib.resources
 import json
 from pathlib import Path
+from typing import Any, TypedDict
 
 import jinja2
 import numpy as np
 
 from tf_msgan.errors import InputError
-from tf_msgan.evaluation.metrics import DISTANCES, mean_dice
+from tf_msgan.evaluation.metrics import DISTANCES, Scores, mean_dice, mean_scores
 from tf_msgan.io.atomic_files import write_text
 
 # Rows of the picture of samples.
 SAMPLED_EPOCHS = 5
 
 
-def dice_rows(evaluation: dict, model: str) -> list[dict]:
-    """The table's rows, `{"name", "kind", "dice"}`: every subject, the mean over them, and the references."""
+class Scored(TypedDict):
+    """The scores of some method: by test subject, and their means."""
 
-    def row(name, kind, scores):
+    subjects: dict[str, Scores]
+    mean: Scores
+
+
+class Outline(TypedDict):
+    """Dice of the coarse stage's outline: by test subject, and their mean."""
+
+    subjects: dict[str, float]
+    mean: float
+
+
+class Evaluation(Scored):
+    """What `evaluation.json` holds: the model's scores, those of the methods without training by name, and those of the
+    coarse stage's outline, None without such a stage."""
+
+    references: dict[str, Scored]
+    outline: Outline | None
+
+
+def with_mean(subjects: dict[str, Scores]) -> Scored:
+    return {"subjects": subjects, "mean": mean_scores(subjects)}
+
+
+def dice_rows(evaluation: Evaluation, model: str) -> list[dict[str, Any]]:
+    """Returns the table's rows, `{"name", "kind", "dice"}`: every subject, the mean over them, and the references."""
+
+    def row(name: str, kind: str, scores: Scores) -> dict[str, Any]:
         return {"name": name, "kind": kind, "dice": [*(s["dice"] for s in scores.values()), mean_dice(scores)]}
 
-    rows = [row(id, "subject", scores) for id, scores in evaluation["subjects"].items()]
+    rows = [row(subject_id, "subject", scores) for subject_id, scores in evaluation["subjects"].items()]
     rows.append(row(f"{model}, mean", "mean", evaluation["mean"]))
     rows += [
         row(f"{name.upper()}, mean", "reference", reference["mean"])
@@ -32,14 +59,14 @@ def dice_rows(evaluation: dict, model: str) -> list[dict]:
     return rows
 
 
-def distance_rows(evaluation: dict) -> list[dict]:
-    """`{"name", "values"}`: the mean over the subjects of each of `DISTANCES`, by tissue."""
+def distance_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Returns `{"name", "values"}` of each of `DISTANCES`: its mean over the subjects, by tissue."""
     means = evaluation["mean"].values()
     return [{"name": title, "values": [of[metric] for of in means]} for metric, title in DISTANCES.items()]
 
 
-def format_table(evaluation: dict, model: str) -> str:
-    """The table as text, and the mean distances below."""
+def format_table(evaluation: Evaluation, model: str) -> str:
+    """Returns the table as text, the mean distances below."""
     rows = dice_rows(evaluation, model)
     columns = [*evaluation["mean"], "mean"]
     first, widths = max(20, *(len(row["name"]) + 1 for row in rows)), [max(8, len(name) + 2) for name in columns]
@@ -74,7 +101,7 @@ def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
     return {epoch: dict(np.load(paths[epoch])) for epoch in sorted(chosen)}
 
 
-def write_report(run: Path, run_config: dict, evaluation: dict):
+def write_report(run: Path, run_config: dict[str, Any], evaluation: Evaluation) -> None:
     """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
     history = read_history(run / "history.csv")
     epochs = len(history["epoch"])
@@ -96,18 +123,18 @@ def write_report(run: Path, run_config: dict, evaluation: dict):
         tissues=list(evaluation["mean"]),
         rows=dice_rows(evaluation, run_config["config"]["model"]),
         pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
-        cases={id: data_url(run / "figures" / f"subject-{id}.png") for id in evaluation["subjects"]},
+        cases={name: data_url(run / "figures" / f"subject-{name}.png") for name in evaluation["subjects"]},
         config=json.dumps(run_config, indent=2),
     )
     write_text(run / "report.html", page)
 
 
-def render(template: str, package: str = "tf_msgan.evaluation", **values) -> str:
+def render(template: str, package: str = "tf_msgan.evaluation", **values: Any) -> str:
     """Fills in one of the templates that lie in a package."""
     text = importlib.resources.files(package).joinpath(template).read_text("utf-8")
     return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text).render(**values)
 
 
 def data_url(path: Path) -> str:
-    """A PNG file as the source of an `<img>`."""
+    """Returns a PNG file as the source of an `<img>`."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

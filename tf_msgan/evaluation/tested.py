@@ -1,6 +1,6 @@
 """Test subjects, as their files have them and as networks see them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from tf_msgan.config import Preparation
 from tf_msgan.datasets.cohort import Cohort, read_labels
 from tf_msgan.datasets.splits import Split
-from tf_msgan.evaluation.metrics import score
+from tf_msgan.evaluation.metrics import Scores, score
 from tf_msgan.io.images import read_images, reference_of
 from tf_msgan.io.volumes import Volume
 from tf_msgan.preprocessing.geometry import NetworkGrid
@@ -35,8 +35,8 @@ class Tested:
     raw: np.ndarray
     scan: Scan
 
-    def score(self, labels: np.ndarray, tissues) -> dict:
-        """`metrics.score` of `(i, j, k)` classes on the grid of its files."""
+    def score(self, labels: np.ndarray, tissues: Sequence[str]) -> Scores:
+        """Returns `metrics.score` of `(i, j, k)` classes on the grid of its files."""
         return score(self.truth, labels, tissues, reference_of(self.images).spacing)
 
 
@@ -46,8 +46,9 @@ def read_tested(cohort: Cohort, split: Split, preparation: Preparation) -> Itera
     Raises:
         InputError: a file is missing or wrong.
     """
-    for id in split.test:
-        images = read_images(cohort.subjects[id].images)
-        truth, grid = read_labels(cohort, id, images), network_grid(images, preparation)
+    for subject_id in split.test:
+        images = read_images(cohort.subjects[subject_id].images)
+        truth, grid = read_labels(cohort, subject_id, images), network_grid(images, preparation)
         raw = take_image(images, grid, preparation)
-        yield Tested(id, images, truth, grid, raw, make_scan(id, raw, None, grid, preparation))
+        scan = make_scan(subject_id, raw, None, grid, preparation)
+        yield Tested(subject_id, images, truth, grid, raw, scan)
