@@ -22,6 +22,7 @@ from tf_msgan.datasets.splits import Split
 from tf_msgan.io.write_volumes import write_analyze
 
 ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "tests" / "fixtures"
 ALBERT = ROOT.parent / "shared" / "data" / "albert-neonates"
 CODES = np.array([0, 10, 150, 250], np.uint8)
 # A table of labels for the tiny cohort.

@@ -3,8 +3,7 @@
 import os
 import pickle
 
-from conftest import assert_one_line_error, run_command
-
+from tests.conftest import assert_one_line_error, run_command
 from tf_msgan.errors import InputError
 
 

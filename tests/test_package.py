@@ -9,9 +9,9 @@ import tomllib
 from collections import Counter
 
 import pytest
-from conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
 
 import tf_msgan
+from tests.conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
 from tf_msgan.cli import entry
 from tf_msgan.datasets.layouts import LAYOUTS, present_name, read_cohort
 from tf_msgan.errors import InputError, require

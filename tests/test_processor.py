@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 # Whether TensorFlow computes with oneDNN, which it decides once, while it is imported.
 ASK = """

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, assert_one_line_error, run_command, write_tiny_cohort
 
 from benchmarks import accuracy, growth_training, limit, report
 from benchmarks.flops import count_flops
@@ -19,6 +18,7 @@ from benchmarks.provenance import provenance, without_date
 from benchmarks.throughput import compared
 from benchmarks.timing import seconds_of_volume
 from benchmarks.turns import ask, take_turns
+from tests.conftest import ROOT, assert_one_line_error, run_command, write_tiny_cohort
 from tf_msgan.errors import InputError
 
 

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import ROOT, assert_one_line_error, call_command, run_command, save_nifti, tiny_brain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT, assert_one_line_error, call_command, run_command, save_nifti, tiny_brain
 from tf_msgan import doctor, predict, train
 from tf_msgan.datasets.examine import examine
 from tf_msgan.datasets.layouts import read_cohort

@@ -12,8 +12,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 
+from tests.conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.datasets.cases import Case, case_of_files
 from tf_msgan.errors import InputError, memory_named

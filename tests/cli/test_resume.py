@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, assert_one_line_error, flip_bit, repeatable_run, run_command
+
+from tests.conftest import ROOT, assert_one_line_error, flip_bit, repeatable_run, run_command
 
 # Between two kills.
 MOST_EPOCHS = 5

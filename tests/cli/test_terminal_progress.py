@@ -5,7 +5,7 @@ import pty
 import subprocess
 import sys
 
-from conftest import ROOT
+from tests.conftest import ROOT
 
 
 def test_a_bar_on_a_terminal_lets_tensorflow_say_nothing():

@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
 
+from tests.conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
 from tf_msgan.config import Augmentation
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.patches.streams import training_stream, validation_stream

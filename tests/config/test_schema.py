@@ -11,11 +11,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import assert_one_line_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tf_msgan
+from tests.conftest import FIXTURES, assert_one_line_error
 from tf_msgan.config import SCHEMA, Config, read_schema
 from tf_msgan.errors import InputError
 from tf_msgan.runs.model_file import read_model_config
@@ -24,7 +24,6 @@ from tf_msgan.runs.trained_model import load_model
 from tf_msgan.training.build_model import build_model
 from tf_msgan.training.checkpoint import Checkpoint, RunState, read_checkpoint
 
-FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED = FIXTURES / "expected"
 LATER = SCHEMA + 1
 

@@ -6,8 +6,8 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import CODES, save_nifti, tiny_brain
 
+from tests.conftest import CODES, save_nifti, tiny_brain
 from tf_msgan.config import Preparation
 from tf_msgan.datasets.check_scans import check_scans
 from tf_msgan.datasets.choose_preparation import choose_preparation

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import save_nifti, tiny_brain
 
+from tests.conftest import save_nifti, tiny_brain
 from tf_msgan.datasets.check_scans import check_modalities, check_scans
 from tf_msgan.datasets.choose_preparation import choose_preparation
 from tf_msgan.datasets.cohort import read_labels

@@ -3,8 +3,8 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import tiny_brain
 
+from tests.conftest import tiny_brain
 from tf_msgan.datasets.check_scans import check_modalities, check_scans
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.load_scan import load_scan

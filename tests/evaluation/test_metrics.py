@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import save_nifti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from medpy.metric.binary import assd, dc, hd95
 from scipy.spatial.distance import cdist
 
+from tests.conftest import save_nifti
 from tf_msgan.config import STRIPPED
 from tf_msgan.datasets.cohort import Cohort, Subject
 from tf_msgan.datasets.label_table import LabelTable

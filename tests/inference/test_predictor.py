@@ -9,9 +9,9 @@ import keras
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import ROOT, save_nifti, tiny_brain, write_untrained_run
 
 import tf_msgan
+from tests.conftest import ROOT, save_nifti, tiny_brain, write_untrained_run
 from tf_msgan.errors import InputError
 
 

@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_one_line_error, run_command
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.conftest import assert_one_line_error, run_command
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.errors import InputError
 from tf_msgan.inference import saved_model as export

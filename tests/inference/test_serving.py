@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, assert_one_line_error, free_ports, run_command
 
+from tests.conftest import ROOT, assert_one_line_error, free_ports, run_command
 from tf_msgan.errors import InputError
 from tf_msgan.inference import serving
 from tf_msgan.inference.saved_model import export_model

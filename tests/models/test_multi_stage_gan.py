@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import train
 
+from tests.conftest import train
 from tf_msgan.config import Preparation
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.evaluation.metrics import dice

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from conftest import train
 
+from tests.conftest import train
 from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")

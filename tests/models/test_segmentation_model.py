@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import train
 
+from tests.conftest import train
 from tf_msgan.config import GANS, MODELS, Config
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import flip_bit
 
+from tests.conftest import flip_bit
 from tf_msgan.config import STRIPPED, Augmentation
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.load_scan import load_scan

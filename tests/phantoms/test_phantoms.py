@@ -9,10 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import run_command
 from scipy import ndimage
 
 from benchmarks.phantoms import overlap, shares
+from tests.conftest import run_command
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.errors import InputError
 from tf_msgan.phantoms import phantom_cohort as cohorts

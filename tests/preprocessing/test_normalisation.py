@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import save_nifti
 
+from tests.conftest import save_nifti
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.errors import InputError
 from tf_msgan.io.read_volumes import read_image

@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from conftest import flip_bit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import flip_bit
 from tf_msgan.errors import InputError
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, read_checkpoint, write_checkpoint
 

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, assert_one_line_error, free_ports, repeatable_run, run_command
 
+from tests.conftest import ROOT, assert_one_line_error, free_ports, repeatable_run, run_command
 from tf_msgan import train
 from tf_msgan.errors import InputError
 from tf_msgan.training.strategy import lost_worker_named
@@ -21,8 +21,7 @@ from tf_msgan.training.strategy import lost_worker_named
 BY_SGD = """
 import dataclasses, json, sys
 import keras, numpy as np
-sys.path[:0] = ["tests"]
-from conftest import *
+from tests.conftest import *
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.patches.held_scans import HeldScans
 from tf_msgan.training import build_model as building, train_run

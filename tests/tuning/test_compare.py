@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
-from conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from scipy.stats import wilcoxon
 
+from tests.conftest import TWO_TISSUES, assert_one_line_error, flip_bit, run_command, write_tiny_cohort
 from tf_msgan.config import MODELS, PRESETS, Config, LossConfig, NetworkConfig
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import Split, read_split

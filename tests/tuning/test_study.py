@@ -16,8 +16,8 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_command, write_tiny_cohort
 
+from tests.conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_command, write_tiny_cohort
 from tf_msgan.config import MODELS, PRESETS
 from tf_msgan.errors import InputError
 from tf_msgan.runs.run_folder import read_run_config
