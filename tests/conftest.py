@@ -121,6 +121,14 @@ def tiny_brain(seed, shape=(28, 33, 30)):
     return (*images, classes)
 
 
+def touch(folder, *names):
+    """Empty files."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def save_nifti(path, data, affine=None):
     """Writes `(i, j, k)` in its dtype as NIfTI."""
     path.parent.mkdir(parents=True, exist_ok=True)

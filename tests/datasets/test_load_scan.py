@@ -4,18 +4,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tests.conftest import tiny_brain
-from tf_msgan.datasets.check_scans import check_modalities, check_scans
+from tests.conftest import save_nifti, tiny_brain
+from tf_msgan.config import Preparation
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.errors import InputError
+from tf_msgan.io.read_volumes import read_codes, read_image
+from tf_msgan.io.write_volumes import write_analyze
 from tf_msgan.preprocessing.reserved_values import IGNORE
-
-
-def test_iseg_subjects(tiny_cohort):
-    assert list(tiny_cohort.subjects) == ["1", "2", "3", "4", "5", "6", "7"]
-    assert tiny_cohort.modalities == ("T1", "T2")
-    assert [s.label is not None for s in tiny_cohort.subjects.values()] == [True] * 5 + [False] * 2
 
 
 def test_scan_is_z_scored_in_its_own_brain(tiny_cohort):
@@ -40,35 +36,6 @@ def test_statistics_do_not_pass_between_subjects(tiny_folder):
     path = tiny_folder / "subject-1-T1.img"
     path.write_bytes((np.frombuffer(path.read_bytes(), np.int16) * 3).astype(np.int16).tobytes())
     assert np.array_equal(load_scan(read_cohort(tiny_folder, "iseg"), "2", with_labels=False).image, before)
-
-
-def test_converted_copies_read_the_same(tiny_cohort, tmp_path):
-    for path in tiny_cohort.root.glob("*.hdr"):
-        image = nib.load(path)
-        data = np.asanyarray(image.dataobj)[..., 0]
-        nib.save(nib.Nifti1Image(data, image.affine), tmp_path / f"{path.stem}.nii.gz")
-    converted = read_cohort(tmp_path, "iseg")
-    assert list(converted.subjects) == list(tiny_cohort.subjects)
-    one, other = (load_scan(cohort, "3", with_labels=True) for cohort in (converted, tiny_cohort))
-    assert np.array_equal(one.image, other.image)
-    assert np.array_equal(one.labels, other.labels)
-    assert one.spacing == pytest.approx(other.spacing)
-
-
-def test_missing_modality(tiny_folder, tiny_split):
-    for path in tiny_folder.glob("subject-4-T2.*"):
-        path.unlink()
-    cohort = read_cohort(tiny_folder, "iseg")
-    with pytest.raises(InputError, match=r"found no T2 for subject 4; expected all of T1, T2"):
-        check_modalities(cohort, tiny_split, may_lack_modality=False)
-    check_modalities(cohort, tiny_split, may_lack_modality=True)
-    check_scans(cohort, tiny_split)
-
-
-def test_folder_without_subjects(tmp_path):
-    for layout in ("iseg", "albert"):
-        with pytest.raises(InputError, match="expected the"):
-            read_cohort(tmp_path, layout)
 
 
 def test_constant_and_empty_scans(tiny_folder):
@@ -96,3 +63,25 @@ def test_albert(albert):
     assert (scan.labels[(codes == 0) & scan.mask] == 1).all()
     assert (scan.labels[(codes == 0) & ~scan.mask] == 0).all()
     assert (scan.labels[codes == 41] == 3).all() and (scan.labels[codes == 17] == 2).all()
+
+
+def test_a_grid_too_fine_is_refused(tiny_folder):
+    data = np.zeros((900, 900, 4), np.float32)
+    data[10:20, 10:20] = np.arange(1, 11)[:, None]
+    for kind in ("T1", "T2"):
+        save_nifti(tiny_folder / f"subject-1-{kind}.nii", data, np.diag([1, 1, 9, 1]))
+    with pytest.raises(InputError, match=r"subject-1-T1.nii: found .* voxels of 0.3 mm; expected at most 134,217,728"):
+        load_scan(read_cohort(tiny_folder), "1", False, Preparation(resample=0.3))
+
+
+def test_scribbles_that_resampling_erases_are_missed(tiny_folder):
+    path = tiny_folder / "subject-1-label.hdr"
+    codes = np.zeros_like(read_codes(path).data, np.uint8)
+    brain = np.argwhere(read_image(tiny_folder / "subject-1-T1.hdr").data)
+    for at, code in zip(brain[len(brain) // 2 :], (10, 150, 250), strict=False):
+        codes[tuple(at)] = code
+    write_analyze(path.with_suffix(".img"), codes, (1, 1, 1))
+    cohort = read_cohort(tiny_folder)
+    assert np.count_nonzero(load_scan(cohort, "1", True).labels) == 3
+    with pytest.raises(InputError, match=r"subject-1-label.* no labelled voxel left at 4 × 4 × 4 mm"):
+        load_scan(cohort, "1", True, Preparation(resample=4.0))
