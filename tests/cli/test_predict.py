@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import errno
 import json
 import re
 import shutil
@@ -11,32 +10,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.conftest import assert_one_line_error, run_command, tiny_brain, write_untrained_run
-from tf_msgan.config import STRIPPED, Preparation
-from tf_msgan.datasets.cases import Case, case_of_files
-from tf_msgan.errors import InputError, memory_named
-from tf_msgan.evaluation.quality import CaseFacts, is_done, outlier_scores
-from tf_msgan.inference.ensemble import Ensemble
-from tf_msgan.inference.outputs import Outputs, normalised_entropy, tissue_volumes
-from tf_msgan.inference.predict_cases import predict_cases
-from tf_msgan.inference.predictor import Predictor, load
+from tests.conftest import OBLIQUE, assert_one_line_error, run_command, tiny_brain, write_case, write_untrained_run
+from tf_msgan.config import Preparation
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.inference.tissue_maps import TissueMaps
-from tf_msgan.io.read_volumes import read_image
-from tf_msgan.io.write_volumes import write_nifti
 from tf_msgan.runs.trained_model import load_model
-
-# Oblique, with a flip and unequal voxels.
-AFFINE = np.array([[-0.8, 0.1, 0.02, 40.5], [0.09, 0.9, -0.1, -33.25], [0.03, 0.12, 1.1, 7.125], [0, 0, 0, 1]])
-
-
-def write_case(folder, names, number=1, affine=AFFINE):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in zip(names, tiny_brain(number), strict=False):
-        nib.save(nib.Nifti1Image(data, affine), folder / name)
-    return [folder / name for name in names]
 
 
 @pytest.fixture
@@ -99,7 +77,7 @@ def test_maps_are_the_segmenters(one_case, untrained_run):
     assert json.loads((out / "ann_probseg.json").read_text())["LabelMap"] == ["CSF", "GM", "WM"]
     with open(out / "ann_volumes.tsv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    voxel = np.abs(np.linalg.det(AFFINE[:3, :3]))
+    voxel = np.abs(np.linalg.det(OBLIQUE[:3, :3]))
     for number, row in enumerate(rows, start=1):
         assert float(row["volume_ml"]) == pytest.approx(np.sum(labels == number) * voxel / 1000, abs=1e-3)
 
@@ -193,104 +171,6 @@ def test_what_was_written_under_another_naming_vouches_for_nobodys_truth(unet_ru
         assert truth.read_bytes() == before
 
 
-def test_a_corrected_label_map_stays(tmp_path):
-    """It is done, for the model whose map was corrected, and not replaced by any."""
-    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
-    case, reference = Case("ann", (path,)), read_image(path)
-    result = nothing_found(reference)
-    first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
-    first.write(case, reference, result)
-    # As it was written, another model's takes its place.
-    second.check_free(case)
-    corrected = result.labels.copy()
-    corrected[3, 4, 5] = 2
-    write_nifti(first.path(case, "dseg.nii.gz"), corrected, reference)
-    assert first.holds(case) and not second.holds(case)
-    for each in (first, second):
-        with pytest.raises(InputError, match=r"ann_dseg\.nii\.gz: found a label map that is not as this command wrote"):
-            each.check_free(case)
-
-
-def test_a_scan_that_got_a_modality_is_the_same(tmp_path):
-    paths = write_case(tmp_path, ["ann_T1.nii.gz", "ann_T2.nii.gz"])
-    reference = read_image(paths[0])
-    result = nothing_found(reference)
-    one, both, other = (Case("ann", tuple(files)) for files in (paths[:1], paths, paths[1:]))
-    out = outputs(tmp_path / "out")
-    for earlier, later in ((both, one), (one, both)):
-        out.write(earlier, reference, result)
-        out.check_free(later)
-        assert out.holds(earlier) and not out.holds(later)
-    with pytest.raises(InputError, match=r"found the segmentation of .*ann_T1"):
-        out.check_free(other)
-
-
-def test_a_sidecar_of_another_maker_stays(tmp_path):
-    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
-    out = outputs(tmp_path / "out")
-    for content in ("{}", "[]", "no JSON"):
-        out.path(Case("ann", (path,)), "dseg.json").write_text(content)
-        with pytest.raises(InputError, match=r"ann_dseg\.json: found a sidecar that is not of this command"):
-            out.check_free(Case("ann", (path,)))
-
-
-def nothing_found(reference):
-    """A segmentation without any tissue, where every class is as likely."""
-    labels = np.zeros(reference.data.shape, np.uint8)
-    return TissueMaps(labels, np.full((*labels.shape, 4), 0.25, np.float32), None, None, False)
-
-
-def outputs(root, naming="plain", tissues=("CSF", "GM", "WM"), source="the run a"):
-    root.mkdir(exist_ok=True)
-    return Outputs(root, naming, tissues, source)
-
-
-def test_what_is_said_of_all_cases_is_not_replaced(tmp_path):
-    out = tmp_path / "out"
-    outputs(out, "bids").begin()
-    outputs(out, "bids", source="the run b").begin()
-    before = (out / "dseg.tsv").read_bytes()
-    with pytest.raises(InputError, match=r"dseg\.tsv: found other labels; expected lesion, or another --output"):
-        outputs(out, "bids", ("lesion",)).begin()
-    assert (out / "dseg.tsv").read_bytes() == before
-    described = tmp_path / "set" / "dataset_description.json"
-    described.parent.mkdir()
-    described.write_text('{"Name": "mine"}')
-    with pytest.raises(InputError, match="found another data set; expected another --output"):
-        outputs(described.parent, "bids").begin()
-    assert [path.name for path in described.parent.iterdir()] == [described.name]
-    assert described.read_text() == '{"Name": "mine"}'
-
-
-def test_half_a_replacement_passes_for_no_segmentation(tmp_path, monkeypatch):
-    """The disk is full just before the label map, where an earlier model's lies."""
-    (path,) = write_case(tmp_path, ["ann_T1.nii.gz"])
-    case, reference = Case("ann", (path,)), read_image(path)
-    result = nothing_found(reference)
-    first, second = (outputs(tmp_path / "out", source=name) for name in ("the run a", "the run b"))
-    for kind in ("entropy.nii.gz", "preal.nii.gz", "figure.png"):
-        first.path(case, kind).touch()
-    first.write(case, reference, result)
-    assert names(tmp_path / "out") == [f"ann_{k}" for k in ("dseg.json", "dseg.nii.gz", "probseg.json")] + [
-        *("ann_probseg.nii.gz", "ann_volumes.tsv")
-    ]
-    first.thumbnail(case).parent.mkdir()
-    first.thumbnail(case).touch()
-    assert is_done(case, first)
-
-    def full(path, data, reference):
-        if "dseg" in path.name:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write_nifti(path, data, reference)
-
-    monkeypatch.setattr("tf_msgan.inference.outputs.write_nifti", full)
-    with pytest.raises(OSError, match="No space"):
-        second.write(case, reference, dataclasses.replace(result, labels=result.labels + 1))
-    assert not is_done(case, second) and not is_done(case, first)
-    # And is not refused when tried again.
-    second.check_free(case)
-
-
 def test_another_model_s_segmentations_are_not_taken(unet_run, tmp_path, predict):
     shutil.copytree(unet_run, tmp_path / "other")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
@@ -336,32 +216,6 @@ def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path,
     assert str(untrained_run) in made_by and str(tmp_path / "other") in made_by
 
 
-class FixedSegmenter:
-    """Finds one voxel to be brain with such a probability."""
-
-    tissues = ("brain",)
-    preparation = STRIPPED
-
-    def __init__(self, brain, realness, failed, takes_missing):
-        self.takes_missing_modality = takes_missing
-        self.found = brain, realness, failed
-
-    def __call__(self, image):
-        brain, realness, failed = self.found
-        probabilities = np.array([1 - brain, brain], np.float32)[None, None, None]
-        return TissueMaps(None, probabilities, np.full((1, 1, 1), realness, np.float32), None, failed)
-
-
-def test_several_models_by_hand():
-    """The mean decides; where one failed, or cannot do without a modality, all do."""
-    one, other = FixedSegmenter(0.9, 0.2, False, True), FixedSegmenter(0.3, 0.6, True, False)
-    both = Ensemble({"one": one, "other": other})
-    assert Ensemble({"one": one}).takes_missing_modality and not both.takes_missing_modality
-    found = both(None)
-    assert found.probabilities.ravel() == pytest.approx([0.4, 0.6]) and found.labels.ravel().tolist() == [1]
-    assert found.p_real.ravel() == pytest.approx([0.4]) and found.outline_failed
-
-
 def test_runs_that_do_not_go_together_are_refused(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     unet = dataclasses.replace(tiny_config, model="unet")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
@@ -402,47 +256,6 @@ def test_voxels_of_another_form_are_doubted(unet_run, tmp_path, predict):
     assert "voxels of 0.7×0.7×2 mm, the model learned from 1×1×1 mm" in doubt
 
 
-def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
-    files = [write_case(tmp_path, [f"{name}_T1.nii.gz", f"{name}_T2.nii.gz"]) for name in ("ann", "bob")]
-    cases = [case_of_files(pair, ["T1", "T2"]) for pair in files]
-    errors = [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nmore")]
-
-    class Failing:
-        tissues, preparation, takes_missing_modality = ("CSF", "GM", "WM"), STRIPPED, False
-
-        def __call__(self, image):
-            raise errors.pop(0)
-
-    predictor = Predictor(Failing(), ("T1", "T2"))
-    found = [str(p.error) for p in predict_cases(cases, predictor, outputs(tmp_path / "out"))]
-    assert found == [
-        "ann: found no memory left (all is taken); expected a smaller scan, or more memory",
-        "bob: found no memory left (OOM when allocating); expected a smaller scan, or more memory",
-    ]
-
-
-def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch):
-    cases = [case_of_files(write_case(tmp_path, [f"{id}_T1.nii.gz", f"{id}_T2.nii.gz"]), ["T1", "T2"]) for id in "ab"]
-    write = Outputs.write
-
-    def short_of_memory(self, case, *arguments):
-        if case.id == "a":
-            raise MemoryError
-        write(self, case, *arguments)
-
-    monkeypatch.setattr(Outputs, "write", short_of_memory)
-    found = predict_cases(cases, load(unet_run), outputs(tmp_path / "out"))
-    first, second = (str(prediction.error) for prediction in found)
-    assert first == "a: found no memory left (all is taken); expected a smaller scan, or more memory"
-    assert second == "None" and (tmp_path / "out" / "b_dseg.nii.gz").is_file()
-
-
-def test_a_full_disk_is_no_lack_of_memory():
-    full = tf.errors.ResourceExhaustedError(None, None, "/dev/full; No space left on device")
-    with pytest.raises(OSError, match="No space left on device: 'run'"), memory_named("run", "less"):
-        raise full
-
-
 def test_bids_in_shards(unet_run, tmp_path, predict):
     for number, id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
         write_case(tmp_path / "in" / id / "anat", [f"{id}_T1w.nii.gz", f"{id}_T2w.nii.gz"], number)
@@ -475,54 +288,15 @@ def test_wrong_input(untrained_run, tmp_path, call):
     refused(untrained_run, "--input", *files, "--deadline", 9, words=["--deadline", "9", "--serving"])
 
 
-def test_header_codes_survive(tmp_path):
-    """A file with a qform alone, and one with neither form."""
-    data = np.zeros((4, 5, 6), np.float32)
-    for name, qform, sform in (("q", 1, 0), ("s", 0, 2), ("both", 1, 4), ("none", 0, 0)):
-        image = nib.Nifti1Image(data, None if name == "none" else np.diag([2.0, -3, 4, 1]))
-        if name == "none":
-            image.header.set_zooms((2, 3, 4))
-        else:
-            image.set_qform(image.affine, qform)
-            image.set_sform(image.affine, sform)
-        path = tmp_path / f"{name}.nii.gz"
-        nib.save(image, path)
-        source = nib.load(path)
-        write_nifti(tmp_path / "out.nii.gz", np.ones((4, 5, 6), np.uint8), read_image(path))
-        written = nib.load(tmp_path / "out.nii.gz")
-        assert np.array_equal(written.affine, source.affine), name
-        assert (written.header["qform_code"], written.header["sform_code"]) == (qform, sform)
-        assert written.header.get_zooms() == source.header.get_zooms()
-
-
-def test_entropy_and_volumes_by_hand():
-    probabilities = np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]], np.float32).reshape(3, 1, 1, 4)
-    assert normalised_entropy(probabilities).ravel() == pytest.approx([0, 1, 0.5], abs=1e-6)
-    result = TissueMaps(np.array([0, 1, 1], np.uint8).reshape(3, 1, 1), probabilities, None, None, False)
-    csf, gm, _ = tissue_volumes(result, 0.02, ("CSF", "GM", "WM"))
-    assert csf == {"tissue": "CSF", "voxels": 2, "volume_ml": 0.04, "expected_ml": 0.015}
-    assert gm == {"tissue": "GM", "voxels": 0, "volume_ml": 0.0, "expected_ml": 0.005}
-
-
-def test_the_case_that_stands_out():
-    def facts(gm, entropy=0.2):
-        return CaseFacts(Case("x", ()), {"CSF": 100.0, "GM": gm, "WM": 300.0}, entropy, False)
-
-    usual = [facts(400.0 + n, 0.2 + n / 1000) for n in range(6)]
-    scores = outlier_scores([*usual, facts(150.0), facts(403.0, 0.5)])
-    assert min(scores[6:]) > 3.5 > max(scores[:6])
-    assert outlier_scores(usual[:4]) == [0] * 4
-
-
 def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, predict):
     """One brain in files of several orientations: the same labels at the same places, on each file's own grid."""
     orientations = ("RAS", "LPS", "PIR", "SLA", "ILP")
     t1, t2, _ = tiny_brain(3)
-    source = nib.orientations.io_orientation(AFFINE)
+    source = nib.orientations.io_orientation(OBLIQUE)
     for axcodes in orientations:
         turn = nib.orientations.ornt_transform(source, nib.orientations.axcodes2ornt(axcodes))
         for name, data in (("T1", t1), ("T2", t2)):
-            image = nib.Nifti1Image(data, AFFINE).as_reoriented(turn)
+            image = nib.Nifti1Image(data, OBLIQUE).as_reoriented(turn)
             nib.save(image, tmp_path / f"{axcodes}_{name}.nii.gz")
     status, _, error = predict(untrained_run, "--input-dir", tmp_path, "--output", tmp_path / "out")
     assert status == 0, error

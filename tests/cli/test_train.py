@@ -12,17 +12,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
-from tf_msgan.config import Augmentation
-from tf_msgan.datasets.layouts import read_cohort
-from tf_msgan.patches.streams import training_stream, validation_stream
-from tf_msgan.training.train_run import load_training_scans
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
+
+
 # Where any model will do: its step is traced in a fifth of the time.
 UNET = ("--model", "unet", "--set", "network.unet_width=4")
+
+
 SPLIT = {"train": ["1", "2"], "validation": ["3"], "unlabeled": ["6", "7"], "test": ["4", "5"]}
 
 
@@ -237,25 +236,6 @@ def test_evaluate_repeats_the_evaluation_where_the_scans_have_moved(run, tiny_co
 
 def test_evaluate_without_a_run(tmp_path, call):
     assert_one_line_error(call("tf_msgan.evaluate", tmp_path / "nothing"), tmp_path / "nothing", "no such file")
-
-
-@pytest.mark.parametrize("cached", [False, True])
-def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tiny_split, cached):
-    """The scans, which are all that `train_run` is given, are the same without the test subjects' voxels."""
-
-    def patches(cache):
-        cohort = read_cohort(tiny_folder, "iseg")
-        scans = load_training_scans(cohort, tiny_split, tiny_config, cache if cached else None)
-        training = training_stream(scans.labelled, scans.unlabelled, (16, 16, 16), (2, 2), 0.5, Augmentation(), seed=0)
-        streams = training.take(2), validation_stream(scans.validation, (16, 16, 16), 8)
-        return [array for stream in streams for batch in stream for array in tf.nest.flatten(batch)]
-
-    whole = patches(tmp_path / "with")
-    for id in tiny_split.test:
-        for path in tiny_folder.glob(f"subject-{id}-*.img"):
-            path.write_bytes(b"")
-    for one, other in zip(whole, patches(tmp_path / "without"), strict=True):
-        assert np.array_equal(one, other)
 
 
 def test_dry_run_prints_the_plan_and_trains_nothing(tiny_cohort, split_file, tmp_path, call):

@@ -3,36 +3,19 @@
 import json
 import re
 import shutil
-import warnings
 
-import keras
 import nibabel as nib
 import numpy as np
 import pytest
 
 import tf_msgan
-from tests.conftest import ROOT, save_nifti, tiny_brain, write_untrained_run
+from tests.conftest import save_nifti, segment, write_untrained_run
 from tf_msgan.errors import InputError
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """T1 and T2 of one subject, in a folder of their own, on a grid that is not the canonical one."""
-    affine = np.array([[0, 1.5, 0, -20], [-1, 0, 0, 12], [0, 0, 1.2, -9], [0, 0, 0, 1]], np.float64)
-    t1, t2, _ = tiny_brain(4)
-    return [save_nifti(tmp_path / f"in/ann_{name}.nii.gz", data, affine) for name, data in (("T1", t1), ("T2", t2))]
 
 
 @pytest.fixture(scope="module")
 def brain(unet_run):
     return tf_msgan.load(unet_run)
-
-
-def segment(brain, *images, **named):
-    """Without the warning that these voxels are not those of the training."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return brain(*images, **named)
 
 
 def data_of(image):
@@ -177,57 +160,3 @@ def test_several_models_are_averaged(unet_run, tiny_cohort, tiny_split, tiny_con
         tf_msgan.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="cannot read"):
         tf_msgan.load(save_nifti(tmp_path / "a.nii", np.ones((2, 2, 2), np.uint8)))
-
-
-def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tmp_path, scan):
-    seen = []
-    brain = tf_msgan.fit(
-        tiny_cohort.root,
-        tmp_path / "run",
-        modalities=["T1"],
-        labeled=2,
-        config=tiny_config,
-        model="unet",
-        epochs=1,
-        patch=16,
-        progress=lambda task, done, total: seen.append(task),
-    )
-    assert brain.modalities == ("T1",) and segment(brain, scan[0]).labels.shape == nib.load(scan[0]).shape
-    recorded = json.loads((tmp_path / "run/config.json").read_text())
-    assert recorded["config"]["model"] == "unet" and recorded["config"]["training"]["epochs"] == 1
-    assert recorded["data"]["modalities"] == ["T1"] and len(recorded["data"]["split"]["train"]) == 2
-    assert set(json.loads((tmp_path / "run/evaluation.json").read_text())["mean"]) == {"CSF", "GM", "WM"}
-    assert (tmp_path / "run/report.html").is_file()
-    assert {"checking the scans", "segmenting test subjects"} <= set(seen)
-    with pytest.raises(InputError, match="something there already"):
-        tf_msgan.fit(tiny_cohort.root, tmp_path / "run")
-    with pytest.raises(TypeError, match="beauty"):
-        tf_msgan.fit(tiny_cohort.root, tmp_path / "other", beauty=3)
-    assert not (tmp_path / "other").exists()
-
-
-def test_a_callback_may_end_the_training(tiny_cohort, tiny_config, tmp_path):
-    """In the labels' phase, too: the game does not begin then."""
-
-    class StopAtOnce(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.stop_training = True
-
-    config = tiny_config.with_fields(["training.labels_first=0.5"])
-    tf_msgan.fit(tiny_cohort.root, tmp_path / "run", split="all", config=config, callbacks=[StopAtOnce()])
-    assert len((tmp_path / "run/history.csv").read_text().splitlines()) == 2
-
-
-def test_the_readme_is_right(unet_run, scan, tmp_path, monkeypatch, capsys):
-    """Its block of Python, as it stands."""
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    shutil.copytree(unet_run, tmp_path / "here/runs/mine")
-    for path, name in zip(scan, ("T1", "T2"), strict=True):
-        shutil.copy(path, tmp_path / f"here/{name}.nii.gz")
-    monkeypatch.chdir(tmp_path / "here")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        exec(code, {})
-    assert "'CSF'" in capsys.readouterr().out
-    assert nib.load("labels.nii.gz").shape == nib.load("T1.nii.gz").shape
-    assert list((tmp_path / "here/maps").glob("*_dseg.nii.gz"))

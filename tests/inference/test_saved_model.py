@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tests.conftest import assert_one_line_error, run_command
+from tests.conftest import run_command
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.errors import InputError
 from tf_msgan.inference import saved_model as export
@@ -130,20 +130,3 @@ def test_warm_up_is_a_request_that_works(exported, signatures):
     assert (request.model_spec.name, request.model_spec.signature_name) == ("brain", "serving_default")
     image = tf.make_ndarray(request.inputs["image"])
     assert signatures["serving_default"](image=image)["labels"].shape == image.shape[:-1]
-
-
-def test_versions_count_up(untrained_run, exported, call):
-    base = exported.parent
-    (base / "notes").mkdir()
-    result = call("tf_msgan.export", untrained_run, "--name", "brain", "--output", base.parent)
-    assert result.returncode == 0, result.stderr
-    assert sorted(path.name for path in base.iterdir()) == ["1", "2", "notes"]
-
-
-def test_wrong_options(untrained_run, tmp_path, call):
-    def refused(run, name, *words, call=call):
-        assert_one_line_error(call("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
-        assert not (tmp_path / "x").exists()
-
-    refused(tmp_path, "brain", "model.keras", "no such file", call=run_command)
-    refused(untrained_run, "../brain", "--name", "../brain")

@@ -68,34 +68,6 @@ def test_an_error_of_the_disk_is_no_empty_folder(tmp_path, monkeypatch):
         list(files_below(tmp_path))
 
 
-def test_bids_behind_links_is_found(tmp_path):
-    """Sessions, and derivatives, that are links into other data sets."""
-    root, store = tmp_path / "bids", tmp_path / "store"
-    write(root / "sub-01/anat/sub-01_T1w.nii.gz")
-    write(store / "ses-1/anat/sub-02_ses-1_T1w.nii.gz")
-    write(store / "labels/sub-01/sub-01_dseg.nii.gz")
-    (root / "sub-02").mkdir()
-    (root / "sub-02/ses-1").symlink_to(store / "ses-1")
-    (root / "derivatives").mkdir()
-    (root / "derivatives/manual").symlink_to(store / "labels")
-    cohort = read_cohort(root)
-    assert list(cohort.subjects) == ["sub-01", "sub-02_ses-1"]
-    assert cohort.subjects["sub-01"].label == root / "derivatives/manual/sub-01/sub-01_dseg.nii.gz"
-    assert [case.id for case in find_cases(root, ["T1w"]).cases] == ["sub-01", "sub-02_ses-1"]
-
-
-def test_a_link_beside_what_it_leads_to_changes_nothing(tmp_path):
-    """As `ses-latest` and `derivatives/latest`."""
-    write(tmp_path / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz")
-    write(tmp_path / "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz")
-    (tmp_path / "sub-01/ses-0").symlink_to(tmp_path / "sub-01/ses-1")
-    (tmp_path / "derivatives/latest").symlink_to(tmp_path / "derivatives/v2")
-    cohort = read_cohort(tmp_path)
-    (subject,) = cohort.subjects.values()
-    assert subject.images == (tmp_path / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz",)
-    assert subject.label == tmp_path / "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz"
-
-
 def test_a_label_map_that_is_a_link_to_nothing_is_not_missing(tmp_path):
     """As before `git annex get`; its subject would pass for unlabelled. A scan that was not fetched is missing."""
     (tmp_path / "label.nii.gz").symlink_to(tmp_path / "annex" / "object")

@@ -8,7 +8,11 @@ from tests.conftest import train
 from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
+
+
 NAMES = ("coarse", "noise", "refine", "discriminator")
+
+
 RATE = 0.01
 
 
@@ -95,3 +99,11 @@ def test_optimisers_that_do_not_scale_are_refused(tiny_config):
     model = build_model(("T1", "T2"), TISSUES, tiny_config.with_training(precision="mixed_float16"))
     with pytest.raises(ValueError, match="mixed_float16: received"):
         model.compile(**{f"{name}_optimizer": keras.optimizers.SGD(0.1) for name in NAMES})
+
+
+def test_gradients_that_overflow_show_but_under_float16(tiny_config):
+    """There alone the step is skipped."""
+    for precision, skipped in (("float32", False), ("mixed_bfloat16", False), ("mixed_float16", True)):
+        model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), tiny_config.with_training(precision=precision))
+        model.norms.update_state({"noise_gradient": np.inf})
+        assert np.isfinite(model.norms.result()["noise_gradient"]) == skipped

@@ -17,6 +17,8 @@ from tf_msgan.models.make_model import make_model
 from tf_msgan.training.build_model import build_model
 
 TISSUES = ("CSF", "GM", "WM")
+
+
 ADVERSARIAL = tuple(name for name in MODELS if name != "unet")
 
 
@@ -230,3 +232,24 @@ def test_a_coarse_stage_that_outlines_the_brain_alone(tiny_config, tiny_batch):
 def test_a_multi_stage_model_has_a_stage():
     with pytest.raises(InputError, match="one of them at least"):
         Config().with_fields(["network.outlines=false", "network.variants=false"])
+
+
+@pytest.mark.parametrize("name", ["unet", "standard-gan", "one-stage", "multi-stage"])
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_variables_have_paths(name, precision, tiny_config):
+    """Another model of the same process has the same, whatever Keras has numbered since."""
+    config = Config(name, network=tiny_config.network).with_training(precision=precision)
+    models = [build_model(("T1", "T2"), ("CSF", "GM", "WM"), config) for _ in range(2)]
+    first, second = ([*model.model_variables(), *model.optimizer_variables()] for model in models)
+    assert first == second and len(set(first)) == len(first)
+
+
+def test_no_layer_is_named_by_keras(tiny_config):
+    """Keras's own names count the layers that the process has made."""
+    for name in ("unet", "standard-gan", "one-stage", "multi-stage"):
+        networks = [
+            build_model(("T1", "T2"), ("CSF", "GM", "WM"), Config(name, network=tiny_config.network)).networks()
+            for _ in range(2)
+        ]
+        for one, other in zip(*(made.values() for made in networks), strict=True):
+            assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]

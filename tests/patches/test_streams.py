@@ -8,16 +8,6 @@ import tensorflow as tf
 
 from tf_msgan.config import Augmentation
 from tf_msgan.datasets.load_scan import load_scan
-from tf_msgan.patches.augmentation import (
-    change_intensities,
-    halve,
-    neighbours,
-    offsets,
-    random_affine,
-    sample_labels,
-    sample_linear,
-    unmask,
-)
 from tf_msgan.patches.cropped_scan import crop_scan
 from tf_msgan.patches.held_scans import HeldScans
 from tf_msgan.patches.streams import Share, count_validation_batches, training_stream, validation_stream
@@ -25,7 +15,11 @@ from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
 from tf_msgan.preprocessing.scan import Scan
 
 PATCH = 16
+
+
 CUBE = (PATCH,) * 3
+
+
 NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
 
 
@@ -102,20 +96,6 @@ def test_patches_that_are_not_turned_are_cut_as_turned_ones_are(labelled):
     for one, other in zip(fast, slow, strict=True):
         for name, least in (("image", 1.0), ("labels", 1.0), ("context", 0.99)):
             assert np.mean(np.isclose(one["labelled"][name], other["labelled"][name], atol=1e-3)) >= least
-
-
-def test_bias_field_is_the_exponential_of_its_polynomial():
-    image = tf.ones([2, 6, 8, 10])
-    strength = dataclasses.replace(NONE, bias=0.3)
-    patch, context = (x.numpy() for x in change_intensities([image, image], strength, tf.constant([3, 4])))
-    for changed, reach in ((patch, 1.0), (context, 2.0)):
-        axes = [reach * (np.arange(n) - (n - 1) / 2) / n for n in image.shape[1:]]
-        i, j, k = (a.ravel() for a in np.meshgrid(*axes, indexing="ij"))
-        monomials = np.stack([i, j, k, i * i, j * j, k * k, i * j, j * k, i * k], axis=1)
-        for modality in changed:
-            coefficients, *_ = np.linalg.lstsq(monomials, np.log(modality.ravel()), rcond=None)
-            assert np.abs(coefficients).max() <= 0.3 and np.abs(coefficients).max() > 0.05
-            assert np.exp(monomials @ coefficients) == pytest.approx(modality.ravel(), abs=1e-5)
 
 
 def test_no_stream_is_tuned_while_it_runs(labelled):
@@ -212,27 +192,6 @@ def test_no_augmentation_is_the_identity(labelled, unlabelled):
     assert np.mean([value in values for value in np.round(batch["image"].ravel(), 3)]) > 0.99
 
 
-def test_affine_draws_stay_within_their_strengths():
-    strength = Augmentation(mirror=0.5, warp_share=0.5, rotation_degrees=10.0, scale=0.1)
-    matrices = np.stack([random_affine(strength, tf.ones(3), tf.constant([0, n])).numpy() for n in range(200)])
-    volumes = np.linalg.det(matrices)
-    assert np.abs(volumes).min() >= 0.9**3 and np.abs(volumes).max() <= 1.1**3
-    assert np.mean(volumes < 0) == pytest.approx(0.5, abs=0.12)
-    plain = [np.allclose(np.abs(m), np.eye(3)) for m in matrices]
-    assert np.mean(plain) == pytest.approx(0.5, abs=0.12)
-    turned = np.degrees(np.arctan2(np.abs(matrices[:, 1, 0]), np.abs(matrices[:, 0, 0])))
-    assert turned.max() < 21
-
-
-def test_what_is_turned_is_the_brain_and_not_the_voxels():
-    """In mm a draw is the same, whatever the voxels' shape."""
-    strength, seed, spacing = Augmentation(warp_share=1.0), tf.constant([0, 7]), np.array([1.0, 0.8, 3.0])
-    cubic = random_affine(strength, tf.ones(3), seed).numpy()
-    thick = random_affine(strength, tf.constant(spacing, tf.float32), seed).numpy()
-    assert np.diag(spacing) @ thick @ np.diag(1 / spacing) == pytest.approx(cubic, abs=1e-6)
-    assert np.abs(thick - cubic).max() > 0.1
-
-
 def test_patches_of_thick_slices(labelled, unlabelled):
     shape = (24, 24, 8)
     thick = [dataclasses.replace(scan, spacing=(1.0, 1.0, 3.0)) for scan in labelled]
@@ -262,83 +221,6 @@ def test_a_modality_is_dropped_from_all_of_a_patch_and_one_stays(labelled, unlab
     assert np.mean(gone, axis=0) == pytest.approx([0.3, 0.3], abs=0.1)
 
 
-def test_sampling_matches_scipy():
-    from scipy.ndimage import map_coordinates
-
-    rng = np.random.default_rng(0)
-    volume = rng.random((9, 11, 10, 2), np.float32)
-    points = rng.uniform(-1, 11, (300, 3)).astype(np.float32)
-    labels = rng.integers(0, 4, (9, 11, 10)).astype(np.uint8)
-    around = neighbours(tf.constant(labels.shape), tf.constant(points))
-    got = sample_linear(tf.constant(volume), around).numpy()
-    inside = np.clip(points, 0, np.array(volume.shape[:3]) - 1)
-    for channel in range(2):
-        expected = map_coordinates(volume[..., channel], inside.T, order=1)
-        assert got[:, channel] == pytest.approx(expected, abs=1e-5)
-    got = sample_labels(tf.constant(labels), around).numpy()
-    shares = [map_coordinates((labels == label).astype(np.float32), inside.T, order=1) for label in range(4)]
-    assert np.array_equal(got, np.argmax(shares, axis=0))
-
-
-def test_halving_ignores_what_is_outside_the_brain():
-    masked = np.zeros((2, 2, 4, 2), np.float32)
-    masked[0, :, :2] = [3.0, 1.0]
-    half = unmask(halve(tf.constant(masked))).numpy()
-    assert half.shape == (1, 1, 2, 1)
-    assert half.ravel().tolist() == [3.0, BACKGROUND]
-
-
-def test_intensity_changes_are_nothing_at_strength_zero():
-    image = tf.random.stateless_normal([8, 8, 8, 2], [1, 2])
-    changed, _ = change_intensities([image, image], NONE, tf.constant([0, 0]))
-    assert np.allclose(changed, image, atol=1e-5)
-
-
-def intensity_draws(image, context, seeds=200, **strengths):
-    """What changes of such strengths make of a patch and its context, `(seed, modality, i, j, k)` each."""
-    strength = dataclasses.replace(NONE, **strengths)
-    pairs = [change_intensities([image, context], strength, tf.constant([0, n])) for n in range(seeds)]
-    return [np.stack([pair[side].numpy() for pair in pairs]) for side in (0, 1)]
-
-
-def test_contrast_and_brightness_by_hand():
-    ramp = tf.constant(np.broadcast_to(np.linspace(-1, 1, 4), (2, 4, 4, 4)).astype(np.float32))
-    for change, draw in (("contrast", lambda of: of / ramp.numpy() - 1), ("brightness", lambda of: of - ramp.numpy())):
-        patch, context = (draw(of) for of in intensity_draws(ramp, ramp, **{change: 0.3}))
-        # One draw for all of a modality, and for the context.
-        drawn = patch[:, :, 0, 0, 0]
-        assert patch == pytest.approx(np.broadcast_to(drawn[..., None, None, None], patch.shape), abs=1e-4)
-        assert context == pytest.approx(patch, abs=1e-4)
-        # Uniform in ±0.3, each modality by itself.
-        assert np.abs(drawn).max() <= 0.3001 and drawn.std() == pytest.approx(0.3 / 3**0.5, abs=0.02)
-        assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.2
-
-
-def test_gamma_bends_the_range_by_its_own_exponent():
-    ramp = tf.constant(np.broadcast_to(np.linspace(-3, 3, 5), (2, 5, 5, 5)).astype(np.float32))
-    patch, _ = intensity_draws(ramp, ramp, gamma=0.4)
-    # From the middle voxel, at half of the range.
-    exponents = np.log((patch[:, :, 0, 0, 2] + 4) / 8) / np.log(0.5)
-    assert np.abs(np.log(exponents)).max() <= 0.4001
-    assert np.log(exponents).std() == pytest.approx(0.4 / 3**0.5, abs=0.03)
-    expected = 8 * ((ramp[0, 0, 0] + 4) / 8) ** exponents[..., None] - 4
-    assert patch[:, :, 1, 3] == pytest.approx(expected.numpy(), abs=1e-3)
-
-
-def test_noise_of_a_context_is_that_of_a_mean_of_eight_voxels():
-    flat = tf.zeros((2, 12, 12, 12))
-    patch, context = intensity_draws(flat, flat, seeds=100, noise=0.5)
-    deviations = patch.std(axis=(2, 3, 4))
-    assert deviations.max() <= 0.55 and deviations.min() < 0.05 and deviations.mean() == pytest.approx(0.25, abs=0.04)
-    assert context.std(axis=(2, 3, 4)) == pytest.approx(deviations / 8**0.5, rel=0.15, abs=1e-3)
-    assert abs(np.corrcoef(patch.ravel(), context.ravel())[0, 1]) < 0.05
-
-
-def test_offsets_are_centred():
-    assert offsets((4, 4, 6)).numpy().mean(axis=0) == pytest.approx([0, 0, 0])
-    assert offsets((4, 4, 6)).numpy()[0].tolist() == [-1.5, -1.5, -2.5]
-
-
 def test_validation_covers_every_voxel_once(labelled):
     counted = {tissue: 0 for tissue in range(4)}
     for batch in validation_stream(HeldScans(labelled), CUBE, batch_size=3):
@@ -361,41 +243,6 @@ def test_beyond_the_border_labels_are_ignored(labelled):
 def test_odd_patch_is_refused(labelled):
     with pytest.raises(ValueError, match="even"):
         validation_stream(HeldScans(labelled), (16, 15, 16), 1)
-
-
-def test_cropping_keeps_the_brain_and_every_label():
-    """A labelled voxel outside the brain, as ALBERT has, stays in the box."""
-    brain = np.zeros((9, 8, 7), bool)
-    brain[2:5, 3:6, 1:4] = True
-    labels = np.where(brain, 2, 0).astype(np.uint8)
-    labels[7, 4, 2] = 1
-    masked = np.where(brain[..., None], [1.5, 1.0], 0).astype(np.float32)
-    cropped = crop_scan(Scan("x", masked, labels, brain, (1.0, 1.0, 1.0)))
-    assert cropped.volume.shape == (6, 3, 3, 2)
-    assert cropped.labels.sum() == labels.sum()
-    assert np.array_equal(cropped.volume[..., 1], brain[2:8, 3:6, 1:4])
-    assert len(cropped.foreground) == brain.sum()
-    assert cropped.volume[tuple(cropped.foreground.T)][:, 1].all()
-
-
-def test_scans_of_any_shape_are_given_as_they_were_held():
-    """And a graph that takes them is as large for many scans as for one."""
-    random = np.random.default_rng(0)
-
-    def scan(*shape):
-        masked = random.normal(size=(*shape, 3)).astype(np.float32)
-        labels = random.integers(0, 4, shape).astype(np.uint8)
-        return Scan("x", masked, labels, random.random(shape) < 0.5, (1.0, 2.0, 3.0))
-
-    scans = [scan(4 + number, 5, 6) for number in range(7)]
-    graphs = []
-    for held in (HeldScans(scans[:1]), HeldScans(iter(scans))):
-        taken = tf.function(held).get_concrete_function(tf.TensorSpec([], tf.int32))
-        graphs.append((len(taken.graph.get_operations()), len(taken.graph.captures)))
-        for number in range(len(held.shapes)):
-            expected = crop_scan(scans[number])
-            assert all(np.array_equal(a, b) for a, b in zip(taken(number), expected, strict=True))
-    assert graphs[0] == graphs[1]
 
 
 def test_labelled_patches_alone(labelled):

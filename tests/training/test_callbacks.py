@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tf_msgan.errors import InputError
 from tf_msgan.runs.trained_model import load_model
 from tf_msgan.training.build_model import build_model
-from tf_msgan.training.callbacks import KeepRun
+from tf_msgan.training.callbacks import KeepRun, StopAtNonFinite
 
 TISSUES = ("CSF", "GM", "WM")
 
@@ -62,3 +63,20 @@ def test_whatever_trained_it_float32_is_kept(small, tmp_path):
     assert kept.config == config.with_training(precision="float32")
     for network in (*kept.networks().values(), kept.refine_average, kept.discriminator_average):
         assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+KERNEL = "refine/encoder_0_convolution_0/kernel"
+
+
+def test_weights_that_are_not_finite_are_not_saved(tiny_config, tmp_path):
+    """A gradient that overflows in an epoch's last step leaves finite losses behind."""
+    model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), tiny_config)
+    guard = StopAtNonFinite(tmp_path / "run")
+    guard.set_model(model)
+    guard.on_epoch_begin(2)
+    guard.on_epoch_end(2)
+    (kernel,) = [v for name, v in model.model_variables().items() if name == KERNEL]
+    kernel.assign(np.where(np.arange(kernel.shape[-1]) == 1, np.nan, kernel))
+    expected = rf"run: epoch 3, its end: found {KERNEL} .* not finite; expected finite .* checkpoint of epoch 2 stands"
+    with pytest.raises(InputError, match=expected):
+        guard.on_epoch_end(2)

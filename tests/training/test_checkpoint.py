@@ -130,3 +130,11 @@ def test_no_flipped_bit_goes_unseen(tmp_path):
         for got, wanted in ((read.variables, same.variables), (read.best, same.best)):
             assert set(got) == set(wanted), bit
             assert all(np.array_equal(got[name], value) for name, value in wanted.items()), bit
+
+
+def test_a_checkpoint_of_a_schema_in_between_has_paths():
+    variables = {"refine/encoder_0_convolution_0/kernel": np.ones(3)}
+    assert Checkpoint(RunState(), variables, variables, schema=1).migrated({}).variables == variables
+    numbered = {"refine/0": np.ones(3)}
+    migrated = Checkpoint(RunState(), numbered, {}, schema=0).migrated({"refine/0": "refine/a/kernel"})
+    assert list(migrated.variables) == ["refine/a/kernel"]

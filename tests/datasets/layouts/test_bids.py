@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from tests.conftest import save_nifti, tiny_brain
+from tests.conftest import save_nifti, tiny_brain, touch
 from tests.datasets.tiny_sets import write_bids
 from tf_msgan.datasets.check_scans import check_modalities
 from tf_msgan.datasets.examine import compare
+from tf_msgan.datasets.find_cases import find_cases
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.datasets.splits import read_split
@@ -200,3 +201,31 @@ def test_bids_sessions_and_two_maps(tmp_path):
     save_nifti(root / "derivatives/second/sub-02/anat/sub-02_dseg.nii.gz", tiny_brain(2)[2])
     with pytest.raises(InputError, match=r"found the label maps .*manual.*second.*; expected one for sub-02"):
         read_cohort(root)
+
+
+def test_bids_behind_links_is_found(tmp_path):
+    """Sessions, and derivatives, that are links into other data sets."""
+    root, store = tmp_path / "bids", tmp_path / "store"
+    touch(root, "sub-01/anat/sub-01_T1w.nii.gz")
+    touch(store, "ses-1/anat/sub-02_ses-1_T1w.nii.gz")
+    touch(store, "labels/sub-01/sub-01_dseg.nii.gz")
+    (root / "sub-02").mkdir()
+    (root / "sub-02/ses-1").symlink_to(store / "ses-1")
+    (root / "derivatives").mkdir()
+    (root / "derivatives/manual").symlink_to(store / "labels")
+    cohort = read_cohort(root)
+    assert list(cohort.subjects) == ["sub-01", "sub-02_ses-1"]
+    assert cohort.subjects["sub-01"].label == root / "derivatives/manual/sub-01/sub-01_dseg.nii.gz"
+    assert [case.id for case in find_cases(root, ["T1w"]).cases] == ["sub-01", "sub-02_ses-1"]
+
+
+def test_a_link_beside_what_it_leads_to_changes_nothing(tmp_path):
+    """As `ses-latest` and `derivatives/latest`."""
+    touch(tmp_path, "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz")
+    touch(tmp_path, "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz")
+    (tmp_path / "sub-01/ses-0").symlink_to(tmp_path / "sub-01/ses-1")
+    (tmp_path / "derivatives/latest").symlink_to(tmp_path / "derivatives/v2")
+    cohort = read_cohort(tmp_path)
+    (subject,) = cohort.subjects.values()
+    assert subject.images == (tmp_path / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz",)
+    assert subject.label == tmp_path / "derivatives/v2/sub-01/sub-01_ses-1_dseg.nii.gz"

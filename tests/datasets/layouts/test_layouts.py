@@ -1,11 +1,13 @@
 """Layouts are told apart, and modalities are chosen from any."""
 
+import json
+
 import pytest
 
 from tests.conftest import save_nifti, tiny_brain
 from tests.datasets.tiny_sets import write_bids, write_nnunet
 from tf_msgan.datasets.examine import compare
-from tf_msgan.datasets.layouts import LAYOUTS, read_cohort
+from tf_msgan.datasets.layouts import LAYOUTS, present_name, read_cohort
 from tf_msgan.errors import InputError
 
 
@@ -79,3 +81,15 @@ def test_modalities_that_are_not_there_are_refused(tmp_path, tiny_folder):
     (bids / "sub-01/anat/sub-01_T2w.nii.gz").unlink()
     with pytest.raises(InputError, match="found labelled sub-01 without T2; expected some of T1w"):
         read_cohort(bids, modalities=["T2"])
+
+
+def test_former_names_of_layouts_stand(tmp_path):
+    assert all(present_name(name) == name for name in LAYOUTS)
+    t1, _, classes = tiny_brain(1)
+    save_nifti(tmp_path / "imagesTr/a_0000.nii.gz", t1)
+    save_nifti(tmp_path / "labelsTr/a.nii.gz", classes)
+    labels = {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1"}, "labels": labels}))
+    assert read_cohort(tmp_path, "folder") == read_cohort(tmp_path, "nnunet") == read_cohort(tmp_path)
+    with pytest.raises(InputError, match="the layout nnUNet: found none of that name; expected one of iseg"):
+        read_cohort(tmp_path, "nnUNet")
