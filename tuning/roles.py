@@ -76,7 +76,7 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
         return worker
 
     with contextlib.ExitStack() as stack:
-        names = [stack.enter_context(_name_of_a_worker(address)) for _ in range(count)]
+        names = [stack.enter_context(name_of_a_worker(address)) for _ in range(count)]
         workers, restarts = {}, 0
         stack.callback(lambda: [worker.kill() for worker in workers.values()])
         for name in names:
@@ -102,8 +102,9 @@ def run_workers(search: Callable[[], None], address: tuple[str, int], count: int
 
 
 @contextlib.contextmanager
-def _name_of_a_worker(address):
-    """One that no other on this host has; free again when that dies, since the chief keeps a worker's trial for it."""
+def name_of_a_worker(address):
+    """Yields a name that no other worker on this host has. It is free again when that dies, since the chief keeps a
+    worker's trial for it."""
     # KerasTuner takes any name that has "chief" in it for the chief's.
     host = socket.gethostname().replace("chief", "c")
     for number in itertools.count():

@@ -12,7 +12,6 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tests.conftest import run_command
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.errors import InputError
-from tf_msgan.inference import saved_model as export
 from tf_msgan.inference.saved_model import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.io.images import read_images
@@ -108,7 +107,7 @@ def test_a_scan_of_zeros_is_background(signatures):
         (tf.errors.ResourceExhaustedError(None, None, "No space left on device"), InputError),
     ],
 )
-def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch, error, found):
+def test_no_half_of_one_is_ever_served(unet_run, tmp_path, monkeypatch, error, found):
     """TF Serving takes every number for a version, as soon as it is there. TensorFlow's own errors are told in a line
     as the system's are."""
     base, seen = tmp_path / "brain", []
@@ -117,9 +116,9 @@ def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch, err
         seen.append([path.name for path in base.iterdir()])
         raise error
 
-    monkeypatch.setattr(export, "_write_warm_up", fail)
+    monkeypatch.setattr(tf.io, "TFRecordWriter", fail)
     with pytest.raises(found, match="No space left"):
-        export_model(load_model(untrained_run), base)
+        export_model(load_model(unet_run), base)
     ((half,),) = seen
     assert not half.isdigit() and not any(base.iterdir())
 

@@ -4,14 +4,19 @@ import math
 
 import pytest
 
-from tuning.oracles import TableOracle, make_search
+from tuning.oracles import StudyTuner, TableOracle, make_search
 from tuning.search_space import draw_values
 
 
-def test_a_table_is_handed_out_row_by_row(tmp_path):
-    oracle = TableOracle(3)
-    oracle._set_project_dir(tmp_path, "table")
+def in_a_study(oracle, folder, draw):
+    """The oracle, as a study asks it."""
+    StudyTuner(oracle, draw, directory=folder, project_name="study", overwrite=True)
     oracle.verbose = 0
+    return oracle
+
+
+def test_a_table_is_handed_out_row_by_row(tmp_path):
+    oracle = in_a_study(TableOracle(3), tmp_path, lambda hp: None)
     trials = [oracle.create_trial(f"worker {n}") for n in range(4)]
     assert [trial.hyperparameters.values.get("row") for trial in trials] == [0, 1, 2, None]
     assert trials[-1].status == "STOPPED"
@@ -22,10 +27,7 @@ def test_a_search_proposes_the_same_again(kind, tmp_path):
     """So that one that was killed need not trust what KerasTuner had written."""
 
     def propose(folder):
-        oracle = make_search(kind, 6, 9)
-        oracle._set_project_dir(folder, "search")
-        oracle.verbose = 0
-        draw_values(oracle.hyperparameters, "multi-stage")
+        oracle = in_a_study(make_search(kind, 6, 9), folder, lambda hp: draw_values(hp, "multi-stage"))
         found = []
         while (trial := oracle.create_trial("one")).status == "RUNNING":
             found.append(dict(trial.hyperparameters.values))

@@ -1,6 +1,9 @@
 """What a comparison keeps, and goes on with."""
 
 import dataclasses
+import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +13,12 @@ from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import temporary_path
+from tf_msgan.runs.machine import describe_machine
+from tf_msgan.runs.run_folder import begin_run, describe_run
 from tf_msgan.train import parse as parse_training
 from tf_msgan.train import read_config
 from tuning import outcomes
 from tuning.cells import ABLATIONS, Cell
-from tuning.launch import Training
 from tuning.outcomes import Comparison, begin
 
 
@@ -25,8 +29,19 @@ def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
         *(tmp_path / "out", tmp_path / "runs", cohort, None, split),
         *("best", ("training.lr=0.5",), PRESETS["best"], "steps", 400),
     )
-    monkeypatch.setattr(Training, "run", lambda training: asked.append(training))
-    monkeypatch.setattr(outcomes, "_outcome", lambda cell, run: {})
+
+    def train(command, **options):
+        """Leaves what `tf_msgan.train` does."""
+        asked.append(parse_training(command[command.index("tf_msgan.train") + 1 :]))
+        run = Path(asked[-1].out)
+        begin_run(run, describe_run(cohort, split, read_config(asked[-1]), []), overwrite=False)
+        evaluation = {"subjects": {"5": {"GM": {"dice": 0.5}}}, "mean": {"GM": {"dice": 0.5}}}
+        for name, content in (("evaluation", evaluation), ("seconds", {"5": 9.0})):
+            (run / f"{name}.json").write_text(json.dumps(content))
+        (run / "history.csv").write_text("epoch,val_dice,seconds\n0,0.25,30\n1,0.75,60\n")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", train)
     whole = PRESETS["best"].with_training(lr=0.5, epochs=2, seed=3)
     without = {
         "": whole,
@@ -42,13 +57,21 @@ def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
     assert list(without) == ["", *ABLATIONS]
     for part, expected in without.items():
         asked = []
-        outcomes.do_cell(comparison, Cell("multi-stage", 2, 3, part))
-        (training,) = asked
-        assert training.split.unlabeled == (() if part == "unlabelled data" else ("4", "6"))
-        command = training._command(tmp_path / "split.json")
-        options = parse_training(command[command.index("tf_msgan.train") + 1 :])
+        cell = Cell("multi-stage", 2, 3, part)
+        outcome = outcomes.do_cell(comparison, cell)
+        (options,) = asked
         assert read_config(options) == expected, part
-        assert options.split == str(tmp_path / "split.json")
+        roles = json.loads(Path(options.split).read_text())
+        assert roles["unlabeled"] == ([] if part == "unlabelled data" else ["4", "6"])
+        assert roles["train"] == ["1", "2"] and roles["test"] == ["5"]
+        assert outcome == outcomes.read_outcome(comparison, cell)
+        steps = 2 * expected.training.steps_per_epoch
+        assert (outcome["steps"], outcome["training_minutes"], outcome["volume_seconds"]) == (steps, 1.5, 9.0)
+        assert (
+            outcome["machine"] == describe_machine()
+            and outcome["validation_dice"] == 0.75
+            and outcome["mean"]["GM"]["dice"] == 0.5
+        )
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import free_ports
 from tf_msgan.errors import InputError
 from tuning import roles
-from tuning.roles import read_address, run_workers
+from tuning.roles import name_of_a_worker, read_address, run_workers
 
 
 def test_addresses():
@@ -43,12 +43,12 @@ def test_a_worker_that_says_why_it_ends_is_not_started_again(capfd):
 
 def test_workers_of_a_host_have_names_of_their_own():
     address = "localhost", free_ports(1)[0]
-    with roles._name_of_a_worker(address) as first:
-        with roles._name_of_a_worker(address) as second:
+    with name_of_a_worker(address) as first:
+        with name_of_a_worker(address) as second:
             assert first != second
-        with roles._name_of_a_worker(address) as third:
+        with name_of_a_worker(address) as third:
             assert third == second
-    with roles._name_of_a_worker(address) as again:
+    with name_of_a_worker(address) as again:
         assert again == first
 
 
