@@ -4,9 +4,13 @@ import dataclasses
 import importlib
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
+import warnings
+import zipfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,8 +26,11 @@ from tf_msgan.datasets.splits import Split
 from tf_msgan.io.write_volumes import write_analyze
 
 ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "tests" / "fixtures"
 ALBERT = ROOT.parent / "shared" / "data" / "albert-neonates"
 CODES = np.array([0, 10, 150, 250], np.uint8)
+# Oblique, with a flip and unequal voxels.
+OBLIQUE = np.array([[-0.8, 0.1, 0.02, 40.5], [0.09, 0.9, -0.1, -33.25], [0.03, 0.12, 1.1, 7.125], [0, 0, 0, 1]])
 # A table of labels for the tiny cohort.
 TWO_TISSUES = "index\tname\n0\tbackground\n10\tCSF\n150\tbrain\n250\tbrain\n"
 
@@ -65,11 +72,30 @@ def assert_one_line_error(result, *words):
         assert str(word) in result.stderr
 
 
+def assert_refused(capfd, status, message):
+    """As `assert_one_line_error`, of a command that was called: what was found, or expected, matches `message`."""
+    out, err = capfd.readouterr()
+    assert status == 2, out + err
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err, err
+    assert re.search(f"found .*({message})|({message}).*expected", err), err
+    assert "expected" in err
+
+
 def flip_bit(path, at=None):
     """Damages a file by one bit, in its middle or in byte `at`."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2 if at is None else at] ^= 0x10
     path.write_bytes(content)
+
+
+def edit_archive(path, member, edit):
+    """Rewrites one member of a zip file."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    content[member] = edit(content[member])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in content.items():
+            archive.writestr(name, value)
 
 
 def repeatable_run(data, folder, epochs, batch_size):
@@ -120,11 +146,41 @@ def tiny_brain(seed, shape=(28, 33, 30)):
     return (*images, classes)
 
 
+def touch(folder, *names):
+    """Empty files."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def save_nifti(path, data, affine=None):
     """Writes `(i, j, k)` in its dtype as NIfTI."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(data, np.eye(4) if affine is None else affine), path)
     return path
+
+
+def write_case(folder, names, number=1, affine=OBLIQUE):
+    """Writes T1, T2 and the classes of a tiny brain by these names. Returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in zip(names, tiny_brain(number), strict=False):
+        nib.save(nib.Nifti1Image(data, affine), folder / name)
+    return [folder / name for name in names]
+
+
+def segment(brain, *images, **named):
+    """Without the warning that these voxels are not those of the training."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return brain(*images, **named)
+
+
+def cube(shape, start, side):
+    """A mask of this shape that is true in a cube."""
+    mask = np.zeros(shape, bool)
+    mask[tuple(slice(at, at + side) for at in start)] = True
+    return mask
 
 
 def write_tiny_cohort(folder, labelled=5, subjects=7):
@@ -164,6 +220,20 @@ def tiny_batch(tiny_cohort):
 @pytest.fixture(scope="session")
 def tiny_split():
     return Split(train=("1", "2"), validation=("3",), unlabeled=("6", "7"), test=("4", "5"))
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """A run that an earlier version left after one of two epochs."""
+    return Path(shutil.copytree(FIXTURES / "run-schema-0", tmp_path / "run"))
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """T1 and T2 of one subject, in a folder of their own, on a grid that is not the canonical one."""
+    affine = np.array([[0, 1.5, 0, -20], [-1, 0, 0, 12], [0, 0, 1.2, -9], [0, 0, 0, 1]], np.float64)
+    t1, t2, _ = tiny_brain(4)
+    return [save_nifti(tmp_path / f"in/ann_{name}.nii.gz", data, affine) for name, data in (("T1", t1), ("T2", t2))]
 
 
 def write_untrained_run(folder, cohort, split, config):

@@ -1,6 +1,5 @@
 """What a package is besides its code: how it is imported, called and built."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -9,12 +8,9 @@ import tomllib
 from collections import Counter
 
 import pytest
-from conftest import ROOT, assert_one_line_error, run_command, save_nifti, tiny_brain
 
 import tf_msgan
-from tf_msgan.cli import entry
-from tf_msgan.datasets.layouts import LAYOUTS, present_name, read_cohort
-from tf_msgan.errors import InputError, require
+from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -71,20 +67,6 @@ def test_the_public_names_are_there():
         _ = tf_msgan.beauty
 
 
-def test_every_command_is_a_module():
-    for name in entry.COMMANDS:
-        assert callable(importlib.import_module(f"tf_msgan.{name}").main)
-    assert PROJECT["scripts"] == {"tf-msgan": "tf_msgan.cli.entry:main"}
-
-
-def test_the_command_of_commands(tmp_path):
-    assert run_command("tf_msgan", "--version").stdout == f"tf_msgan {tf_msgan.__version__}\n"
-    shown = run_command("tf_msgan", "--help")
-    assert shown.returncode == 0 and all(name in shown.stdout for name in entry.COMMANDS)
-    assert_one_line_error(run_command("tf_msgan", "trian"), "trian", "train")
-    assert_one_line_error(run_command("tf_msgan", "evaluate", tmp_path), tmp_path / "config.json", "no such file")
-
-
 def test_no_two_files_of_one_name_mean_different_things():
     files = [path for package in ("tf_msgan", "tuning") for path in (ROOT / package).rglob("*.py")]
     names = Counter(path.name for path in files if not path.name.startswith("__"))
@@ -103,21 +85,30 @@ def test_what_the_extras_install_is_pinned_for_make():
     assert {name for name in wanted if not name.startswith("tf_msgan[")} <= pinned
 
 
-def test_who_lacks_an_extra_is_told_the_command():
-    require("numpy", "tuning", "a study")
-    with pytest.raises(
-        InputError, match=r"a study: found no package no_such_package; expected it: pip install 'tf_msgan\[tuning\]'"
-    ):
-        require("no_such_package", "tuning", "a study")
+# TensorFlow decides once, while it is imported, whether it computes with oneDNN.
+ASK = """
+import {first}, os, tensorflow
+print(os.environ["TF_ENABLE_ONEDNN_OPTS"])
+"""
 
 
-def test_former_names_of_layouts_stand(tmp_path):
-    assert all(present_name(name) == name for name in LAYOUTS)
-    t1, _, classes = tiny_brain(1)
-    save_nifti(tmp_path / "imagesTr/a_0000.nii.gz", t1)
-    save_nifti(tmp_path / "labelsTr/a.nii.gz", classes)
-    labels = {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
-    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1"}, "labels": labels}))
-    assert read_cohort(tmp_path, "folder") == read_cohort(tmp_path, "nnunet") == read_cohort(tmp_path)
-    with pytest.raises(InputError, match="the layout nnUNet: found none of that name; expected one of iseg"):
-        read_cohort(tmp_path, "nnUNet")
+@pytest.mark.parametrize(
+    ("first", "asked", "answer"),
+    [
+        ("tf_msgan.training.build_model", None, True),
+        ("tf_msgan.training.build_model", "0", False),
+        ("benchmarks.timing", None, True),
+        ("tuning.step_seconds", None, True),
+    ],
+)
+def test_onednn_is_on_unless_the_user_turns_it_off(first, asked, answer):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    if asked is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = asked
+    # It says so.
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    result = subprocess.run(
+        [sys.executable, "-c", ASK.format(first=first)], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert result.stdout == ("1\n" if answer else "0\n"), result.stderr
+    assert ("oneDNN custom operations are on" in result.stderr) == answer, result.stderr

@@ -79,7 +79,7 @@ def run_workers(
         return worker
 
     with contextlib.ExitStack() as stack:
-        names = [stack.enter_context(_name_of_a_worker(address)) for _ in range(count)]
+        names = [stack.enter_context(name_of_a_worker(address)) for _ in range(count)]
         workers: dict[str, BaseProcess] = {}
         restarts = 0
 
@@ -111,7 +111,7 @@ def run_workers(
 
 
 @contextlib.contextmanager
-def _name_of_a_worker(address: tuple[str, int]) -> Iterator[str]:
+def name_of_a_worker(address: tuple[str, int]) -> Iterator[str]:
     """Gives a name that no other on this host has; free again when that dies, since the chief keeps a worker's trial
     for it."""
     # KerasTuner takes any name that has "chief" in it for the chief's.

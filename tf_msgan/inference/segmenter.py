@@ -27,7 +27,7 @@ MARGIN = 8
 LEAST_BRAIN = 0.01
 
 # Voxels at half resolution: of a slab that the coarse stage sees at once, and of what it is shown beyond, which is more
-# than its networks see (tests/test_segmenter.py).
+# than its networks see (tests/inference/test_segmenter.py).
 COARSE_SLAB, COARSE_HALO = 64, 24
 
 
