@@ -15,7 +15,7 @@ from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.progress import Progress, silent
 
-# By what a volume holds: whose it is, and its file.
+# A volume's subject and file, by the digest of its voxels.
 Seen = dict[str, tuple[str, Path]]
 
 

@@ -14,6 +14,7 @@ BIDS = LabelTable(
     TISSUES,
     {0: 0, 1: 2, 2: 3, 3: 1, 4: 0, 5: 0, 6: 0, 7: IGNORE, 8: 2, 9: 2, 10: IGNORE, 11: IGNORE},
 )
+# Tables that users name in place of a file.
 NAMED = {"freesurfer": FREESURFER, "bids": BIDS}
 
 BACKGROUND_NAMES = ("background", "bg", "unknown")

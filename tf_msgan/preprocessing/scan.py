@@ -53,7 +53,7 @@ def _foreground(raw: np.ndarray, mask: np.ndarray, labels: np.ndarray | None, pr
         return mask
     if labels is not None:
         return tissue_mask(labels)
-    # Of a head without labels, all that is brighter than its mean: not the air around it.
+    # All that is brighter than the mean of a head without labels: not the air around it.
     first = raw[..., int(np.argmax(raw.any(axis=(0, 1, 2))))]
     return mask & (first > first[mask].mean(dtype=np.float64))
 

@@ -24,7 +24,7 @@ OWN_SPACES = (None, "T1w", "T2w", "orig", "scanner", "individual")
 # These entities describe a label map alone; all others say of which scan it is.
 OF_MAPS = {"space", "desc", "label", "res", "den", "atlas", "seg", "scale", "hemi"}
 
-# As `{"sub": "01", "space": "T1w"}`.
+# The entities of a name, as `{"sub": "01", "space": "T1w"}`.
 Entities = dict[str, str]
 
 

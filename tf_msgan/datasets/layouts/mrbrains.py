@@ -20,6 +20,7 @@ TISSUES = ("CSF", "GM", "WM")
 EIGHT_STRUCTURES = LabelTable(TISSUES, {0: 0, 1: 2, 2: 2, 3: 3, 4: 3, 5: 1, 6: 1, 7: IGNORE, 8: IGNORE})
 # The merged coding cannot tell cerebellum and brain stem from the background.
 THREE_TISSUES = LabelTable(TISSUES, {0: 0, 1: 1, 2: 2, 3: 3})
+# By the name of the label map.
 CODINGS = {"LabelsForTraining": EIGHT_STRUCTURES, "LabelsForTesting": THREE_TISSUES}
 
 
