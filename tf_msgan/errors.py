@@ -8,16 +8,16 @@ import importlib.util
 class InputError(Exception):
     """Bad input. Its text is one line that names the file, what was found and what was expected."""
 
-    def __init__(self, where, found, expected):
+    def __init__(self, where: object, found: object, expected: object) -> None:
         # Exceptions cross processes by their arguments.
         super().__init__(where, found, expected)
 
-    def __str__(self):
+    def __str__(self) -> str:
         where, found, expected = self.args
         return f"{where}: found {found}; expected {expected}".replace("\n", " ")
 
 
-def require(package: str, extra: str, purpose: str):
+def require(package: str, extra: str, purpose: str) -> None:
     """Refuses to go on without a package that not everybody installs.
 
     Args:
@@ -32,7 +32,7 @@ def require(package: str, extra: str, purpose: str):
         raise InputError(purpose, f"no package {package}", f"it: pip install 'tf_msgan[{extra}]'")
 
 
-def check_name(path):
+def check_name(path: object) -> None:
     """Refuses names that are not UTF-8: no report could hold them.
 
     Raises:

@@ -128,7 +128,7 @@ def as_text(rows: Iterable[Iterable[object]]) -> str:
 def write_hparams(folder: Path, done: Outcomes, columns: Sequence[str]) -> None:
     """Writes one TensorBoard run a trial: its values, and its Dice, for the page HPARAMS."""
     import tensorflow as tf
-    from tensorboard.plugins.hparams import api  # type: ignore[import-untyped]
+    from tensorboard.plugins.hparams import api
 
     shutil.rmtree(folder, ignore_errors=True)
     for name, outcome in done.items():

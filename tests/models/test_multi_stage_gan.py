@@ -92,7 +92,7 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
     model = build_model(("T1", "T2"), TISSUES, config)
 
     # A step that learns nothing sets the rates all the same.
-    monkeypatch.setattr(model, "label_step", lambda labelled: {})
+    monkeypatch.setattr(model, "supervised_step", lambda labelled: {})
 
     def rates(step):
         model.steps.assign(step)

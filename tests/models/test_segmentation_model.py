@@ -96,7 +96,7 @@ def test_the_rate_in_the_history_is_of_who_learns_from_labels(name, outlines, ti
     config = configured(tiny_config, name, epochs=4, labels_first=0.5, lr=0.1)
     model = build_model(("T1", "T2"), TISSUES, config.with_fields([f"network.outlines={outlines}"]))
     # A step that learns nothing sets the rates all the same.
-    monkeypatch.setattr(model, "label_step", lambda labelled: {})
+    monkeypatch.setattr(model, "supervised_step", lambda labelled: {})
     model.train_step({"labelled": None})
     assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.1)
 

@@ -1,7 +1,5 @@
 """Reads a whole cohort, and says what it holds and what is wrong with it."""
 
-# mypy: untyped-calls-exclude=nibabel
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Reading keeps the file's own axes and affine; nothing is reoriented or resampled.
 """
 
-# mypy: untyped-calls-exclude=nibabel
-
 import contextlib
 import gzip
 import logging

@@ -3,8 +3,6 @@
 A volume is an array `(i, j, k)` with the affine that takes voxel indices to RAS mm.
 """
 
-# mypy: untyped-calls-exclude=nibabel
-
 from dataclasses import dataclass
 from pathlib import Path
 

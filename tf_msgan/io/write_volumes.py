@@ -1,7 +1,5 @@
 """Writes volumes: NIfTI and Analyze 7.5, through nibabel."""
 
-# mypy: untyped-calls-exclude=nibabel
-
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -143,7 +143,7 @@ class SegmentationModel(keras.Model):
     # What the networks draw, by their moving averages.
 
     def coarse_map(self, half_image: tf.Tensor) -> tf.Tensor:
-        """Draws the coarse map, if there is a coarse stage, of images at half resolution that are `margin` voxels larger
+        """Draws the coarse map, if there is a coarse stage, of images at half resolution, `margin` voxels larger
         at both ends of every axis: P(brain), or that of each tissue, `(batch, i, j, k, guides)` float32 in 0..1."""
         raise NotImplementedError
 

@@ -1,7 +1,5 @@
 """The ICBM152 tissue maps that nilearn ships: the cerebrum, and the whole brain with its regions."""
 
-# mypy: untyped-calls-exclude=nibabel
-
 import functools
 import importlib.resources
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Where a scan lies: from the file's own axes and voxels to those of the networks, and back."""
 
-# mypy: untyped-calls-exclude=nibabel
-
 import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
