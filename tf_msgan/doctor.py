@@ -7,42 +7,45 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
+from tf_msgan.cli.exit_status import line_of
 from tf_msgan.cli.program import program
 from tf_msgan.cli.quiet_import import quiet_import
-from tf_msgan.cli.scan_options import add_cohort_options
+from tf_msgan.cli.scan_options import add_cohort_options, add_labeled_option, add_split_option
 from tf_msgan.cli.terminal_progress import TerminalProgress
-from tf_msgan.config import PRESETS
+from tf_msgan.config import PRESETS, Preparation
 from tf_msgan.datasets.choose_preparation import choose_preparation
+from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.examine import Problem, SubjectFacts, compare, examine
 from tf_msgan.datasets.layouts import read_cohort
-from tf_msgan.datasets.splits import read_split
+from tf_msgan.datasets.splits import Split, read_split
 from tf_msgan.errors import InputError
 from tf_msgan.progress import silent
 
 
-def parse(argv):
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program("tf_msgan.doctor"), description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="folder of scans")
     add_cohort_options(parser)
-    parser.add_argument("--split", help="as of tf_msgan.train")
-    parser.add_argument("--labeled", type=int, metavar="N", help="as of tf_msgan.train")
+    add_split_option(parser)
+    add_labeled_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
-    return parser.parse_args(argv)
+    return parser
 
 
-def find_split(cohort, options):
-    """The split that training would have, or what stands in its way."""
+def find_split(cohort: Cohort, options: argparse.Namespace) -> tuple[Split | None, list[Problem]]:
+    """Returns the split that training would have, or what stands in its way."""
     try:
         return read_split(options.split, cohort, options.labeled), []
     except InputError as error:
-        return None, [Problem("error", str(error))]
+        return None, [Problem("error", line_of(error))]
 
 
-def plan(cohort, split):
-    """The preparation of a run by the default preset, and the bytes that it would take."""
+def plan(cohort: Cohort, split: Split) -> tuple[Preparation, dict[str, int]]:
+    """Returns the preparation of a run by the default preset, and the bytes that it would take."""
     with quiet_import():
         from tf_msgan.models.make_model import make_model
         from tf_msgan.training.training_plan import estimate_memory
@@ -74,13 +77,12 @@ def table(subjects: list[SubjectFacts]) -> str:
     return "\n".join(line.replace("\n", " ").rstrip() for line in lines)
 
 
-def _codes(codes):
+def _codes(codes: Sequence[int]) -> str:
     return f"{codes[0]}…{codes[-1]} ({len(codes)})" if len(codes) > 8 else " ".join(map(str, codes))
 
 
-@exit_on_input_error
-def main(argv=None):
-    options = parse(argv)
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
     cohort = read_cohort(options.folder, options.layout, options.labels, options.modalities)
     progress = silent if options.json else TerminalProgress(not options.no_progress)
     split, in_the_way = find_split(cohort, options)

@@ -3,9 +3,10 @@
 import contextlib
 import errno
 import importlib.util
+from collections.abc import Iterator
 
 
-class InputError(Exception):
+class InputError(ValueError):
     """Bad input. Its text is one line that names the file, what was found and what was expected."""
 
     def __init__(self, where: object, found: object, expected: object) -> None:
@@ -15,6 +16,10 @@ class InputError(Exception):
     def __str__(self) -> str:
         where, found, expected = self.args
         return f"{where}: found {found}; expected {expected}".replace("\n", " ")
+
+
+class OptionError(InputError):
+    """A wrong option: a field of a config, called `PART.FIELD`, or an argument of a function, by its name."""
 
 
 def require(package: str, extra: str, purpose: str) -> None:
@@ -45,7 +50,7 @@ def check_name(path: object) -> None:
 
 
 @contextlib.contextmanager
-def memory_named(where, expected):
+def memory_named(where: object, expected: str) -> Iterator[None]:
     """Makes an `InputError` of what NumPy and TensorFlow raise when there is no memory left, and an `OSError` of what
     TensorFlow raises when there is no room left on the disk."""
     import tensorflow as tf

@@ -4,13 +4,13 @@ import argparse
 import re
 from pathlib import Path
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
 from tf_msgan.cli.program import program
 from tf_msgan.cli.quiet_import import quiet_import
-from tf_msgan.errors import InputError, require
+from tf_msgan.errors import OptionError, require
 
 
-def parse(argv):
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program("tf_msgan.export"), description=__doc__)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run by tf_msgan.train, or its model.keras")
     parser.add_argument("--name", required=True, help="of the model, as clients will call it")
@@ -21,14 +21,13 @@ def parse(argv):
         metavar="DIR",
         help="takes NAME/VERSION (default: %(default)s)",
     )
-    return parser.parse_args(argv)
+    return parser
 
 
-@exit_on_input_error
-def main(argv=None):
-    options = parse(argv)
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
-        raise InputError("--name", options.name, "letters, digits, '.', '_' and '-', a letter or a digit first")
+        raise OptionError("name", options.name, "letters, digits, '.', '_' and '-', a letter or a digit first")
     require("tensorflow_serving", "serving", "an export for TF Serving")
     with quiet_import():
         from tf_msgan.inference.saved_model import export_model

@@ -2,13 +2,14 @@
 
 import argparse
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
 from tf_msgan.cli.program import program
 from tf_msgan.cli.terminal_progress import TerminalProgress
+from tf_msgan.errors import OptionError
 from tf_msgan.phantoms.phantom_cohort import SUBJECTS, write_cohort
 
 
-def parse(argv):
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program("tf_msgan.phantom"), description=__doc__)
     parser.add_argument(
         "preset",
@@ -26,22 +27,19 @@ def parse(argv):
     )
     parser.add_argument("--seed", type=int, default=0, help="of the cohort (default: 0)")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
-    options = parser.parse_args(argv)
-    if options.subjects is None:
-        options.subjects = SUBJECTS[options.preset]
-    if options.subjects < 1:
-        parser.error(f"--subjects: found {options.subjects}; expected 1 or more")
+    return parser
+
+
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
+    subjects = SUBJECTS[options.preset] if options.subjects is None else options.subjects
+    if subjects < 1:
+        raise OptionError("subjects", subjects, "1 or more")
     if options.seed < 0:
-        parser.error(f"--seed: found {options.seed}; expected 0 or more")
-    return options
-
-
-@exit_on_input_error
-def main(argv=None):
-    options = parse(argv)
+        raise OptionError("seed", options.seed, "0 or more")
     progress = TerminalProgress(not options.no_progress)
-    write_cohort(options.preset, options.folder, options.subjects, options.spacing, options.seed, progress)
-    print(f"{options.subjects} {options.preset} phantoms at spacing {options.spacing} in {options.folder}")
+    write_cohort(options.preset, options.folder, subjects, options.spacing, options.seed, progress)
+    print(f"{subjects} {options.preset} phantoms at spacing {options.spacing} in {options.folder}")
 
 
 if __name__ == "__main__":

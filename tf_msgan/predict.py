@@ -3,21 +3,25 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
 from tf_msgan.cli.program import program
 from tf_msgan.cli.quiet_import import quiet_import
 from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.datasets.cases import Cases, case_of_files, read_case_list, take_shard
 from tf_msgan.datasets.find_cases import find_cases
-from tf_msgan.errors import InputError, require
+from tf_msgan.errors import InputError, OptionError, require
 from tf_msgan.runs.model_file import read_modalities
+
+if TYPE_CHECKING:
+    from tf_msgan.inference.predictor import Predictor
 
 # Seconds for a scan, of a server.
 DEADLINE = 600
 
 
-def parse(argv):
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program("tf_msgan.predict"), description=__doc__)
     parser.add_argument(
         "runs",
@@ -51,28 +55,28 @@ def parse(argv):
     parser.add_argument("--figure", action="store_true", help="draw three planes with contours beside each label map")
     parser.add_argument("--threads", type=int, metavar="N", help="of TensorFlow (default: all cores)")
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
-    return parser.parse_args(argv)
+    return parser
 
 
-def check_options(options):
+def check_options(options: argparse.Namespace) -> None:
+    """Refuses options that do not go together."""
     if bool(options.runs) == bool(options.serving):
         raise InputError("RUN", "both" if options.runs else "nothing", "either RUN or --serving HOST:PORT --name NAME")
     if len({run.resolve() for run in options.runs}) < len(options.runs):
         raise InputError("RUN", " ".join(map(str, options.runs)), "each run once")
     if (options.name is None) != (options.serving is None):
-        raise InputError("--name", options.name or "nothing", "the name of a model, with --serving alone")
+        raise OptionError("name", options.name or "nothing", "the name of a model, with --serving alone")
     for name in ("tta", "p_real", "threads"):
         if options.serving and getattr(options, name):
-            raise InputError(
-                f"--{name.replace('_', '-')}", "--serving beside it", "a RUN: the server's model is as it was exported"
-            )
+            raise OptionError(name, "--serving beside it", "a RUN: the server's model is as it was exported")
     if options.threads is not None and options.threads < 1:
-        raise InputError("--threads", options.threads, "1 or more")
+        raise OptionError("threads", options.threads, "1 or more")
     if options.deadline is not None and not (options.serving and options.deadline > 0):
-        raise InputError("--deadline", options.deadline, "above 0, with --serving alone")
+        raise OptionError("deadline", options.deadline, "above 0, with --serving alone")
 
 
-def connect(options):
+def connect(options: argparse.Namespace) -> "Predictor":
+    """Returns what segments through a server."""
     require("tensorflow_serving", "serving", "--serving")
     with quiet_import():
         from tf_msgan.inference.predictor import Predictor
@@ -81,7 +85,8 @@ def connect(options):
     return Predictor(server, server.modalities, f"{options.name} at {options.serving}")
 
 
-def load(options):
+def load(options: argparse.Namespace) -> "Predictor":
+    """Returns the trained model of the runs."""
     with quiet_import():
         from tf_msgan.cli.threads import set_threads
         from tf_msgan.inference import predictor
@@ -90,7 +95,8 @@ def load(options):
     return predictor.load(*options.runs, tta=options.tta, p_real=options.p_real)
 
 
-def read_cases(options, modalities) -> Cases:
+def read_cases(options: argparse.Namespace, modalities: tuple[str, ...]) -> Cases:
+    """Returns the scans that are to be segmented."""
     if options.input:
         return Cases("plain", [case_of_files(options.input, modalities)])
     if options.list:
@@ -98,9 +104,8 @@ def read_cases(options, modalities) -> Cases:
     return find_cases(options.input_dir, modalities)
 
 
-@exit_on_input_error
-def main(argv=None):
-    options = parse(argv)
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
     check_options(options)
     # What is wrong with the scans' names is said before a model is loaded.
     predictor = connect(options) if options.serving else None
@@ -109,9 +114,12 @@ def main(argv=None):
     mine = take_shard(found.cases, options.shard)
     predictor = predictor or load(options)
     with quiet_import():
+        from tf_msgan.cli.device import describe_device
         from tf_msgan.evaluation.quality import draw, is_done, write_page
         from tf_msgan.inference.outputs import Outputs
         from tf_msgan.inference.predict_cases import predict_cases
+    if not options.serving:
+        print(describe_device(), flush=True)
     outputs = Outputs(options.output, found.naming, predictor.tissues, predictor.source, options.entropy)
     outputs.begin()
     if options.skip_existing:

@@ -45,7 +45,7 @@ class Cell:
 
 def parts_of(config: Config) -> list[str]:
     """Returns the keys of `ABLATIONS` that take something away from a config."""
-    return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields([*settings]) != config]
+    return [part for part, settings in ABLATIONS.items() if not settings or config.with_fields(settings) != config]
 
 
 def plan_cells(

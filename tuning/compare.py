@@ -9,19 +9,19 @@ import argparse
 import math
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
+from tf_msgan.cli.config_options import add_set_option
 from tf_msgan.cli.quiet_import import quiet_import
-from tf_msgan.cli.scan_options import add_data_options, add_preparation_options, asked_preparation
+from tf_msgan.cli.scan_options import add_data_options, add_labeled_option, add_preparation_options, asked_preparation
 from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.config import MODELS, PRESETS, choose_preset
 from tf_msgan.datasets.check_scans import check_scans
 from tf_msgan.datasets.choose_preparation import prepare_config
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import read_split
-from tf_msgan.errors import InputError, require
+from tf_msgan.errors import InputError, OptionError, require
 from tf_msgan.phantoms.phantom_cohort import are_phantoms, embedded_cohort
 from tuning.cells import parts_of, plan_cells, split_of
 from tuning.outcomes import Comparison, begin, do_cell, measure_steps, read_outcome
@@ -31,13 +31,12 @@ from tuning.plan import check_roles, check_settings
 AMOUNTS = {"minutes": (12.0, 4.0), "steps": (3000, 600)}
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tuning.compare", description=__doc__)
-    add_data_options(parser)
+    add_labeled_option(add_data_options(parser))
     add_preparation_options(parser)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--labeled", type=int, metavar="N", help="labelled subjects (default: the split's)")
     parser.add_argument(
         "--shots", type=int, nargs="*", default=[], metavar="N", help="other numbers, for the first and the last model"
     )
@@ -46,31 +45,30 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", choices=AMOUNTS, default="minutes", help="what the models get equally much of")
     parser.add_argument("--amount", type=float, help="of the budget, for each training")
     parser.add_argument("--preset", choices=PRESETS, help="default: demo on the embedded phantoms, else best")
-    parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
+    add_set_option(parser)
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the outcomes and the report")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: runs in --out)")
     parser.add_argument("--max-cells", type=int, metavar="N", help="stop after so many trainings")
     parser.add_argument("--no-progress", action="store_true")
-    return parser.parse_args(argv)
+    return parser
 
 
 def check_options(options: argparse.Namespace) -> None:
     for name, least in (("seeds", 1), ("labeled", 1), ("ablate", 1), ("max_cells", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
-            raise InputError(f"--{name.replace('_', '-')}", value, f"{least} or more")
+            raise OptionError(name, value, f"{least} or more")
     if options.amount is not None and not 0 < options.amount < math.inf:
-        raise InputError("--amount", options.amount, "above 0, and finite")
+        raise OptionError("amount", options.amount, "above 0, and finite")
     check_settings(options.set, {"training.seed": "--seeds varies it", "training.epochs": "--amount says how many"})
     if len(set(options.models)) < len(options.models):
-        raise InputError("--models", " ".join(options.models), "each once")
+        raise OptionError("models", " ".join(options.models), "each once")
     if options.ablate and "multi-stage" not in options.models:
-        raise InputError("--ablate", " ".join(options.models), "multi-stage among --models")
+        raise OptionError("ablate", " ".join(options.models), "multi-stage among --models")
 
 
-@exit_on_input_error
-def main(argv: Sequence[str] | None = None) -> None:
-    options = parse(argv)
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
     check_options(options)
     progress = TerminalProgress(bars=not options.no_progress)
     root = options.data or embedded_cohort(progress)
@@ -122,8 +120,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with quiet_import():
         from tuning.comparison_report import write_report
 
-    command = shlex.join(["python", *sys.orig_argv[1:]])
-    print(write_report(comparison, cells, labeled, phantoms=are_phantoms(cohort.root), command=command))
+    called = shlex.join(["python", *sys.orig_argv[1:]])
+    print(write_report(comparison, cells, labeled, phantoms=are_phantoms(cohort.root), command=called))
     for failure in failed:
         print(f"error: {failure}", file=sys.stderr)
     if failed:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tf_msgan.config import Config
-from tf_msgan.errors import InputError
+from tf_msgan.errors import OptionError
 
 # The paper's Tables IV to VI: each factor's field of a config, and its values. While one is varied, the others stay at
 # what `PRESETS["paper"]` has, the paper's best.
@@ -79,7 +79,7 @@ def _values(factor: str, texts: list[str] | None, config: Config) -> Sequence[fl
     part, _, name = field.partition(".")
     values = [getattr(getattr(config.with_fields([f"{field}={text}"]), part), name) for text in texts]
     if len(set(values)) < len(values):
-        raise InputError("--values", " ".join(texts), "each once")
+        raise OptionError("values", " ".join(texts), "each once")
     return values
 
 
@@ -92,7 +92,7 @@ def scale_settings(config: Config, scale: float) -> tuple[str, ...]:
         InputError: `scale` is not within 0..1.
     """
     if not 0 < scale <= 1:
-        raise InputError("--scale", scale, "above 0, at most 1")
+        raise OptionError("scale", scale, "above 0, at most 1")
     if scale == 1:
         return ()
     training = config.training

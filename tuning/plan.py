@@ -10,7 +10,7 @@ from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.layouts import present_name
 from tf_msgan.datasets.splits import Split
 from tf_msgan.datasets.subject_digests import digest_labels, digest_split
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 from tf_msgan.io.digests import combine
 
 
@@ -37,7 +37,7 @@ def check_settings(settings: Iterable[str], own: dict[str, str]) -> None:
     for setting in settings:
         field = setting.partition("=")[0]
         if field in own:
-            raise InputError("--set", setting, f"another field: {own[field]}")
+            raise OptionError("set", setting, f"another field: {own[field]}")
 
 
 def check_roles(split: Split, asked: str | None, *roles: str) -> None:
@@ -48,7 +48,7 @@ def check_roles(split: Split, asked: str | None, *roles: str) -> None:
     """
     for role in roles:
         if not split.roles()[role]:
-            raise InputError("--split", asked or "the default", f"one with {role} subjects")
+            raise OptionError("split", asked or "the default", f"one with {role} subjects")
 
 
 def check_same(path: Path, facts: dict[str, Any], expected: str) -> None:

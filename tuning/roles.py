@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tf_msgan.cli.exit_status import exit_on_input_error
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 from tuning.die_with_parent import die_with_parent
 
 # How often a worker that died is started again.
@@ -31,7 +31,7 @@ def read_address(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise InputError("--oracle", text, "HOST:PORT")
+        raise OptionError("oracle", text, "HOST:PORT")
     return host, int(port)
 
 
@@ -54,7 +54,7 @@ def be_chief(search: Callable[[], None], address: tuple[str, int]) -> None:
             probe.bind(address)
         except OSError as error:
             found = f"{':'.join(map(str, address))} ({error.strerror})"
-            raise InputError("--oracle", found, "a free port of this machine") from None
+            raise OptionError("oracle", found, "a free port of this machine") from None
     _set_role("chief", address)
     search()
 
@@ -141,7 +141,7 @@ def wait_for_chief(address: tuple[str, int]) -> None:
         except OSError as error:
             if time.monotonic() > end:
                 found = f"{':'.join(map(str, address))} ({error.strerror or error})"
-                raise InputError("--oracle", found, "where the chief of the study listens") from None
+                raise OptionError("oracle", found, "where the chief of the study listens") from None
         time.sleep(1)
 
 

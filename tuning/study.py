@@ -9,10 +9,11 @@ import dataclasses
 import functools
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.command import command
+from tf_msgan.cli.config_options import add_set_option
 from tf_msgan.cli.quiet_import import quiet_import
 from tf_msgan.cli.scan_options import add_data_options, add_preparation_options, asked_preparation
 from tf_msgan.cli.terminal_progress import TerminalProgress
@@ -20,7 +21,7 @@ from tf_msgan.config import MODELS, PRESETS, choose_preset
 from tf_msgan.datasets.choose_preparation import prepare_config
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import read_split
-from tf_msgan.errors import InputError, require
+from tf_msgan.errors import InputError, OptionError, require
 from tf_msgan.phantoms.phantom_cohort import are_phantoms, embedded_cohort
 from tuning.factors import FACTORS, plan_rows, scale_settings
 from tuning.plan import check_roles, check_settings
@@ -29,7 +30,7 @@ from tuning.roles import be_chief, read_address, run_locally, run_workers, wait_
 SEARCHES = ("hyperband", "bayesian", "random")
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tuning.study", description=__doc__)
     what = parser.add_argument_group("what is varied: one of")
     what.add_argument("--factor", choices=(*FACTORS, "all"))
@@ -40,7 +41,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, metavar="S", help="fewer steps and smaller patches: 0..1")
     parser.add_argument("--model", choices=MODELS, default="multi-stage")
     parser.add_argument("--preset", choices=PRESETS, help="default: paper; of a search as of tf_msgan.train")
-    parser.add_argument("--set", action="append", default=[], metavar="PART.FIELD=VALUE", help="as of tf_msgan.train")
+    add_set_option(parser)
     parser.add_argument("--out", type=Path, default=Path("runs/study"), help="folder of the study")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier study in --out")
     parser.add_argument("--resume", action="store_true", help="go on with the study in --out")
@@ -52,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     spread.add_argument("--role", choices=("chief", "worker"), help="hand out the trials, or do them")
     spread.add_argument("--oracle", metavar="HOST:PORT", help="where the chief listens")
     spread.add_argument("--workers", type=int, metavar="N", help="worker processes here, with --role worker (1)")
-    return parser.parse_args(argv)
+    return parser
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -62,30 +63,29 @@ def check_options(options: argparse.Namespace) -> None:
     for name in ("seeds", "max_trials", "local_workers", "workers"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')}", value, "1 or more")
+            raise OptionError(name, value, "1 or more")
     if options.values and options.factor in (None, "all"):
-        raise InputError("--values", " ".join(options.values), f"--factor with it, {', '.join(FACTORS)}")
+        raise OptionError("values", " ".join(options.values), f"--factor with it, {', '.join(FACTORS)}")
     if options.search and options.seeds is not None:
-        raise InputError("--seeds", options.seeds, "--factor with it: a search draws anew")
+        raise OptionError("seeds", options.seeds, "--factor with it: a search draws anew")
     if options.factor and options.max_trials is not None:
-        raise InputError("--max-trials", options.max_trials, "--search with it")
+        raise OptionError("max_trials", options.max_trials, "--search with it")
     if (options.role is None) != (options.oracle is None):
         raise InputError("--role and --oracle", "one of them", "both, or neither")
     if options.local_workers and options.role:
-        raise InputError("--local-workers", f"--role {options.role} beside it", "one of the two")
+        raise OptionError("local_workers", f"--role {options.role} beside it", "one of the two")
     if options.workers and options.role != "worker":
-        raise InputError("--workers", options.workers, "--role worker with it")
+        raise OptionError("workers", options.workers, "--role worker with it")
     if options.role == "worker" and (options.resume or options.overwrite):
-        raise InputError("--role", "worker with --resume or --overwrite", "these where the chief is started")
+        raise OptionError("role", "worker with --resume or --overwrite", "these where the chief is started")
     if options.resume and options.overwrite:
-        raise InputError("--resume", "--overwrite beside it", "one of the two")
+        raise OptionError("resume", "--overwrite beside it", "one of the two")
     own = {"training.seed": "--seeds varies it", "training.deterministic": "what is recorded must repeat"}
     check_settings(options.set, own)
 
 
-@exit_on_input_error
-def main(argv: Sequence[str] | None = None) -> None:
-    options = parse(argv)
+@command(make_parser)
+def main(options: argparse.Namespace) -> None:
     check_options(options)
     require("keras_tuner", "tuning", "a study")
     address = options.oracle and read_address(options.oracle)
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
-    config = dataclasses.replace(PRESETS[preset].with_fields([*settings]), model=options.model)
+    config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)
     split = read_split(options.split, cohort, may_lack_modality=config.augmentation.may_lack_modality)
     check_roles(split, options.split, "validation", "test")
     config = prepare_config(config, cohort, split, **asked_preparation(options))
@@ -141,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         work()
     from tuning.study_report import write_report
 
-    command = shlex.join(["python", *sys.orig_argv[1:]])
-    print(write_report(study, rows, phantoms=are_phantoms(cohort.root), command=command))
+    called = shlex.join(["python", *sys.orig_argv[1:]])
+    print(write_report(study, rows, phantoms=are_phantoms(cohort.root), command=called))
     if all("error" in outcome for outcome in study.read_outcomes()):
         sys.exit(1)
 

@@ -6,12 +6,12 @@ import re
 import pytest
 
 from tf_msgan.config import PRESETS
-from tf_msgan.train import main, parse, read_config
+from tf_msgan.train import main, make_parser, read_config
 
 
 def changed(options):
     """What a config differs in from the preset for scans, `PART.FIELD` by its value."""
-    config, preset = read_config(parse(["--data", "DIR", *map(str, options)])).to_dict(), PRESETS["best"].to_dict()
+    config, preset = read_config(make_parser().parse_args(["--data", "DIR", *map(str, options)])).to_dict(), PRESETS["best"].to_dict()
     found = {"model": config["model"]} if config["model"] != preset["model"] else {}
     for part in (part for part in preset if part != "model"):
         found |= {f"{part}.{n}": value for n, value in config[part].items() if value != preset[part][n]}
@@ -51,10 +51,10 @@ def test_so_many_train(labelled, tiny_cohort, capsys):
 
 
 def test_presets():
-    assert read_config(parse([])) == PRESETS["demo"]
-    assert read_config(parse(["--data", "DIR"])) == PRESETS["best"]
+    assert read_config(make_parser().parse_args([])) == PRESETS["demo"]
+    assert read_config(make_parser().parse_args(["--data", "DIR"])) == PRESETS["best"]
     for name, preset in PRESETS.items():
-        assert read_config(parse(["--preset", name])) == preset
+        assert read_config(make_parser().parse_args(["--preset", name])) == preset
     # What is asked for beside it goes before it.
     seeded = dataclasses.replace(PRESETS["paper"], model="unet").with_training(seed=3)
-    assert read_config(parse(["--preset", "paper", "--seed", "3", "--model", "unet"])) == seeded
+    assert read_config(make_parser().parse_args(["--preset", "paper", "--seed", "3", "--model", "unet"])) == seeded

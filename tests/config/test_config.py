@@ -36,8 +36,8 @@ def test_the_papers_preset():
         ("precision", "float16"),
     ],
 )
-def test_wrong_values_name_their_flag(name, value):
-    with pytest.raises(InputError, match=f"--{name.replace('_', '-')}: found"):
+def test_wrong_values_name_their_field(name, value):
+    with pytest.raises(InputError, match=rf"^training\.{name}: found"):
         Config().with_training(**{name: value})
 
 

@@ -1,33 +1,42 @@
 """How far a training has come, on the terminal."""
 
+import sys
+from typing import Any
+
 import keras
+from tqdm import tqdm
 
 
 class EpochProgress(keras.callbacks.Callback):
     """A bar an epoch with the networks' losses and Dice, or, without bars, a line an epoch."""
 
-    def __init__(self, bars: bool):
+    def __init__(self, bars: bool) -> None:
         super().__init__()
         self.bars = bars
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.shown = [*(name for name in self.model.loss_terms if name.endswith("_loss")), "dice"]
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.name = f"epoch {epoch + 1}/{self.model.config.training.epochs}"
         if self.bars:
-            print(self.name)
-            self.bar = keras.utils.Progbar(self.params["steps"], stateful_metrics=[*self.shown, "val_dice"])
+            self.bar = tqdm(
+                desc=self.name, total=self.params["steps"], unit="step", file=sys.stdout, dynamic_ncols=True
+            )
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.bars:
-            shown = [(name, float(logs[name])) for name in self.shown if name in logs]
-            self.bar.update(batch + 1, shown, finalize=False)
+            self.bar.set_postfix(self._values(logs), refresh=False)
+            self.bar.update()
 
-    def on_epoch_end(self, epoch, logs=None):
-        shown = [(name, float(logs[name])) for name in (*self.shown, "val_dice") if name in logs]
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        values = self._values(logs)
         if self.bars:
-            self.bar.update(self.params["steps"], shown, finalize=True)
+            self.bar.set_postfix(values)
+            self.bar.close()
         else:
-            values = "  ".join(f"{name} {value:.3f}" for name, value in shown)
-            print(f"{self.name}  {logs['seconds']:.0f} s  {values}", flush=True)
+            shown = "  ".join(f"{name} {value}" for name, value in values.items())
+            print(f"{self.name}  {logs['seconds']:.0f} s  {shown}", flush=True)
+
+    def _values(self, logs: Any) -> dict[str, str]:
+        return {name: f"{float(logs[name]):.3f}" for name in (*self.shown, "val_dice") if name in logs}

@@ -1,7 +1,7 @@
 """The options of a run: dataclasses, presets, and JSON both ways."""
 
 from tf_msgan.config.augmentation_config import Augmentation
-from tf_msgan.config.config import MODELS, Config
+from tf_msgan.config.config import MODELS, Config, every_option
 from tf_msgan.config.loss_config import GANS, LossConfig
 from tf_msgan.config.network_config import NetworkConfig
 from tf_msgan.config.preparation import CROPS, NORMALISATIONS, STRIPPED, Preparation
@@ -28,5 +28,6 @@ __all__ = [
     "Preparation",
     "TrainingConfig",
     "choose_preset",
+    "every_option",
     "read_schema",
 ]

@@ -2,45 +2,31 @@
 
 from dataclasses import dataclass
 
-from tf_msgan.config.checks import check_field, check_option, is_weight
+from tf_msgan.config.option import SHARE, SHARE_BELOW_1, STRENGTH, WEIGHT, Options, option
 
 
 @dataclass(frozen=True)
-class Augmentation:
-    """Strengths of the random changes to labelled patches; every draw is uniform over ±strength unless said otherwise.
+class Augmentation(Options, part="augmentation"):
+    """Strengths of the random changes to labelled patches; every draw is uniform over ±strength unless said
+    otherwise."""
 
-    Attributes:
-        mirror: chance of a flip of the first axis, left–right.
-        warp_share: chance that a patch is turned and scaled at all.
-        rotation_degrees: about each axis.
-        scale: of each axis, relative.
-        brightness: added, in standard deviations of the brain.
-        contrast: relative.
-        gamma: exponent e^±gamma over the range −4..4.
-        noise: standard deviation is drawn from 0..noise.
-        bias: of a quadratic polynomial field's coefficients, relative.
-        drop_modality: chance that a modality is taken away from a patch, labelled or not; one always stays.
-    """
-
-    mirror: float = 0.5
-    warp_share: float = 0.7
-    rotation_degrees: float = 25.0
-    scale: float = 0.25
-    brightness: float = 0.15
-    contrast: float = 0.15
-    gamma: float = 0.2
-    noise: float = 0.15
-    bias: float = 0.1
-    drop_modality: float = 0.0
-
-    def __post_init__(self):
-        for name in vars(self):
-            check_field(self, name, "0 or more", is_weight)
-        for name in ("mirror", "warp_share"):
-            check_field(self, name, "within 0..1", lambda chance: chance <= 1)
-        for name in ("scale", "contrast"):
-            check_field(self, name, "below 1", lambda strength: strength < 1)
-        check_option("drop_modality", self.drop_modality, "within 0..1, below 1", 0 <= self.drop_modality < 1)
+    mirror: float = option(0.5, "chance of a flip of the first axis, left–right", bounds=SHARE)
+    warp_share: float = option(0.7, "chance that a patch is turned and scaled at all", bounds=SHARE)
+    rotation_degrees: float = option(25.0, "about each axis", bounds=WEIGHT)
+    scale: float = option(0.25, "of each axis, relative", bounds=STRENGTH)
+    brightness: float = option(0.15, "added, in standard deviations of the brain", bounds=WEIGHT)
+    contrast: float = option(0.15, "relative", bounds=STRENGTH)
+    gamma: float = option(0.2, "exponent e^±gamma over the range −4..4", bounds=WEIGHT)
+    noise: float = option(0.15, "standard deviation is drawn from 0..noise", bounds=WEIGHT)
+    bias: float = option(0.1, "of a quadratic polynomial field's coefficients, relative", bounds=WEIGHT)
+    drop_modality: float = option(
+        0.0,
+        "chance that a modality is taken away from a patch, labelled or not, so that scans may lack one; one stays",
+        bounds=SHARE_BELOW_1,
+        flag="--drop-modality",
+        group="scans",
+        metavar="P",
+    )
 
     @property
     def may_lack_modality(self) -> bool:

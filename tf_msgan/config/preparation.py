@@ -3,46 +3,55 @@
 import math
 from dataclasses import dataclass
 
-from tf_msgan.config.checks import check_option
+from tf_msgan.config.option import Bounds, Options, option
 
 CROPS = ("brain", "nonzero")
 NORMALISATIONS = ("zscore", "percentile")
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """What is done to a scan before networks see it, in training and in prediction alike.
+class Preparation(Options, part="preparation"):
+    """What is done to a scan before networks see it, in training and in prediction alike."""
 
-    Attributes:
-        crop: "brain" for skull-stripped scans, in which all that is not 0 is brain; "nonzero" for heads.
-        normalise: how intensities are scored, one of `NORMALISATIONS`.
-        n4: whether the bias field is corrected first (needs SimpleITK).
-        resample: mm of the cubic voxels to resample to; 0 keeps each scan's own.
-        spacing: mm of a typical training scan's voxels, as networks see them: patches and tiles are about as long in mm
-            along every axis.
-    """
+    crop: str = option(
+        "brain",
+        "brain: skull-stripped scans, in which all that is not 0 is brain; nonzero: heads",
+        choices=CROPS,
+        flag="--crop",
+        group="scans",
+        chosen="detected",
+    )
+    normalise: str = option(
+        "zscore", "how intensities are scored", choices=NORMALISATIONS, flag="--normalise", group="scans"
+    )
+    n4: bool = option(False, "correct the bias field first (needs SimpleITK)", flag="--n4", group="scans")
+    resample: float = option(
+        0.0,
+        "mm of the cubic voxels to resample to",
+        bounds=Bounds("0.3 to 30 mm, or 0 for each scan's own", lambda mm: mm == 0 or 0.3 <= mm <= 30),
+        flag="--resample",
+        group="scans",
+        metavar="MM",
+        chosen="each scan's own",
+    )
+    spacing: tuple[float, float, float] = option(
+        (1.0, 1.0, 1.0),
+        "mm of a typical training scan's voxels, as networks see them: patches and tiles are about as long in mm along "
+        "every axis",
+        chosen="that of the training subjects",
+    )
 
-    crop: str = "brain"
-    normalise: str = "zscore"
-    n4: bool = False
-    resample: float = 0.0
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # JSON has no tuples.
         object.__setattr__(self, "spacing", tuple(self.spacing))
-        check_option("crop", self.crop, f"one of {', '.join(CROPS)}", self.crop in CROPS)
-        check_option(
-            "normalise", self.normalise, f"one of {', '.join(NORMALISATIONS)}", self.normalise in NORMALISATIONS
-        )
-        possible = self.resample == 0 or 0.3 <= self.resample <= 30
-        check_option("resample", self.resample, "0.3 to 30 mm, or 0 for each scan's own", possible)
+        super().__post_init__()
 
     def block(self, side: int, multiple: int) -> tuple[int, int, int]:
-        """Voxels along i, j, k of a block that has about `side`³ and is about as long in mm along every axis; each
-        divides by `multiple`."""
+        """Returns the voxels along i, j, k of a block that has about `side`³ and is about as long in mm along every
+        axis; each divides by `multiple`."""
         mean = math.prod(self.spacing) ** (1 / 3)
-        return tuple(max(round(side * mean / mm / multiple), 1) * multiple for mm in self.spacing)
+        i, j, k = (max(round(side * mean / mm / multiple), 1) * multiple for mm in self.spacing)
+        return i, j, k
 
 
 STRIPPED = Preparation()

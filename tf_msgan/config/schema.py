@@ -1,5 +1,8 @@
 """The form of what a run writes: `config.json`, `model.keras` and checkpoints name their schema and version."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tf_msgan.errors import InputError
 
 # Raise it when an earlier version could no longer read what this one writes, as after a new field of the config.
@@ -7,7 +10,7 @@ from tf_msgan.errors import InputError
 SCHEMA = 1
 
 
-def read_schema(recorded: dict, where) -> int:
+def read_schema(recorded: Mapping[str, Any], where: object) -> int:
     """The schema of a file's content, `{"schema": …, "version": …}`, which `where` names.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tf_msgan.datasets.modality_names import BRAIN, name_pattern
-from tf_msgan.errors import InputError, check_name
+from tf_msgan.errors import InputError, OptionError, check_name
 from tf_msgan.io.folders import is_there
 from tf_msgan.io.images import lacks_too_many, missing_modalities
 from tf_msgan.io.read_volumes import SUFFIXES
@@ -127,7 +127,7 @@ def take_shard(cases: list[Case], shard: str) -> list[Case]:
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
     part, parts = (int(n) for n in match.groups()) if match else (0, 0)
     if not 1 <= part <= parts:
-        raise InputError("--shard", shard, "I/N, with I in 1..N")
+        raise OptionError("shard", shard, "I/N, with I in 1..N")
     return cases[part - 1 :: parts]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tf_msgan.datasets.freesurfer import FREESURFER, TISSUES
 from tf_msgan.datasets.label_table import LabelTable
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 from tf_msgan.preprocessing.reserved_values import IGNORE
 
 # BIDS 1.9, "Common image-derived labels": bone, soft tissue and what is not brain are background; lesions, brain stem
@@ -32,7 +32,7 @@ def read_label_table(name_or_path: str) -> LabelTable:
         return NAMED[name_or_path]
     path = Path(name_or_path)
     if path.suffix != ".tsv":
-        raise InputError(f"--labels {name_or_path}", "an unknown table", f"one of {', '.join(NAMED)}, or a file.tsv")
+        raise OptionError("labels", f"{name_or_path}, an unknown table", f"one of {', '.join(NAMED)}, or a file.tsv")
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t"))
     except FileNotFoundError:
@@ -43,9 +43,9 @@ def read_label_table(name_or_path: str) -> LabelTable:
         names = [(int(row["index"]), row["name"].strip()) for row in rows]
         if len(dict(names)) < len(names):
             raise ValueError("a code twice")
-        return table_of_names(dict(names), path)
     except (KeyError, ValueError, TypeError, AttributeError):
         raise InputError(path, "other content", "one row a code, with the columns index (whole) and name") from None
+    return table_of_names(dict(names), path)
 
 
 def table_of_names(names: dict[int, str], where: Path) -> LabelTable:

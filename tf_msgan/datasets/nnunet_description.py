@@ -32,6 +32,8 @@ def read_description(path: Path, table: LabelTable | None = None) -> tuple[tuple
                 raise ValueError("a code of two labels")
             labels = dict(zip(codes, labels, strict=True))
         names = {int(code): str(name) for code, name in labels.items()}
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(path, f"other content ({error!r})", EXPECTED) from None
     if not modalities or len(set(modalities)) < len(modalities):

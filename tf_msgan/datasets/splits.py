@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tf_msgan.datasets.cohort import Cohort
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_split(name: str | None, cohort: Cohort, labeled: int | None = None, may
         name = own if fits and labeled is None else "few-shot"
     match = re.fullmatch(r"fold:(\d+)/(\d+)|leave-one-out:(.+)", name)
     if labeled is not None and name != "few-shot" and not match:
-        raise InputError("--labeled", f"--split {name} beside it", "few-shot, fold:I/K or leave-one-out:ID")
+        raise OptionError("labeled", f"the split {name} beside it", "few-shot, fold:I/K or leave-one-out:ID")
     if match and match[3]:
         split = _test_on((match[3],), usable, labeled)
     elif match:
@@ -189,7 +189,7 @@ def _few_shot(cohort: Cohort, labeled: int | None) -> Split:
         raise _too_few(cohort, known)
     count = min(FEW, most) if labeled is None else labeled
     if not 1 <= count <= most:
-        raise InputError("--labeled", count, f"1 to {most}: {len(known)} subjects have labels")
+        raise OptionError("labeled", count, f"1 to {most}: {len(known)} subjects have labels")
     rest = known[count:]
     # The last one is needed for the test.
     validated = 1 if len(rest) > 1 or held_out else 0
@@ -207,8 +207,8 @@ def _fold(part: int, parts: int, cohort: Cohort, labeled: int | None) -> Split:
     if len(known) < 2:
         raise _too_few(cohort, known)
     if not (2 <= parts <= len(known) and 1 <= part <= parts):
-        raise InputError(
-            "--split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)}, so many have labels, and I in 1..K"
+        raise OptionError(
+            "split", f"fold:{part}/{parts}", f"fold:I/K with K in 2..{len(known)}, so many have labels, and I in 1..K"
         )
     return _test_on(_flat(known[part - 1 :: parts]), cohort, labeled)
 
@@ -223,7 +223,7 @@ def _test_on(test: tuple[str, ...], cohort: Cohort, labeled: int | None) -> Spli
     if labeled is None:
         labeled = len(rest) - (len(rest) > 2)
     if not 1 <= labeled <= len(rest):
-        raise InputError("--labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
+        raise OptionError("labeled", labeled, f"1 to {len(rest)}: so many have labels and are not tested")
     validation = _flat(rest[labeled : labeled + 1])
     unlabeled = (*_pile(cohort, (*validation, *test)), *_flat(rest[labeled + 1 :]))
     return Split(train=_flat(rest[:labeled]), validation=validation, unlabeled=unlabeled, test=test)
@@ -232,7 +232,7 @@ def _test_on(test: tuple[str, ...], cohort: Cohort, labeled: int | None) -> Spli
 def _from_file(name: str) -> Split:
     path = Path(name)
     if path.suffix != ".json":
-        raise InputError(f"--split {path}", "an unknown name", f"one of {', '.join(SPLITS)}, {FORMS}")
+        raise OptionError("split", f"{path}, an unknown name", f"one of {', '.join(SPLITS)}, {FORMS}")
     roles = [field.name for field in fields(Split)]
     expected = f"{{{', '.join(f'{role!r}: [ids]' for role in roles)}}}"
     try:

@@ -176,6 +176,8 @@ def _refusing_damage(path: Path) -> Iterator[None]:
     nib.imageglobals.logger.addFilter(drop)
     try:
         yield
+    except InputError:
+        raise
     except PermissionError:
         raise InputError(path, "no permission to read it", "a file that can be read") from None
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:

@@ -12,8 +12,6 @@ import numpy as np
 from tf_msgan.errors import InputError, require
 from tf_msgan.io.atomic_files import temporary_path, write_json
 from tf_msgan.io.write_volumes import write_analyze, write_new_nifti
-from tf_msgan.phantoms.adult import TESTING_CODES, adult_spacings, make_adult
-from tf_msgan.phantoms.infant import make_infant
 from tf_msgan.progress import Progress, silent
 
 # How many subjects each challenge has.
@@ -92,7 +90,12 @@ def write_cohort(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+# Phantoms are drawn in processes of their own: who only asks where they lie need not wait for SciPy.
+
+
 def _write_infant(folder: Path, number: int, spacing: int, seed: int) -> None:
+    from tf_msgan.phantoms.infant import make_infant
+
     phantom = make_infant(number, spacing, seed)
     spacings = (spacing, spacing, spacing)
     write_analyze(folder / f"subject-{number}-T1.img", phantom.t1, spacings)
@@ -102,6 +105,8 @@ def _write_infant(folder: Path, number: int, spacing: int, seed: int) -> None:
 
 
 def _write_adult(folder: Path, number: int, spacing: int, seed: int) -> None:
+    from tf_msgan.phantoms.adult import TESTING_CODES, adult_spacings, make_adult
+
     phantom = make_adult(number, spacing, seed)
     spacings, fine_spacings = adult_spacings(spacing)
     labelled = number <= LABELLED["adult"]

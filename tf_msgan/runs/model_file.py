@@ -44,6 +44,8 @@ def read_model_config(path: Path) -> dict:
         schema = read_schema(recorded, path)
         if schema and not all(isinstance(name, str) for name in recorded["modalities"]):
             raise TypeError("modalities without names")
+    except InputError:
+        raise
     except UNREADABLE as error:
         raise unreadable(path, error) from None
     return recorded

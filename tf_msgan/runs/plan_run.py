@@ -5,7 +5,7 @@ from tf_msgan.datasets.check_scans import check_scans
 from tf_msgan.datasets.choose_preparation import prepare_config
 from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.splits import Split, read_split
-from tf_msgan.errors import InputError
+from tf_msgan.errors import OptionError
 from tf_msgan.progress import Progress, silent
 
 
@@ -34,7 +34,7 @@ def plan_run(
     """
     roles = read_split(split, cohort, labeled, config.augmentation.may_lack_modality)
     if config.training.patience and not roles.validation:
-        raise InputError("--patience", config.training.patience, "a split with validation subjects")
+        raise OptionError("training.patience", config.training.patience, "a split with validation subjects")
     config = prepare_config(config, cohort, roles, **asked)
     check_scans(cohort, roles, config.preparation, progress)
     return roles, config

@@ -13,7 +13,7 @@ from tf_msgan.datasets.label_table import LabelTable
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import Split, check_split
 from tf_msgan.datasets.subject_digests import digest_split
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 from tf_msgan.io.atomic_files import holds_something, sync, write_json
 from tf_msgan.io.digests import combine
 from tf_msgan.phantoms.phantom_cohort import are_phantoms, embedded_cohort, embedded_folder
@@ -132,6 +132,9 @@ def recorded_config(recorded: dict, run: Path) -> Config:
     """
     try:
         return Config.from_dict(recorded["config"], recorded.get("schema", 0))
+    except OptionError as error:
+        name, found, expected = error.args
+        raise InputError(f"{run / CONFIG}: {name}", found, expected) from None
     except (TypeError, KeyError) as error:
         raise InputError(run / CONFIG, error, "the options of this version of tf_msgan, or of one before") from None
 

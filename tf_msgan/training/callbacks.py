@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import math
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.runs.model_file import MODEL
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, write_checkpoint
 from tf_msgan.training.stopping import reason_to_stop
+
+LOGGER = logging.getLogger(__name__)
 
 # What is said of a run that diverges.
 DIVERGED = "a lower --lr may help"
@@ -131,7 +134,7 @@ class KeepRun(keras.callbacks.Callback):
 
     def _write_history(self):
         text = io.StringIO(newline="")
-        # Some terms come with the game only; the last row has them, if any has.
+        # Some terms come with the adversarial phase only; the last row has them, if any has.
         columns = dict.fromkeys(name for row in reversed(self.state.history) for name in row)
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
@@ -140,7 +143,7 @@ class KeepRun(keras.callbacks.Callback):
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Ends the training where `reason_to_stop` says, and prints why."""
+    """Ends the training where `reason_to_stop` says, and logs why."""
 
     def __init__(self, state: RunState, max_minutes: float | None):
         super().__init__()
@@ -153,4 +156,4 @@ class StopEarly(keras.callbacks.Callback):
         if reason:
             self.model.stop_training = True
             if self.state.epoch < training.epochs:
-                print(f"stopping: {reason}", flush=True)
+                LOGGER.info("stopping: %s", reason)

@@ -5,6 +5,7 @@ members carry checksums, so that a damaged one is known when it is read.
 """
 
 import json
+import logging
 import re
 import zipfile
 import zlib
@@ -17,6 +18,8 @@ import tf_msgan
 from tf_msgan.config import SCHEMA, read_schema
 from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import TEMPORARY, atomic_write
+
+LOGGER = logging.getLogger(__name__)
 
 GENERATIONS = 2
 
@@ -85,8 +88,8 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint):
         old.unlink()
 
 
-def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
-    """Reads the newest checkpoint that is whole; `say` is told of those that are not. None if none was ever written.
+def read_checkpoint(run: Path) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole, and warns of those that are not. None if none was ever written.
 
     Raises:
         InputError: the run has come so far that there must be one, but none can be read, or a newer version wrote it.
@@ -94,6 +97,8 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
     for path in _generations(run):
         try:
             return _read(path)
+        except InputError:
+            raise
         except (
             OSError,
             ValueError,
@@ -104,7 +109,7 @@ def read_checkpoint(run: Path, say=print) -> Checkpoint | None:
             zipfile.BadZipFile,
             zlib.error,
         ) as error:
-            say(f"{path} is damaged ({error}): falling back to the one before")
+            LOGGER.warning("%s is damaged (%s): falling back to the one before", path, error)
     if _generations(run) or (run / "history.csv").exists():
         raise InputError(checkpoint_folder(run), "no checkpoint that can be read", "one to resume from, or --overwrite")
     return None

@@ -8,7 +8,7 @@ import re
 import tensorflow as tf
 
 from tf_msgan.config import Config
-from tf_msgan.errors import InputError
+from tf_msgan.errors import InputError, OptionError
 from tf_msgan.patches.streams import WHOLE, Share
 
 
@@ -28,7 +28,7 @@ def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribu
     if name == "one":
         return tf.distribute.get_strategy()
     if config.training.jit_compile:
-        raise InputError("--jit-compile", f"--strategy {name}", "one device: XLA compiles no sums over several")
+        raise OptionError("training.jit_compile", f"strategy {name}", "one device: XLA compiles no sums over several")
     if name == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_devices(devices))
     else:
@@ -45,7 +45,7 @@ def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribu
         found += f" and {unlabelled} unlabelled ones"
         remedy = ", or --set training.unlabelled_share=1"
     if labelled % devices or (config.has_adversarial_phase and unlabelled % devices):
-        raise InputError("--batch-size", found, f"multiples of the {devices} devices{remedy}")
+        raise OptionError("training.batch_size", found, f"multiples of the {devices} devices{remedy}")
     return strategy
 
 
@@ -87,12 +87,12 @@ def _devices(count):
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         if count is None:
-            raise InputError("--strategy mirrored", "no GPU", "--devices N, to split the CPU into N")
+            raise OptionError("strategy", "mirrored without a GPU", "devices, to split the CPU into so many")
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
         return [f"CPU:{n}" for n in range(count)]
     if count is not None and count > len(gpus):
-        raise InputError("--devices", count, f"at most the {len(gpus)} GPUs of this machine")
+        raise OptionError("devices", count, f"at most the {len(gpus)} GPUs of this machine")
     return [f"GPU:{n}" for n in range(count or len(gpus))]
 
 

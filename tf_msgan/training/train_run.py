@@ -1,6 +1,7 @@
 """A training run: from scans to a run folder (README, "A run folder holds")."""
 
 import functools
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from tf_msgan.training.checkpoint import read_checkpoint
 from tf_msgan.training.samples import KeepSamples
 from tf_msgan.training.stopping import reason_to_stop
 from tf_msgan.training.strategy import distribute, is_chief, lost_worker_named, several_workers
+
+LOGGER = logging.getLogger(__name__)
 
 # Patches of a validation batch; it changes no figure.
 VALIDATION_BATCH = 8
@@ -132,7 +135,7 @@ def train_run(
     if checkpoint:
         keep.restore(model, checkpoint)
     if resume:
-        print(f"resuming: {keep.state.epoch} of {training.epochs} epochs are done", flush=True)
+        LOGGER.info("resuming: %d of %d epochs are done", keep.state.epoch, training.epochs)
     if reason_to_stop(keep.state, training, max_minutes):
         return model
 
