@@ -16,7 +16,7 @@ from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmentation import Segmentation
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
-from tf_msgan.inference.unlike import unlike_training
+from tf_msgan.inference.training_mismatch import find_mismatches
 from tf_msgan.io.digests import digest_file
 from tf_msgan.io.images import check_images, lacks_too_many, missing_modalities, reference_of
 from tf_msgan.io.read_volumes import read_image, volume_of_image
@@ -82,7 +82,7 @@ class Predictor:
 
     def doubts(self, volumes: list[Volume | None], maps: TissueMaps) -> list[str]:
         """Why the maps of a scan are hardly to be trusted, a line each."""
-        doubts = unlike_training(volumes, self.segmenter.preparation)
+        doubts = find_mismatches(volumes, self.segmenter.preparation)
         if missing := missing_modalities(self.modalities, volumes):
             doubts.append(f"segmented without {', '.join(missing)}, which it lacks")
         if maps.outline_failed:
