@@ -41,9 +41,9 @@ def main(argv=None):
             volumes = read_images(cohort.subjects[id].images)
             if not seconds:
                 # Traces the graph.
-                segment_volumes(volumes, segmenter, segmenter.preparation)
+                segment_volumes(volumes, segmenter)
             begin = time.perf_counter()
-            result = segment_volumes(volumes, segmenter, segmenter.preparation)
+            result = segment_volumes(volumes, segmenter)
             seconds.append(time.perf_counter() - begin)
             scores[id] = score(
                 read_labels(cohort, id, volumes), result.labels, model.tissues, reference_of(volumes).spacing
