@@ -12,7 +12,6 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_msgan.config import STRIPPED, Preparation
 from tf_msgan.errors import InputError
-from tf_msgan.inference import saved_model as export
 from tf_msgan.inference.saved_model import WARM_UP, export_model
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.io.images import read_images
@@ -117,7 +116,8 @@ def test_no_half_of_one_is_ever_served(untrained_run, tmp_path, monkeypatch, err
         seen.append([path.name for path in base.iterdir()])
         raise error
 
-    monkeypatch.setattr(export, "_write_warm_up", fail)
+    # What is written last.
+    monkeypatch.setattr(tf.io, "TFRecordWriter", fail)
     with pytest.raises(found, match="No space left"):
         export_model(load_model(untrained_run), base)
     ((half,),) = seen
