@@ -575,12 +575,12 @@ def test_a_missing_modality(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_
     assert status == 2 and "found none alone" in error
 
 
-def test_realness_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
+def test_p_real_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, tiny_config.with_training(labels_first=0.5))
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
     assert status == 2 and not (tmp_path / "out").exists()
-    assert "best epoch lies before the game; expected a D that has learnt" in error
+    assert "best epoch lies before the adversarial phase; expected a D that has learnt" in error
 
 
 def test_a_model_of_one_modality_finds_its_channel(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):

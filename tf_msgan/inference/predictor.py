@@ -170,7 +170,7 @@ def load(*paths: str | os.PathLike[str], tta: bool = False, p_real: bool = False
         if p_real and not each.JUDGES:
             raise InputError("--p-real", f"{path}, of a {each.config.model}", "a model with a discriminator")
         if p_real and not each.judged:
-            found = f"{path}, whose best epoch lies before the game"
+            found = f"{path}, whose best epoch lies before the adversarial phase"
             raise InputError("--p-real", found, "a D that has learnt")
     segmenters = {path: Segmenter(each, mirrored=tta, with_p_real=p_real) for path, each in models.items()}
     sources = [f"the run {Path(path).resolve()}, model {digest_file(file)[:12]}" for path, file in files.items()]
