@@ -41,9 +41,9 @@ def main(argv=None):
             volumes = read_images(cohort.subjects[subject_id].images)
             if not seconds:
                 # Traces the graph.
-                segment_volumes(volumes, segmenter, segmenter.preparation)
+                segment_volumes(volumes, segmenter)
             begin = time.perf_counter()
-            result = segment_volumes(volumes, segmenter, segmenter.preparation)
+            result = segment_volumes(volumes, segmenter)
             seconds.append(time.perf_counter() - begin)
             truth = read_labels(cohort, subject_id, volumes)
             scores[subject_id] = score(truth, result.labels, model.tissues, reference_of(volumes).spacing)

@@ -354,7 +354,7 @@ def test_p_real_of_a_d_that_has_not_learnt_is_refused(tiny_cohort, tiny_split, t
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     status, _, error = predict(run, "--input", *files, "--output", tmp_path / "out", "--realness")
     assert status == 2 and not (tmp_path / "out").exists()
-    assert "best epoch lies before the game; expected a D that has learnt" in error
+    assert "best epoch lies before the adversarial phase; expected a D that has learnt" in error
 
 
 def test_a_model_of_one_modality_finds_its_channel(tiny_cohort, tiny_split, tiny_config, tmp_path, predict):

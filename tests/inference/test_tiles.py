@@ -1,6 +1,7 @@
 """Tiles against a sum by hand."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_msgan.inference.tiles import Tiling, gaussian_weights, map_tiles
+
+TILINGS = (
+    Tiling((8, 8, 8), (4, 4, 4)),
+    Tiling((8, 8, 8), (8, 6, 5)),
+    Tiling((8, 4, 6), (5, 4, 3)),
+    Tiling((4, 8, 8), (3, 6, 7)),
+)
 
 
 def test_weights_are_a_gaussian():
@@ -34,12 +42,13 @@ def test_tiles_reach_to_the_end_and_no_further_than_they_must(shape, tile):
 
 def positioned(tiles):
     """A map that depends on where in its tile a voxel lies."""
-    ramp = tf.reshape(tf.range(8**3, dtype=tf.float32), (8, 8, 8, 1)) / 100
+    shape = tiles.shape[1:4]
+    ramp = tf.reshape(tf.range(math.prod(shape), dtype=tf.float32), (*shape, 1)) / 100
     return tf.concat([tiles[..., :1] * ramp, tf.sin(tiles[..., 1:] + ramp)], axis=-1)
 
 
 @functools.cache
-def by_tiles(stride):
+def by_tiles(tiling):
     @functools.partial(
         tf.function,
         autograph=False,
@@ -54,31 +63,40 @@ def by_tiles(stride):
             mark = tf.ones_like(average[..., :1])
             return tf.concat([average, tf.cast(covered, tf.float32), mark * tf.cast(first, tf.float32)], axis=-1)
 
-        return map_tiles(positioned, 2, volume, gates, Tiling((8, 8, 8), stride), at_once, finish)
+        return map_tiles(positioned, 2, volume, gates, tiling, at_once, finish)
 
     return mapped
 
 
+def by_hand(volume, gates, tile, stride):
+    """The average and the weights over whole volumes, one tile after another."""
+    middle, sigma = (np.array(tile) - 1) / 2, np.array(tile) / 8
+    weight = np.exp(-0.5 * (((np.moveaxis(np.indices(tile), 0, -1) - middle) / sigma) ** 2).sum(-1, keepdims=True))
+    weight = np.maximum(weight / weight.max(), 1e-3)
+    total, weights = np.zeros(volume.shape), np.zeros((*volume.shape[:3], 1))
+    for first in np.argwhere(gates) * stride:
+        where = tuple(slice(start, start + width) for start, width in zip(first, tile, strict=True))
+        total[where] += weight * positioned(volume[where][None])[0]
+        weights[where] += weight
+    return total / np.where(weights > 0, weights, 1), weights
+
+
 @settings(deadline=None, max_examples=60)
 @given(
-    st.sampled_from([(4, 4, 4), (6, 6, 6), (4, 5, 6), (8, 6, 5)]),
-    st.tuples(*[st.integers(1, 4)] * 3),
-    st.floats(0, 1),
-    st.integers(1, 5),
-    st.integers(0, 99),
+    tiling=st.sampled_from(TILINGS),
+    shape=st.tuples(*[st.integers(1, 24)] * 3),
+    share=st.floats(0, 1),
+    at_once=st.integers(1, 5),
+    seed=st.integers(0, 99),
 )
-def test_tiles_add_up_as_by_hand(stride, counts, share, at_once, seed):
+def test_tiles_add_up_as_by_hand(tiling, shape, share, at_once, seed):
     rng = np.random.default_rng(seed)
-    volume = rng.normal(size=(*[(n - 1) * wide + 8 for n, wide in zip(counts, stride, strict=True)], 2))
-    volume, gates = volume.astype(np.float32), rng.random(counts) < share
-    total, weights = np.zeros_like(volume, float), np.zeros((*volume.shape[:3], 1))
-    for corner in np.argwhere(gates):
-        where = tuple(slice(at, at + 8) for at in corner * stride)
-        total[where] += gaussian_weights((8, 8, 8)) * positioned(volume[where][None])[0].numpy()
-        weights[where] += gaussian_weights((8, 8, 8))
-    expected = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
+    volume, count = (tensor.numpy() for tensor in tiling.pad(rng.normal(size=(*shape, 2)).astype(np.float32)))
+    gates = rng.random(count) < share
+    average, weights = by_hand(volume, gates, tiling.tile, tiling.stride)
 
-    got = by_tiles(stride)(volume, gates, at_once).numpy()
-    assert np.allclose(got[..., :2], expected, atol=1e-5)
+    got = by_tiles(tiling)(volume, gates, at_once).numpy()
+    assert np.allclose(got[..., :2], average, atol=1e-5)
     assert np.array_equal(got[..., 2:3] > 0, weights > 0)
-    assert np.array_equal(got[:, 0, 0, 3], np.minimum(np.arange(len(got)) // stride[0], counts[0]) * stride[0])
+    slab = np.minimum(np.arange(len(got)) // tiling.stride[0], count[0])
+    assert np.array_equal(got[:, 0, 0, 3], slab * tiling.stride[0])

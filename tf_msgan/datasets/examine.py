@@ -22,7 +22,7 @@ from tf_msgan.io.volumes import Volume
 # A subject stands out if a tissue of its is this many times as large, or as small, as the median.
 UNLIKE_OTHERS = 2.5
 # Voxels this many times as large, or as small, as the median ask for --resample.
-UNLIKE_VOXELS = 2.0
+VOXEL_VOLUME_RATIO = 2.0
 # A label map with this share of its voxels where the scan is 0 is another scan's, or moved.
 MOVED = 0.01
 # A label map that leaves this share of a skull-stripped brain without a label calls tissue background.
@@ -84,7 +84,7 @@ def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
     for subject_id, size in sizes.items():
-        if not usual / UNLIKE_VOXELS <= size <= usual * UNLIKE_VOXELS:
+        if not usual / VOXEL_VOLUME_RATIO <= size <= usual * UNLIKE_VOXELS:
             found = f"voxels of {size:.3g} mm³, others have {usual:.3g}; --resample MM makes them alike"
             problems.append(Problem("warning", f"subject {subject_id}: {found}"))
     for tissue in cohort.labels.tissues:

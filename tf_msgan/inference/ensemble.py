@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_msgan.errors import InputError
-from tf_msgan.inference.segmenter import Segmenter
+from tf_msgan.inference.scan_segmenter import ScanSegmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
 
 
@@ -20,7 +20,7 @@ class Ensemble:
         InputError: one has other tissues, or scans are prepared for it in another way.
     """
 
-    def __init__(self, segmenters: Mapping[str, Segmenter]):
+    def __init__(self, segmenters: Mapping[str, ScanSegmenter]):
         (name, first), *others = segmenters.items()
         for other, segmenter in others:
             if segmenter.tissues != first.tissues:
@@ -35,16 +35,22 @@ class Ensemble:
         self.takes_missing_modality = all(segmenter.takes_missing_modality for segmenter in self._segmenters)
 
     def __call__(self, image: np.ndarray) -> TissueMaps:
-        """As of a `Segmenter`, without an outline; its failure in any is told."""
-        count, results = len(self._segmenters), (segmenter(image) for segmenter in self._segmenters)
+        """Segments one scan as a `Segmenter` does, without an outline; says so if the outline of any failed."""
+        # One after another, so that no more than two models' maps are held.
+        results = (segmenter(image) for segmenter in self._segmenters)
         first = next(results)
         probabilities, p_real, failed = first.probabilities, first.p_real, first.outline_failed
         for result in results:
             probabilities += result.probabilities
-            if p_real is not None:
-                p_real += result.p_real
+            p_real = None if p_real is None or result.p_real is None else p_real + result.p_real
             failed |= result.outline_failed
-        probabilities /= count
+        probabilities /= len(self._segmenters)
         if p_real is not None:
-            p_real /= count
-        return TissueMaps(np.argmax(probabilities, axis=-1).astype(np.uint8), probabilities, p_real, None, failed)
+            p_real /= len(self._segmenters)
+        return TissueMaps(
+            labels=np.argmax(probabilities, axis=-1).astype(np.uint8),
+            probabilities=probabilities,
+            p_real=p_real,
+            outline=None,
+            outline_failed=failed,
+        )

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,8 +21,28 @@ from tf_msgan.io.read_volumes import read_codes
 from tf_msgan.io.volumes import Volume
 from tf_msgan.io.write_volumes import write_nifti
 
-# What a sidecar says of its label map: its name, and its codes' digest, by which one that was corrected is known.
-UNKNOWN = {"Sources": [], "GeneratedBy": "", "File": "", "Codes": ""}
+
+class Recorded(TypedDict):
+    """What a sidecar says of its label map: the scan's files, what made it, its name, and its codes' digest, by which
+    one that was corrected is known."""
+
+    Sources: list[str]
+    GeneratedBy: str
+    File: str
+    Codes: str
+
+
+# Of a label map without a sidecar, or with one of another program.
+UNKNOWN = Recorded(Sources=[], GeneratedBy="", File="", Codes="")
+
+
+class TissueVolume(TypedDict):
+    """How much there is of a tissue; in `expected_ml` a voxel counts by its probability."""
+
+    tissue: str
+    voxels: int
+    volume_ml: float
+    expected_ml: float
 
 
 @dataclass(frozen=True)
@@ -41,20 +63,20 @@ class Outputs:
     with_entropy: bool = False
 
     def path(self, case: Case, kind: str) -> Path:
-        """Of `kind` `dseg.nii.gz`, `dseg.json`, `probseg.nii.gz`, `probseg.json`, `volumes.tsv`, `entropy.nii.gz`,
-        `preal.nii.gz` or `figure.png`."""
+        """Returns the path of the case's file of `kind` `dseg.nii.gz`, `dseg.json`, `probseg.nii.gz`, `probseg.json`,
+        `volumes.tsv`, `entropy.nii.gz`, `preal.nii.gz` or `figure.png`."""
         name = f"{case.id}_{kind}"
         if self.naming == "nnunet" and kind == "dseg.nii.gz":
             name = f"{case.id}.nii.gz"
         return self.root / case.folder / name
 
     def thumbnail(self, case: Case) -> Path:
-        """The picture of the case for the quality page."""
+        """Returns the path of the picture of the case for the quality page."""
         return self.root / "qc" / case.folder / f"{case.id}.png"
 
     def holds(self, case: Case) -> bool:
-        """Whether the case's label map is there, made from the same files by the same source, and whoever corrected
-        it since."""
+        """Returns whether the case's label map is there, made from the same files by the same source, whoever
+        corrected it since."""
         made, labels = self._recorded(case), self.path(case, "dseg.nii.gz")
         if (made["GeneratedBy"], made["File"]) != (self.source, labels.name) or not labels.is_file():
             return False
@@ -64,7 +86,7 @@ class Outputs:
             # Segmenting it again will say why.
             return False
 
-    def check_free(self, case: Case):
+    def check_free(self, case: Case) -> None:
         """Refuses to replace another label map, called as the case's would be: of another maker, corrected by hand, or
         of another scan. A scan that has got a modality since, or is shown to a model of fewer, is the same.
 
@@ -83,16 +105,21 @@ class Outputs:
             found = f"the segmentation of {', '.join(made['Sources']) or 'images without files'}"
             raise InputError(sidecar, found, "another --output")
 
-    def _recorded(self, case) -> dict:
-        """What the sidecar says of what is called as the case's label map would be; `UNKNOWN` without one that says
-        it."""
+    def _recorded(self, case: Case) -> Recorded:
+        """Returns what the sidecar says of what is called as the case's label map would be; `UNKNOWN` without one that
+        says it."""
         try:
             content = json.loads(self.path(case, "dseg.json").read_text(encoding="utf-8"))
-            return {**{name: content[name] for name in UNKNOWN}, "Sources": _absolute(content["Sources"])}
+            return Recorded(
+                Sources=_absolute(content["Sources"]),
+                GeneratedBy=content["GeneratedBy"],
+                File=content["File"],
+                Codes=content["Codes"],
+            )
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return UNKNOWN
 
-    def begin(self):
+    def begin(self) -> None:
         """Writes what is said of all cases: the names of the labels and, for BIDS, of the data set.
 
         Raises:
@@ -107,11 +134,16 @@ class Outputs:
             raise InputError(described, "another data set", "another --output, as derivatives/tf_msgan")
         write_text(table, names)
         if self.naming == "bids":
-            description = {"Name": "tf_msgan tissue segmentation", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
-            generated = [{"Name": "tf_msgan", "Version": tf_msgan.__version__, "Description": self.source}]
-            write_json(described, {**description, "GeneratedBy": generated})
+            generated = {"Name": "tf_msgan", "Version": tf_msgan.__version__, "Description": self.source}
+            description = {
+                "Name": "tf_msgan tissue segmentation",
+                "BIDSVersion": "1.9.0",
+                "DatasetType": "derivative",
+                "GeneratedBy": [generated],
+            }
+            write_json(described, description)
 
-    def write(self, case: Case, reference: Volume, result: TissueMaps):
+    def write(self, case: Case, reference: Volume, result: TissueMaps) -> None:
         """Writes all files of a case, on the grid of `reference`, the first modality; the label map last. Those of an
         earlier call go first: half of each would pass for one."""
         # `realness` is what an earlier version called maps of P(real).
@@ -141,29 +173,36 @@ class Outputs:
         write_nifti(labels, result.labels, reference)
 
 
-def _absolute(paths):
+def _absolute(paths: Iterable[str | Path | None]) -> list[str]:
+    """Returns the absolute paths of those that are there."""
     return [str(Path(path).absolute()) for path in paths if path]
 
 
 def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
-    """Entropy of `(i, j, k, K)` probabilities, `(i, j, k)` float32: 0 for a sure class, 1 for equal ones."""
+    """Returns the entropy `(i, j, k)` float32 of `(i, j, k, K)` probabilities: 0 for a sure class, 1 for equal ones."""
     log = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
     entropy = -(probabilities * log).sum(axis=-1) / np.log(probabilities.shape[-1])
     return np.clip(entropy, 0, 1).astype(np.float32)
 
 
-def tissue_volumes(result: TissueMaps, voxel_ml: float, tissues) -> list[dict]:
-    """A row a tissue: its `voxels`, their `volume_ml`, and `expected_ml`, where a voxel counts by its probability."""
+def tissue_volumes(result: TissueMaps, voxel_ml: float, tissues: Sequence[str]) -> list[TissueVolume]:
+    """Returns how much there is of each tissue."""
     rows = []
     for number, name in enumerate(tissues, start=1):
         voxels = int(np.count_nonzero(result.labels == number))
         expected = float(result.probabilities[..., number].sum(dtype=np.float64)) * voxel_ml
-        volume = {"volume_ml": round(voxels * voxel_ml, 4), "expected_ml": round(expected, 4)}
-        rows.append({"tissue": name, "voxels": voxels, **volume})
+        volume = TissueVolume(
+            tissue=name,
+            voxels=voxels,
+            volume_ml=round(voxels * voxel_ml, 4),
+            expected_ml=round(expected, 4),
+        )
+        rows.append(volume)
     return rows
 
 
-def _table(rows):
+def _table(rows: list[TissueVolume]) -> str:
+    """Returns the rows as a table, columns parted by tabs."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, rows[0], delimiter="\t", lineterminator="\n")
     writer.writeheader()

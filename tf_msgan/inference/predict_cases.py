@@ -24,17 +24,13 @@ class Prediction:
     error: InputError | None = None
 
 
-def predict_cases(
-    cases: Iterable[Case],
-    predictor: Predictor,
-    outputs: Outputs,
-) -> Iterator[Prediction]:
+def predict_cases(cases: Iterable[Case], predictor: Predictor, outputs: Outputs) -> Iterator[Prediction]:
     """Reads, segments and writes one case at a time; none takes the place of another scan's.
 
     Args:
-        cases: which.
+        cases: the scans.
         predictor: what segments them.
-        outputs: where to.
+        outputs: where their files go.
 
     Raises:
         OSError: a file cannot be written; no further case could be.
@@ -50,4 +46,5 @@ def predict_cases(
         except InputError as error:
             yield Prediction(case, error=error)
             continue
-        yield Prediction(case, reference_of(volumes), result, tuple(predictor.doubts(volumes, result)))
+        doubts = tuple(predictor.doubts(volumes, result))
+        yield Prediction(case, reference=reference_of(volumes), result=result, doubts=doubts)

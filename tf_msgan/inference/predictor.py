@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -13,10 +13,11 @@ from tf_msgan.datasets.modality_names import find_modality
 from tf_msgan.errors import InputError, memory_named
 from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.own_grid import segment_volumes
+from tf_msgan.inference.scan_segmenter import ScanSegmenter
 from tf_msgan.inference.segmentation import Segmentation
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.tissue_maps import TissueMaps
-from tf_msgan.inference.unlike import unlike_training
+from tf_msgan.inference.training_mismatch import find_mismatches
 from tf_msgan.io.digests import digest_file
 from tf_msgan.io.images import check_images, lacks_too_many, missing_modalities, reference_of
 from tf_msgan.io.read_volumes import read_image, volume_of_image
@@ -24,12 +25,15 @@ from tf_msgan.io.volumes import Volume
 from tf_msgan.runs.model_file import model_file
 from tf_msgan.runs.trained_model import load_model
 
+# An image of a scan, as whoever asks for its segmentation has it.
+Image = str | os.PathLike[str] | nib.spatialimages.SpatialImage | np.ndarray
+
 
 class Predictor:
     """Segments scans, each on its own grid.
 
     Args:
-        segmenter: a `Segmenter`, an `Ensemble` of them, or a server.
+        segmenter: a `Segmenter`, an `Ensemble` of them, or a `ServedSegmenter`.
         modalities: names of the images that it takes, in its order.
         source: what it is, for the sidecars of what is saved.
 
@@ -38,14 +42,14 @@ class Predictor:
         takes_missing_modality: whether the model was trained for scans that lack a modality.
     """
 
-    def __init__(self, segmenter, modalities: Sequence[str], source: str = ""):
+    def __init__(self, segmenter: ScanSegmenter, modalities: Sequence[str], source: str = ""):
         self.segmenter = segmenter
         self.modalities = tuple(modalities)
         self.source = source
-        self.tissues: tuple[str, ...] = segmenter.tissues
-        self.takes_missing_modality: bool = segmenter.takes_missing_modality
+        self.tissues = segmenter.tissues
+        self.takes_missing_modality = segmenter.takes_missing_modality
 
-    def __call__(self, *images, affine: np.ndarray | None = None, **named) -> Segmentation:
+    def __call__(self, *images: Image | None, affine: np.ndarray | None = None, **named: Image | None) -> Segmentation:
         """Segments one scan.
 
         Args:
@@ -74,22 +78,30 @@ class Predictor:
             warnings.warn(f"{reference_of(volumes).path}: {doubt}", stacklevel=2)
         files = [image if isinstance(image, str | os.PathLike) else None for image in given]
         case = case_of_files([file or LACKING for file in files], self.modalities) if any(files) else Case("", ())
-        return Segmentation(maps, reference_of(volumes), self.tissues, case, self.source, tuple(doubts))
+        return Segmentation(
+            maps=maps,
+            reference=reference_of(volumes),
+            tissues=self.tissues,
+            case=case,
+            source=self.source,
+            doubts=tuple(doubts),
+        )
 
     def segment(self, volumes: list[Volume | None]) -> TissueMaps:
         """Segments the modalities of one scan, `tf_msgan.io.images.read_images`'s volumes."""
-        return segment_volumes(volumes, self.segmenter, self.segmenter.preparation)
+        return segment_volumes(volumes, self.segmenter)
 
     def doubts(self, volumes: list[Volume | None], maps: TissueMaps) -> list[str]:
-        """Why the maps of a scan are hardly to be trusted, a line each."""
-        doubts = unlike_training(volumes, self.segmenter.preparation)
+        """Returns why the maps of a scan are hardly to be trusted, a line each."""
+        doubts = find_mismatches(volumes, self.segmenter.preparation)
         if missing := missing_modalities(self.modalities, volumes):
             doubts.append(f"segmented without {', '.join(missing)}, which it lacks")
         if maps.outline_failed:
             doubts.append("hardly any brain was outlined; all of it was refined")
         return doubts
 
-    def _in_order(self, images, named):
+    def _in_order(self, images: Sequence[Image | None], named: Mapping[str, Image | None]) -> list[Image | None]:
+        """Returns one image a modality, in the order of `modalities`; refuses others than the model takes."""
         names = ", ".join(self.modalities)
         if images and named:
             raise TypeError(f"images both in order and by name; expected one of the two: {names}")
@@ -105,14 +117,16 @@ class Predictor:
         by_number = {numbers[name]: image for name, image in named.items()}
         return [by_number.get(number) for number in range(len(self.modalities))]
 
-    def _check_modalities(self, volumes):
+    def _check_modalities(self, volumes: list[Volume | None]) -> None:
+        """Refuses a scan that lacks more modalities than the model may do without."""
         missing = missing_modalities(self.modalities, volumes)
         if lacks_too_many(missing, self.modalities, self.takes_missing_modality):
             expected = "one at least" if self.takes_missing_modality else f"all of {', '.join(self.modalities)}"
             raise InputError("the scan", f"no {', '.join(missing)}", expected)
 
 
-def _read(image, name, affine) -> Volume:
+def _read(image: Image, name: str, affine: np.ndarray | None) -> Volume:
+    """Reads the image of the modality `name`; `affine` is an array's."""
     if isinstance(image, str | os.PathLike):
         return read_image(Path(image))
     if isinstance(image, np.ndarray):
@@ -122,13 +136,13 @@ def _read(image, name, affine) -> Volume:
             raise TypeError(f"{name}: an affine of shape {np.shape(affine)}; expected (4, 4)")
         if image.dtype.kind not in "iufb":
             raise TypeError(f"{name}: an array of {image.dtype}; expected real numbers")
-        image = nib.Nifti1Image(image.astype(np.float32), np.asarray(affine, np.float64))
+        image = nib.Nifti1Image(image.astype(np.float32), np.asarray(affine, np.float64))  # type: ignore[no-untyped-call]
     if not isinstance(image, nib.spatialimages.SpatialImage):
         raise TypeError(f"{name}: a {type(image).__name__}; expected a path, a nibabel image or an array")
     return volume_of_image(image, name)
 
 
-def load(*paths: str | os.PathLike, tta: bool = False, p_real: bool = False) -> Predictor:
+def load(*paths: str | os.PathLike[str], tta: bool = False, p_real: bool = False) -> Predictor:
     """Returns a trained model as a function of scans.
 
     Args:
@@ -143,9 +157,10 @@ def load(*paths: str | os.PathLike, tta: bool = False, p_real: bool = False) -> 
     """
     if not paths:
         raise TypeError("no path; expected the folder of a run, or a model file")
-    if len({model_file(path).resolve() for path in paths}) < len(paths):
+    files = {str(path): model_file(Path(path)) for path in paths}
+    if len({file.resolve() for file in files.values()}) < len(paths):
         raise InputError("RUN", " ".join(map(str, paths)), "each run once")
-    models = {str(path): load_model(path) for path in paths}
+    models = {path: load_model(file) for path, file in files.items()}
     (first, model), *others = models.items()
     for path, other in others:
         if other.modalities != model.modalities:
@@ -155,8 +170,9 @@ def load(*paths: str | os.PathLike, tta: bool = False, p_real: bool = False) -> 
         if p_real and not each.has_discriminator:
             raise InputError("--p-real", f"{path}, of a {each.config.model}", "a model with a discriminator")
         if p_real and not each.has_adversarial_steps:
-            raise InputError("--p-real", f"{path}, whose best epoch lies before the game", "a D that has learnt")
+            found = f"{path}, whose best epoch lies before the adversarial phase"
+            raise InputError("--p-real", found, "a D that has learnt")
     segmenters = {path: Segmenter(each, mirrored=tta, with_p_real=p_real) for path, each in models.items()}
-    sources = [f"the run {Path(path).resolve()}, model {digest_file(model_file(path))[:12]}" for path in paths]
+    sources = [f"the run {Path(path).resolve()}, model {digest_file(file)[:12]}" for path, file in files.items()]
     source = f"{' and '.join(sources)}{', with --tta' if tta else ''}"
     return Predictor(Ensemble(segmenters), model.modalities, source)

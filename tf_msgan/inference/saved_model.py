@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -21,6 +22,11 @@ from tf_msgan.networks.fusion import brain
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 # Voxels a side of the volume in it: some tiles of the refiner.
 WARM_UP_SIZE = 72
+
+# What a signature gives, by name.
+Tensors = dict[str, tf.Tensor]
+# A signature: its name, its function, and the specs of the function's arguments.
+Endpoint = tuple[str, Callable[..., Tensors], list[tf.TensorSpec]]
 
 
 def export_model(model: SegmentationModel, base: Path) -> Path:
@@ -45,12 +51,14 @@ def export_model(model: SegmentationModel, base: Path) -> Path:
     return folder
 
 
-def _write_saved_model(model, folder):
+def _write_saved_model(model: SegmentationModel, folder: Path) -> None:
+    """Writes the model with its signatures."""
     segmenter = Segmenter(model)
     image = tf.TensorSpec((None, None, None, None, model.channels), tf.float32, "image")
     half_image = tf.TensorSpec((None, None, None, None, model.channels), tf.float32, "half_image")
 
-    def serve(image):
+    def serve(image: tf.Tensor) -> Tensors:
+        """Segments whole scans."""
         image = tf.debugging.assert_all_finite(image, "image: voxels that are NaN or infinite")
         labels, probabilities, failed = tf.map_fn(
             segmenter.segment,
@@ -64,36 +72,44 @@ def _write_saved_model(model, folder):
         )
         return {"labels": labels, "probabilities": probabilities, "outline_failed": failed}
 
-    def patch(image):
+    def patch(image: tf.Tensor) -> Tensors:
+        """Segments patches by a model without stages."""
         return {"probabilities": model.draw(image, None)}
 
-    def guided_patch(image, coarse_map):
+    def guided_patch(image: tf.Tensor, coarse_map: tf.Tensor) -> Tensors:
+        """Segments patches by the last stage, given the coarse map there."""
         return {"probabilities": model.fuse(coarse_map, model.draw(image, coarse_map))}
 
-    def coarse(half_image):
+    def coarse(half_image: tf.Tensor) -> Tensors:
+        """Maps the brain in images at half resolution."""
         guides = model.coarse_map(pad_with_background(half_image, model.margin))
         return {"probabilities": tf.concat([1 - brain(guides), guides], axis=-1)}
 
-    def describe():
-        facts = {"tissues": tf.constant(model.tissues), "modalities": tf.constant(model.modalities)}
+    def describe() -> Tensors:
+        """Tells what a client must know of the model."""
         preparation = json.dumps(dataclasses.asdict(model.config.preparation))
-        dropped = tf.constant(model.config.augmentation.may_lack_modality)
-        return {**facts, "preparation": tf.constant(preparation), "takes_missing_modality": dropped}
+        return {
+            "tissues": tf.constant(model.tissues),
+            "modalities": tf.constant(model.modalities),
+            "preparation": tf.constant(preparation),
+            "takes_missing_modality": tf.constant(model.config.augmentation.may_lack_modality),
+        }
 
     archive = keras.export.ExportArchive()
     archive.track(model)
     if model.has_coarse_stage:
         coarse_map = tf.TensorSpec((None, None, None, None, model.guides), tf.float32, "coarse_map")
-        networks = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
+        networks: list[Endpoint] = [("patch", guided_patch, [image, coarse_map]), ("coarse", coarse, [half_image])]
     else:
         networks = [("patch", patch, [image])]
-    for name, function, specs in (("serving_default", serve, [image]), *networks, ("describe", describe, [])):
+    endpoints: list[Endpoint] = [("serving_default", serve, [image]), *networks, ("describe", describe, [])]
+    for name, function, specs in endpoints:
         archive.add_endpoint(name, tf.function(function, input_signature=specs, autograph=False))
     archive.write_out(str(folder), verbose=False)
 
 
-def _write_warm_up(name, modalities, path):
-    """One request for a ball of noise."""
+def _write_warm_up(name: str, modalities: int, path: Path) -> None:
+    """Writes one request to segment a ball of noise."""
     rng = np.random.default_rng(0)
     shape = (WARM_UP_SIZE,) * 3
     distance = np.linalg.norm(np.indices(shape) - (WARM_UP_SIZE - 1) / 2, axis=0)

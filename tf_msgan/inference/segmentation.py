@@ -1,6 +1,7 @@
 """The segmentation of a scan, as who asks for one gets it."""
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,16 +48,16 @@ class Segmentation:
 
     @cached_property
     def volumes(self) -> dict[str, float]:
-        """mL of each tissue, by its name."""
+        """The volume of each tissue in mL, by its name."""
         rows = tissue_volumes(self.maps, self.reference.voxel_ml, self.tissues)
         return {row["tissue"]: row["volume_ml"] for row in rows}
 
-    def save(self, folder, name: str | None = None) -> Path:
+    def save(self, folder: str | os.PathLike[str], name: str | None = None) -> Path:
         """Writes what `tf_msgan.predict` writes of a case: `NAME_dseg.nii.gz`, `NAME_probseg.nii.gz`,
         `NAME_volumes.tsv`, their sidecars, and `dseg.tsv`.
 
         Args:
-            folder: where to; it is made if need be.
+            folder: where the files go; it is made if need be.
             name: of the case; by default that of the scan's first file without its modality.
 
         Returns:
@@ -70,7 +71,7 @@ class Segmentation:
         if not (name or self.case.id):
             raise TypeError("no name; expected one, for the scan did not come from files")
         case = dataclasses.replace(self.case, id=name or self.case.id)
-        outputs = Outputs(Path(folder), "plain", self.tissues, self.source)
+        outputs = Outputs(Path(folder), naming="plain", tissues=self.tissues, source=self.source)
         labels = outputs.path(case, "dseg.nii.gz")
         if not any(case.images) and labels.exists():
             raise InputError(labels, "a label map there already", "another folder or name: whose scan it is is unknown")

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 
 import grpc
 import numpy as np
@@ -20,12 +21,13 @@ PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc
 
 
 class ServedSegmenter:
-    """The `Segmenter` behind a server, with the same maps.
+    """Segments through a server, with the maps that the exported model's `Segmenter` gives.
 
     Args:
         address: `HOST:PORT`.
         name: of the model.
         deadline: seconds for one scan.
+        waits: seconds between tries.
 
     Attributes:
         tissues, modalities: names, as the server tells them.
@@ -36,7 +38,7 @@ class ServedSegmenter:
         InputError: the server does not answer, or has no such model of `tf_msgan.export`.
     """
 
-    def __init__(self, address: str, name: str, deadline: float, waits=WAITS):
+    def __init__(self, address: str, name: str, deadline: float, waits: Sequence[float] = WAITS):
         self.address = address
         self.name = name
         self.deadline = deadline
@@ -55,7 +57,7 @@ class ServedSegmenter:
         self.takes_missing_modality = bool(described["takes_missing_modality"])
 
     def __call__(self, image: np.ndarray) -> TissueMaps:
-        """As `Segmenter`'s.
+        """Segments one scan as `Segmenter` does, without P(real) or an outline.
 
         Raises:
             InputError: the server refuses the scan, does not answer, or answers with other shapes.
@@ -70,9 +72,18 @@ class ServedSegmenter:
         shape = (*image.shape[:3], len(self.tissues) + 1)
         if labels.shape != shape[:3] or probabilities.shape != shape:
             raise InputError(self.address, f"maps of {probabilities.shape}", f"{shape}: the signature of {self.name}")
-        return TissueMaps(labels, probabilities, None, None, bool(outputs["outline_failed"][0]))
+        return TissueMaps(
+            labels=labels,
+            probabilities=probabilities,
+            p_real=None,
+            outline=None,
+            outline_failed=bool(outputs["outline_failed"][0]),
+        )
 
-    def _predict(self, signature, inputs, expected):
+    def _predict(
+        self, signature: str, inputs: Mapping[str, np.ndarray], expected: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Asks for a signature's outputs by the names that are `expected`; refuses an answer that lacks one."""
         request = predict_pb2.PredictRequest(
             model_spec=model_pb2.ModelSpec(name=self.name, signature_name=signature),
             inputs={key: tf.make_tensor_proto(value) for key, value in inputs.items()},
@@ -83,23 +94,27 @@ class ServedSegmenter:
             raise self._other_model(f"no {', '.join(sorted(missing))} in its answer")
         return {key: tf.make_ndarray(outputs[key]) for key in expected}
 
-    def _call(self, request):
+    def _call(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        """Sends a request, again and again while the server is away or busy; says in one line what it fails of."""
         for wait in (*self.waits, None):
             try:
                 return self._service.Predict(request, timeout=self.deadline)
             except grpc.RpcError as error:
-                code, details = error.code(), error.details()
-                if code in PASSING and wait is not None:
-                    time.sleep(wait)
-                elif code == grpc.StatusCode.NOT_FOUND:
-                    raise InputError(self.address, f"no model {self.name} ({details})", "one it serves") from None
-                elif "Serving signature name" in details:
-                    raise self._other_model(details) from None
-                elif code == grpc.StatusCode.DEADLINE_EXCEEDED:
-                    raise InputError(self.address, f"no answer in {self.deadline:g} s", "a longer --deadline") from None
-                else:
-                    expected = "an answer from TF Serving's gRPC port"
-                    raise InputError(self.address, f"{code.name} ({details})", expected) from None
+                if wait is None or error.code() not in PASSING:
+                    raise self._failure(error) from None
+                time.sleep(wait)
 
-    def _other_model(self, found):
+    def _failure(self, error: grpc.RpcError) -> InputError:
+        """Returns what to raise for a call that failed."""
+        code, details = error.code(), error.details()
+        if code == grpc.StatusCode.NOT_FOUND:
+            return InputError(self.address, f"no model {self.name} ({details})", "one it serves")
+        if "Serving signature name" in details:
+            return self._other_model(details)
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            return InputError(self.address, f"no answer in {self.deadline:g} s", "a longer --deadline")
+        return InputError(self.address, f"{code.name} ({details})", "an answer from TF Serving's gRPC port")
+
+    def _other_model(self, found: str) -> InputError:
+        """Returns what to raise for a model that `tf_msgan.export` did not make."""
         return InputError(f"{self.name} at {self.address}", found, "a model made by tf_msgan.export")

@@ -1,9 +1,25 @@
-"""Passes over a volume in overlapping tiles, in a TensorFlow graph; sums are held for one slab of tiles at a time."""
+"""Passes over a volume in overlapping tiles, in a TensorFlow graph; sums are held for one slab of tiles at a time.
 
+Three tiles of 16 voxels along an axis, 10 voxels apart, two characters a voxel:
+
+    voxel   0                   10          16      20          26      30          36
+            |------------ tile 0 -----------|
+                                |------------ tile 1 -----------|
+                                                    |------------ tile 2 -----------|
+            |------ stride -----|- overlap -|       |- overlap -|
+            |====== slab 0 =====|====== slab 1 =====|====== slab 2 =====|== slab 3 =|
+
+No tile after number n reaches slab n, so that its sum is complete with tile n. What tile n holds beyond it, the overlap
+with tile n + 1, is carried over; that of the last tile is the last slab.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+
+Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -15,31 +31,32 @@ class Tiling:
         stride: voxels from one tile to the next, at least half a tile.
     """
 
-    tile: tuple[int, int, int]
-    stride: tuple[int, int, int]
+    tile: Triple
+    stride: Triple
 
     @classmethod
-    def of(cls, tile: tuple[int, int, int]) -> "Tiling":
-        """Tiles some 5/8 of their width apart, by even numbers of voxels; `tile` has multiples of 8."""
-        return cls(tuple(tile), tuple(n * 5 // 16 * 2 for n in tile))
+    def of(cls, tile: Triple) -> "Tiling":
+        """Returns tiles some 5/8 of their width apart, by even numbers of voxels; `tile` has multiples of 8."""
+        return cls(tile, _triple(n * 5 // 16 * 2 for n in tile))
 
     def halved(self) -> "Tiling":
-        """The same tiles on a grid of half the resolution."""
-        return Tiling(tuple(n // 2 for n in self.tile), tuple(n // 2 for n in self.stride))
+        """Returns the same tiles on a grid of half the resolution."""
+        return Tiling(_triple(n // 2 for n in self.tile), _triple(n // 2 for n in self.stride))
 
     @property
-    def overlap(self) -> tuple[int, int, int]:
-        return tuple(tile - stride for tile, stride in zip(self.tile, self.stride, strict=True))
+    def overlap(self) -> Triple:
+        """Voxels that a tile shares with the next."""
+        return _triple(tile - stride for tile, stride in zip(self.tile, self.stride, strict=True))
 
-    def count(self, shape):
-        """How many tiles cover each axis of a volume of `shape` `(3,)`, an int32 tensor."""
+    def count(self, shape: tf.Tensor) -> tf.Tensor:
+        """Returns how many tiles `(3,)` cover each axis of a volume of `shape` `(3,)`, both int32."""
         return tf.maximum(-(-(shape - tf.constant(self.tile)) // tf.constant(self.stride)), 0) + 1
 
-    def width(self, count):
-        """Voxels `(3,)` that `count` tiles `(3,)` cover."""
+    def width(self, count: tf.Tensor) -> tf.Tensor:
+        """Returns how many voxels `(3,)` `count` tiles `(3,)` cover."""
         return count * tf.constant(self.stride) + tf.constant(self.overlap)
 
-    def pad(self, volume):
+    def pad(self, volume: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Pads the far ends of `(i, j, k, channel)` with 0 until tiles cover it exactly. Returns the volume, and how
         many tiles there are along each axis."""
         count = self.count(tf.shape(volume)[:3])
@@ -48,12 +65,17 @@ class Tiling:
         # Keras takes a convolution over an unknown number of channels for one in groups, which is ten times slower.
         return tf.ensure_shape(tf.pad(volume, padding), (None, None, None, volume.shape[-1])), count
 
-    def largest(self, volume):
-        """The largest value `(i, j, k)` that each tile has in `(i, j, k, 1)`, a volume of whole tiles."""
+    def largest(self, volume: tf.Tensor) -> tf.Tensor:
+        """Returns the largest value `(i, j, k)` that each tile has in `(i, j, k, 1)`, a volume of whole tiles."""
         return tf.nn.max_pool3d(volume[None], [*self.tile], [*self.stride], "VALID")[0, ..., 0]
 
 
-def gaussian_weights(tile: tuple[int, int, int]) -> np.ndarray:
+def _triple(values: Iterable[int]) -> Triple:
+    i, j, k = values
+    return i, j, k
+
+
+def gaussian_weights(tile: Triple) -> np.ndarray:
     """Returns `(i, j, k, 1)` float32 weights in (0, 1]: a Gaussian of σ = tile / 8, at least 1e-3 of its peak.
 
     A voxel near a tile's border was seen with less around it, and counts less (as in nnU-Net).
@@ -63,7 +85,15 @@ def gaussian_weights(tile: tuple[int, int, int]) -> np.ndarray:
     return np.maximum(weights / weights.max(), 1e-3).astype(np.float32)[..., None]
 
 
-def map_tiles(network, channels: int, volume, gates, tiling: Tiling, at_once: int, finish):
+def map_tiles(
+    network: Callable[[tf.Tensor], tf.Tensor],
+    channels: int,
+    volume: tf.Tensor,
+    gates: tf.Tensor,
+    tiling: Tiling,
+    at_once: int | tf.Tensor,
+    finish: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+) -> tf.Tensor:
     """Averages a network's maps over the tiles that `gates` lets pass, weighted by `gaussian_weights`.
 
     Tiles are gone through slab by slab along i and row by row along j, so that sums are held for one slab alone.
@@ -88,16 +118,18 @@ def map_tiles(network, channels: int, volume, gates, tiling: Tiling, at_once: in
     height, width = tf.unstack(tf.shape(volume)[1:3])
     cut_spec = tf.TensorSpec([*tile, volume.shape[-1]], volume.dtype)
 
-    def layer(i):
-        """Weighted maps and weights `(tile of i, j, k, channel + 1)` of the tiles number `i` along the first axis."""
+    def layer(i: tf.Tensor) -> tf.Tensor:
+        """Sums weighted maps and weights `(tile of i, j, k, channel + 1)` of the tiles number `i` along the first
+        axis."""
         slab = volume[i * stride[0] : i * stride[0] + tile[0]]
 
-        def row(j):
-            """Those of the tiles number `j` along the second axis, `(tile of j, tile of i, k, channel + 1)`."""
+        def row(j: tf.Tensor) -> tf.Tensor:
+            """Sums those of the tiles number `j` along the second axis, `(tile of j, tile of i, k, channel + 1)`."""
             strip = slab[:, j * stride[1] : j * stride[1] + tile[1]]
             passed = tf.cast(tf.where(gates[i, j]), tf.int32)
 
-            def batch(n):
+            def batch(n: tf.Tensor) -> tf.Tensor:
+                """Weighs the maps of batch number `n` of the row's tiles, `(tiles, *tile, channel + 1)`."""
                 starts = passed[n * at_once : (n + 1) * at_once, 0] * stride[2]
                 cut = tf.map_fn(lambda k: strip[:, :, k : k + tile[2]], starts, fn_output_signature=cut_spec)
                 maps = network(cut)
@@ -107,17 +139,20 @@ def map_tiles(network, channels: int, volume, gates, tiling: Tiling, at_once: in
             of_all = tf.scatter_nd(passed, maps, [count[2], *tile, channels + 1])
             return _add_up(tf.transpose(of_all, [2, 1, 0, 3, 4]), stride[2])
 
-        along_j = _overlap(count[1], row, tile[1], stride[1], [tile[0], width, channels + 1])
+        section = [tile[0], width, channels + 1]
+        along_j = _overlap(count[1], make=row, tile=tile[1], stride=stride[1], section=section)
         return tf.transpose(along_j, [1, 0, 2, 3])
 
-    def finish_slab(total, number):
+    def finish_slab(total: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Divides the sums of slab `number` by their weights, and finishes it."""
         weight = total[..., -1:]
         return finish(tf.math.divide_no_nan(total[..., :-1], weight), weight > 0, number * stride[0])
 
-    return _overlap(count[0], layer, tile[0], stride[0], [height, width, channels + 1], finish_slab)
+    section = [height, width, channels + 1]
+    return _overlap(count[0], make=layer, tile=tile[0], stride=stride[0], section=section, finish=finish_slab)
 
 
-def _add_up(tiles, stride):
+def _add_up(tiles: tf.Tensor, stride: int) -> tf.Tensor:
     """Adds tiles `(j, i, count, k, channel)` up along k: `(j, i, whole k, channel)`."""
     j, i, _, tile, channels = tiles.shape
     heads, tails = tiles[..., :stride, :], tiles[..., stride:, :]
@@ -130,13 +165,21 @@ def _add_up(tiles, stride):
     return heads + tf.pad(tails, [*ends, [stride, 0], [0, 0]])[:, :, : tf.shape(heads)[2]]
 
 
-def _overlap(count, make, tile, stride, section, finish=lambda total, number: total):
+def _overlap(
+    count: tf.Tensor,
+    make: Callable[[tf.Tensor], tf.Tensor],
+    tile: int,
+    stride: int,
+    section: Sequence[int | tf.Tensor],
+    finish: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = lambda slab, number: slab,
+) -> tf.Tensor:
     """Adds up `make(0)`, …, `make(count - 1)`, each `(tile, *section)` and made one after another, that lie `stride`
-    apart. `finish` is given each stride of the sum, and then what is left of the last, with its number."""
+    apart. Returns what `finish` makes of each slab of the sum, given its number, slab on slab."""
     known = [n if isinstance(n, int) else None for n in section]
     overlap = tile - stride
 
-    def step(n, before, parts):
+    def step(n: tf.Tensor, before: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        """Adds tile `n` to the overlap `before` it, and writes slab `n`."""
         made = make(n)
         total = tf.concat([made[:overlap] + before, made[overlap:stride]], axis=0)
         return n + 1, tf.ensure_shape(made[stride:], [overlap, *known]), parts.write(n, finish(total, n))
@@ -147,11 +190,11 @@ def _overlap(count, make, tile, stride, section, finish=lambda total, number: to
     return parts.write(count, finish(last, count)).concat()
 
 
-def loop(count, make, shape):
-    """`make(0)`, …, `make(count - 1)`, each of `shape`, one after another along their first axis."""
+def loop(count: tf.Tensor, make: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int | None]) -> tf.Tensor:
+    """Joins `make(0)`, …, `make(count - 1)`, each of `shape` and made one after another, along their first axis."""
     parts = tf.TensorArray(tf.float32, count, element_shape=shape, infer_shape=False)
 
-    def step(n, parts):
+    def step(n: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         return n + 1, parts.write(n, make(n))
 
     return tf.while_loop(lambda n, _: n < count, step, (0, parts), parallel_iterations=1)[1].concat()

@@ -3,24 +3,24 @@
 import numpy as np
 
 from tf_msgan.config import Preparation
-from tf_msgan.datasets.examine import UNLIKE_VOXELS
+from tf_msgan.datasets.examine import VOXEL_VOLUME_RATIO
 from tf_msgan.io.images import reference_of
 from tf_msgan.io.volumes import Volume
 from tf_msgan.preprocessing.raw_image import network_grid
 
-# Voxels of equal size are unlike too if a side is so many times as long, or as short.
-UNLIKE_SIDES = 1.5
+# Voxels of equal volume mismatch too if a side is so many times as long, or as short.
+VOXEL_SIDE_RATIO = 1.5
 # A skull-stripped scan is 0 around the brain.
 LEAST_EMPTY = 0.05
 
 
-def unlike_training(volumes: list[Volume | None], preparation: Preparation) -> list[str]:
-    """What sets `read_images`'s volumes apart from the scans that a model of this preparation learned from: voxels of
-    another size or form, and background that is not 0 where brain alone was."""
+def find_mismatches(volumes: list[Volume | None], preparation: Preparation) -> list[str]:
+    """Returns what sets `read_images`'s volumes apart from the scans that a model of this preparation learned from, a
+    line each: voxels of another size or form, and background that is not 0 where brain alone was."""
     found = []
     spacing = network_grid(volumes, preparation).spacing
     longer = np.array(spacing) / np.array(preparation.spacing)
-    if _factor(longer).max() > UNLIKE_SIDES or _factor(longer.prod()) > UNLIKE_VOXELS:
+    if _factors(longer).max() > VOXEL_SIDE_RATIO or _factors(longer.prod()) > VOXEL_VOLUME_RATIO:
         sizes = ["×".join(f"{mm:.3g}" for mm in each) for each in (spacing, preparation.spacing)]
         found.append(f"voxels of {sizes[0]} mm, the model learned from {sizes[1]} mm; --resample in training helps")
     empty = np.mean(reference_of(volumes).data == 0)
@@ -29,5 +29,6 @@ def unlike_training(volumes: list[Volume | None], preparation: Preparation) -> l
     return found
 
 
-def _factor(ratio):
-    return np.maximum(ratio, 1 / ratio)
+def _factors(ratios: np.ndarray) -> np.ndarray:
+    """Takes ratios below 1 to their inverse."""
+    return np.maximum(ratios, 1 / ratios)
