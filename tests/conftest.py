@@ -28,6 +28,7 @@ from tf_msgan.io.write_volumes import write_analyze
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
 ALBERT = ROOT.parent / "shared" / "data" / "albert-neonates"
+NO_NEONATES = "no folder"
 CODES = np.array([0, 10, 150, 250], np.uint8)
 # Oblique, with a flip and unequal voxels.
 OBLIQUE = np.array([[-0.8, 0.1, 0.02, 40.5], [0.09, 0.9, -0.1, -33.25], [0.03, 0.12, 1.1, 7.125], [0, 0, 0, 1]])
@@ -274,5 +275,12 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def albert():
     if not ALBERT.is_dir():
-        pytest.skip(f"the real neonates are not at {ALBERT}")
+        pytest.skip(f"{NO_NEONATES} {ALBERT}")
     return read_cohort(ALBERT, "albert")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how many tests looked for the real neonates in vain, which pass for no failures otherwise."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if skipped := sum(NO_NEONATES in reason for reason in reasons):
+        terminalreporter.write_line(f"{skipped} tests on the real neonates were skipped: {NO_NEONATES} {ALBERT}")

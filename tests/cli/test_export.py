@@ -12,10 +12,10 @@ def test_versions_count_up(unet_run, tmp_path, call):
     assert sorted(path.name for path in (tmp_path / "brain").iterdir()) == ["1", "2", "notes"]
 
 
-def test_wrong_options(untrained_run, tmp_path, call):
+def test_wrong_options(unet_run, tmp_path, call):
     def refused(run, name, *words, call=call):
         assert_one_line_error(call("tf_msgan.export", run, "--name", name, "--output", tmp_path / "x"), *words)
         assert not (tmp_path / "x").exists()
 
     refused(tmp_path, "brain", "model.keras", "no such file", call=run_command)
-    refused(untrained_run, "../brain", "--name", "../brain")
+    refused(unet_run, "../brain", "--name", "../brain")

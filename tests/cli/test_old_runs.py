@@ -69,20 +69,20 @@ def test_an_old_model_alone_lacks_its_modalities(old_run, tmp_path, scan, call):
     assert_one_line_error(result, "alone.keras", "names no modalities", "config.json beside it")
 
 
-def test_a_model_alone_knows_all_that_prediction_needs(untrained_run, tmp_path, scan, call):
-    shutil.copy(untrained_run / "model.keras", tmp_path / "alone.keras")
+def test_a_model_alone_knows_all_that_prediction_needs(unet_run, tmp_path, scan, call):
+    shutil.copy(unet_run / "model.keras", tmp_path / "alone.keras")
     model = load_model(tmp_path / "alone.keras")
     assert model.modalities == ("T1", "T2") and model.tissues == ("CSF", "GM", "WM")
-    assert model.config == load_model(untrained_run).config
-    for source in (untrained_run, tmp_path / "alone.keras"):
+    assert model.config == load_model(unet_run).config
+    for source in (unet_run, tmp_path / "alone.keras"):
         result = call("tf_msgan.predict", source, "--input", *scan, "--output", tmp_path / source.stem)
         assert result.returncode == 0, result.stderr
-    first, second = (data_of(tmp_path / name / "subject-4_probseg.nii.gz") for name in (untrained_run.stem, "alone"))
+    first, second = (data_of(tmp_path / name / "subject-4_probseg.nii.gz") for name in (unet_run.stem, "alone"))
     assert np.array_equal(first, second)
 
 
-def test_what_a_later_version_wrote_is_refused(untrained_run, old_run, tiny_folder, tmp_path, scan, call):
-    run = Path(shutil.copytree(untrained_run, tmp_path / "later"))
+def test_what_a_later_version_wrote_is_refused(unet_run, old_run, tiny_folder, tmp_path, scan, call):
+    run = Path(shutil.copytree(unet_run, tmp_path / "later"))
     edit_archive(run / "model.keras", "config.json", say_later)
     result = call("tf_msgan.predict", run, "--input", *scan, "--output", tmp_path / "maps")
     assert_one_line_error(result, "model.keras", f"schema {LATER} of tf_msgan 99.0", f"0 to {SCHEMA}")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import OBLIQUE, assert_one_line_error, run_command, tiny_brain, write_case, write_untrained_run
+from tests.pages import Page, embedded, picture
 from tf_msgan.config import Preparation
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.runs.trained_model import load_model
@@ -82,11 +83,25 @@ def test_maps_are_the_segmenters(one_case, untrained_run):
         assert float(row["volume_ml"]) == pytest.approx(np.sum(labels == number) * voxel / 1000, abs=1e-3)
 
 
-def test_page_holds_its_pictures(one_case):
-    page = (one_case[0] / "qc.html").read_text()
-    sources = re.findall(r'src="([^"]*)"', page)
-    assert len(sources) == 1 and sources[0].startswith("data:image/png;base64,")
-    assert "http" not in page
+def test_page_holds_the_volumes_and_the_picture(one_case):
+    out, _ = one_case
+    page = Page((out / "qc.html").read_text())
+    ((header, (name, *values)),) = page.tables
+    assert header == ["case", "CSF, mL", "GM, mL", "WM, mL", "entropy", "score"] and name == "ann"
+    with open(out / "ann_volumes.tsv", newline="") as file:
+        volumes = [float(row["volume_ml"]) for row in csv.DictReader(file, delimiter="\t")]
+    entropy = json.loads((out / "ann_dseg.json").read_text())["MeanEntropy"]
+    assert [float(value) for value in values[:3]] == pytest.approx(volumes, abs=0.051)
+    assert float(values[3]) == pytest.approx(entropy, abs=0.0006) and 0 < entropy <= 1
+    # Of one case alone nothing is known to be usual.
+    assert values[4] == "0.0"
+    ((words, source),) = page.pictures.items()
+    assert words == "ann in three planes" and np.array_equal(embedded(source), picture(out / "qc/ann.png"))
+    assert page.addresses == ["#case-1", source]
+    # 9 × 3.6 inches, of 70 dots for the page and of 160 beside the map; and the tissues' contours are drawn.
+    for path, shape in ((out / "qc/ann.png", (252, 630, 3)), (out / "ann_figure.png", (576, 1440, 3))):
+        pixels = picture(path)
+        assert pixels.shape == shape and np.count_nonzero(np.ptp(pixels[40:-40], axis=-1) > 0.15) > 100
 
 
 def test_analyze_input(unet_run, tiny_cohort, tmp_path, predict):
@@ -118,7 +133,7 @@ def test_a_folder_with_a_bad_case_then_the_rest(unet_run, tmp_path, predict):
     assert status == 0, error
     assert "1 segmented, 0 failed" in output
     assert (tmp_path / "out" / "a.nii.gz").stat().st_mtime_ns == before
-    assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
+    assert len(Page((tmp_path / "out" / "qc.html").read_text()).pictures) == 3
 
 
 def test_another_scan_of_the_same_name(unet_run, tmp_path, predict):
@@ -189,17 +204,17 @@ def test_another_model_s_segmentations_are_not_taken(unet_run, tmp_path, predict
     assert [call(tmp_path / "other", "--tta"), call(tmp_path / "other", "--tta")] == [1, 0]
 
 
-def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path, predict):
-    shutil.copytree(untrained_run, tmp_path / "other")
+def test_the_probabilities_of_several_runs_are_averaged(unet_run, tmp_path, predict):
+    shutil.copytree(unet_run, tmp_path / "other")
     model, random = load_model(tmp_path / "other"), np.random.default_rng(0)
     model.set_weights([weight + random.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
     model.save(tmp_path / "other" / "model.keras")
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     found = {}
     for name, runs in {
-        "a": [untrained_run],
+        "a": [unet_run],
         "b": [tmp_path / "other"],
-        "both": [untrained_run, tmp_path / "other"],
+        "both": [unet_run, tmp_path / "other"],
     }.items():
         status, _, error = predict(*runs, "--input", *files, "--output", tmp_path / name)
         assert status == 0, error
@@ -213,7 +228,7 @@ def test_the_probabilities_of_several_runs_are_averaged(untrained_run, tmp_path,
     expected = np.argmax(np.concatenate([background, mean], axis=-1), axis=-1)
     assert sure.mean() > 0.9 and np.array_equal(found["both"][1][sure], expected[sure])
     made_by = json.loads((tmp_path / "both" / "ann_dseg.json").read_text())["GeneratedBy"]
-    assert str(untrained_run) in made_by and str(tmp_path / "other") in made_by
+    assert str(unet_run) in made_by and str(tmp_path / "other") in made_by
 
 
 def test_runs_that_do_not_go_together_are_refused(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
@@ -268,10 +283,10 @@ def test_bids_in_shards(unet_run, tmp_path, predict):
         assert (tmp_path / "out" / id / "anat" / f"{id}_dseg.nii.gz").is_file()
     description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative" and description["GeneratedBy"][0]["Name"] == "tf_msgan"
-    assert (tmp_path / "out" / "qc.html").read_text().count("<img") == 3
+    assert len(Page((tmp_path / "out" / "qc.html").read_text()).pictures) == 3
 
 
-def test_wrong_input(untrained_run, tmp_path, call):
+def test_wrong_input(unet_run, tmp_path, call):
     files = write_case(tmp_path / "in", ["ann_T1.nii.gz", "ann_T2.nii.gz"])
     out = ("--output", tmp_path / "out")
 
@@ -281,14 +296,14 @@ def test_wrong_input(untrained_run, tmp_path, call):
 
     # Once as a user runs it: nothing that TensorFlow says while it loads comes before.
     refused(tmp_path / "none", "--input", *files, words=[tmp_path / "none", "no such file"], call=run_command)
-    refused(untrained_run, "--input", files[0], words=["1 files", "2: T1, T2"])
-    refused(untrained_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
-    refused(untrained_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])
-    refused(untrained_run, "--input", *files, "--threads", 0, words=["--threads", "0"])
-    refused(untrained_run, "--input", *files, "--deadline", 9, words=["--deadline", "9", "--serving"])
+    refused(unet_run, "--input", files[0], words=["1 files", "2: T1, T2"])
+    refused(unet_run, "--input", files[0], tmp_path / "none.nii.gz", words=["none.nii.gz", "no such file"])
+    refused(unet_run, "--input-dir", tmp_path, "--shard", "3/2", words=["--shard", "3/2"])
+    refused(unet_run, "--input", *files, "--threads", 0, words=["--threads", "0"])
+    refused(unet_run, "--input", *files, "--deadline", 9, words=["--deadline", "9", "--serving"])
 
 
-def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, predict):
+def test_every_orientation_comes_back_on_its_own_grid(unet_run, tmp_path, predict):
     """One brain in files of several orientations: the same labels at the same places, on each file's own grid."""
     orientations = ("RAS", "LPS", "PIR", "SLA", "ILP")
     t1, t2, _ = tiny_brain(3)
@@ -298,7 +313,7 @@ def test_every_orientation_comes_back_on_its_own_grid(untrained_run, tmp_path, p
         for name, data in (("T1", t1), ("T2", t2)):
             image = nib.Nifti1Image(data, OBLIQUE).as_reoriented(turn)
             nib.save(image, tmp_path / f"{axcodes}_{name}.nii.gz")
-    status, _, error = predict(untrained_run, "--input-dir", tmp_path, "--output", tmp_path / "out")
+    status, _, error = predict(unet_run, "--input-dir", tmp_path, "--output", tmp_path / "out")
     assert status == 0, error
     seen = []
     for axcodes in orientations:
@@ -328,7 +343,7 @@ def test_a_resampled_run_answers_on_the_scans_own_grid(tiny_cohort, tiny_split, 
 
 def test_a_missing_modality(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, predict):
     augmentation = dataclasses.replace(tiny_config.augmentation, drop_modality=0.3)
-    config = dataclasses.replace(tiny_config, augmentation=augmentation)
+    config = dataclasses.replace(tiny_config, model="unet", augmentation=augmentation)
     run = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
     for name, modalities in (("ann", ["T1", "T2"]), ("bob", ["T1"])):
         write_case(tmp_path / "in", [f"{name}_{modality}.nii.gz" for modality in modalities])

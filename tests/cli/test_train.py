@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ALBERT, ROOT, assert_one_line_error, flip_bit, run_command
+from tests.pages import Page, embedded, numbers, picture
 
 TINY = ("--epochs", 2, "--steps-per-epoch", 2, "--batch-size", 1, "--patch", 16, "--no-progress", "--deterministic")
 
@@ -81,7 +82,10 @@ def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, 
     assert set(json.loads((run / "seconds.json").read_text())) == {"4", "5"}
     assert set(evaluation["mean"]["GM"]) == {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}
     assert "unet, mean" in result.stdout and "mean HD95, mm" in result.stdout
-    assert "unet, mean" in (run / "report.html").read_text()
+    page = Page((run / "report.html").read_text())
+    assert [row[0] for row in page.tables[0]] == ["subject", "4", "5", "unet, mean", "QDA, mean", "HMRF, mean"]
+    # There is no coarse stage to tell of.
+    assert "outline" not in page.text
 
     images = [tiny_cohort.root / f"subject-4-{modality}.hdr" for modality in ("T1", "T2")]
     wanted = ("--input", *images, "--output", tmp_path / "out")
@@ -148,19 +152,51 @@ def test_figures_are_those_of_the_label_maps(run, tmp_path):
     assert any(of["dice"] > 0 for of in scores.values())
 
 
+def dice_by_row(evaluation):
+    """What the tables must say: the Dice of each tissue and their mean, by the row's name."""
+    scores = {**evaluation["subjects"], "multi-stage, mean": evaluation["mean"]}
+    scores |= {f"{name.upper()}, mean": of["mean"] for name, of in evaluation["references"].items()}
+    dice = {name: [of[tissue]["dice"] for tissue in ("CSF", "GM", "WM")] for name, of in scores.items()}
+    return {name: [*values, sum(values) / 3] for name, values in dice.items()}
+
+
 def test_table_is_printed(run):
-    output = run[1].stdout
-    assert re.search(r"^multi-stage, mean( +[01]\.\d{3}){4}$", output, re.MULTILINE)
-    assert re.search(r"^QDA, mean( +[01]\.\d{3}){4}$", output, re.MULTILINE)
+    folder, result = run
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert re.search(r"^test Dice +CSF +GM +WM +mean$", result.stdout, re.MULTILINE)
+    for name, dice in dice_by_row(evaluation).items():
+        (values,) = re.findall(rf"^{name}((?: +[01]\.\d{{3}}){{4}})$", result.stdout, re.MULTILINE)
+        assert [float(value) for value in values.split()] == pytest.approx(dice, abs=0.0006), name
+    (values,) = re.findall(r"^mean HD95, mm +(.*)$", result.stdout, re.MULTILINE)
+    expected = [of["hd95_mm"] for of in evaluation["mean"].values()]
+    assert [float(value) for value in values.split()] == pytest.approx(expected, abs=0.006)
 
 
-def test_report_holds_its_pictures(run):
-    page = (run[0] / "report.html").read_text()
-    sources = re.findall(r'src="([^"]*)"', page)
-    # Curves, health, samples and two subjects.
-    assert len(sources) == 5
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert "http" not in page
+def test_report_holds_the_evaluation_and_its_pictures(run):
+    folder, _ = run
+    page = Page((folder / "report.html").read_text())
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    scores, distances = page.tables
+    assert scores[0] == ["subject", "CSF", "GM", "WM", "mean"]
+    expected = dice_by_row(evaluation)
+    assert [row[0] for row in scores[1:]] == list(expected)
+    for name, values in map(numbers, scores[1:]):
+        assert values == pytest.approx(expected[name], abs=0.0006), name
+    assert distances[0] == ["mean over the subjects", "CSF", "GM", "WM"]
+    assert len(distances) == 5
+    metrics = ("hd95_mm", "mhd_mm", "asd_mm", "avd_percent")
+    for metric, (_, values) in zip(metrics, map(numbers, distances[1:]), strict=True):
+        assert values == pytest.approx([of[metric] for of in evaluation["mean"].values()], abs=0.006), metric
+    assert f"mean Dice of {evaluation['outline']['mean']:.3f} with all that is labelled" in page.text
+    assert "train 1, 2; validation 3; unlabeled 6, 7; test 4, 5." in page.text and "phantoms" not in page.text
+
+    # Curves, health, samples and two subjects, as they lie in the folder; nothing is fetched from elsewhere.
+    names = ("curves", "health", "samples", "subject-4", "subject-5")
+    assert len(page.pictures) == 5
+    for name, source in zip(names, page.pictures.values(), strict=True):
+        assert np.array_equal(embedded(source), picture(folder / "figures" / f"{name}.png")), name
+    assert list(page.addresses) == list(page.pictures.values())
+    assert "subject 4: T1, truth, prediction, errors in three planes" in page.pictures
 
 
 def test_config_repeats_the_run(run, tiny_cohort):

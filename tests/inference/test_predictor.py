@@ -1,5 +1,6 @@
 """The Python interface: a trained model as a function of scans."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -132,7 +133,7 @@ def test_doubts_are_warned_of(brain, scan):
 
 
 def test_a_modality_may_be_missing_if_the_model_learned_that(tiny_cohort, tiny_split, tiny_config, tmp_path, scan):
-    config = tiny_config.with_fields(["augmentation.drop_modality=0.3"])
+    config = dataclasses.replace(tiny_config, model="unet").with_fields(["augmentation.drop_modality=0.3"])
     brain = tf_msgan.load(write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config))
     result = segment(brain, T2=scan[1])
     assert any("segmented without T1" in doubt for doubt in result.doubts)
@@ -143,7 +144,7 @@ def test_a_modality_may_be_missing_if_the_model_learned_that(tiny_cohort, tiny_s
 
 
 def test_several_models_are_averaged(unet_run, tiny_cohort, tiny_split, tiny_config, tmp_path, scan):
-    config = tiny_config.with_training(seed=7)
+    config = dataclasses.replace(tiny_config, model="unet").with_training(seed=7)
     other = write_untrained_run(tmp_path / "run", tiny_cohort, tiny_split, config)
     maps = [
         data_of(segment(tf_msgan.load(*runs), *scan).probabilities)

@@ -65,10 +65,10 @@ def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
 def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
     def level(weight):
         monkeypatch.setattr(standard_gan, "LEVEL", weight)
-        model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", lr=1e-2, epochs=99))
+        model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", lr=3e-2, epochs=99))
         bias = model.discriminator.get_layer("class_logits").bias
         bias.assign(bias + 2)
-        train(model, {"labelled": tiny_batch["labelled"]}, steps=20)
+        train(model, {"labelled": tiny_batch["labelled"]}, steps=8)
         logits, _ = model.discriminator(tiny_batch["unlabelled"]["image"], training=False)
         return float(losses.level_loss(logits))
 
@@ -165,9 +165,9 @@ def test_the_standard_gans_images_depend_on_z_and_wanted_labels(tiny_config, tin
 
 def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
     """The D of the one-stage game learns to score a scan with its labels above the same scan with wrong ones."""
-    config = configured(tiny_config, "one-stage", lr=5e-3, epochs=1, steps_per_epoch=100)
+    config = configured(tiny_config, "one-stage", lr=1e-2, epochs=1, steps_per_epoch=100)
     model = build_model(("T1", "T2"), TISSUES, config)
-    train(model, tiny_batch, steps=60)
+    train(model, tiny_batch, steps=30)
     x, y = tiny_batch["labelled"]["image"], tiny_batch["labelled"]["labels"]
     right, wrong = (tf.one_hot((y + shift) % 4, 4) for shift in (0, 1))
     logits, _ = model.discriminator(x)

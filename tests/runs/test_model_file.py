@@ -18,10 +18,10 @@ from tf_msgan.runs.model_file import read_model_config
 from tf_msgan.runs.trained_model import load_model
 
 
-def test_versions_are_recorded(untrained_run):
-    recorded = json.loads((untrained_run / "config.json").read_text())
+def test_versions_are_recorded(unet_run):
+    recorded = json.loads((unet_run / "config.json").read_text())
     assert (recorded["schema"], recorded["version"]) == (SCHEMA, tf_msgan.__version__)
-    with zipfile.ZipFile(untrained_run / "model.keras") as archive:
+    with zipfile.ZipFile(unet_run / "model.keras") as archive:
         model = json.loads(archive.read("config.json"))["config"]
     assert (model["schema"], model["version"]) == (SCHEMA, tf_msgan.__version__)
     assert model["modalities"] == ["T1", "T2"]

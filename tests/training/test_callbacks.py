@@ -13,24 +13,24 @@ from tf_msgan.training.callbacks import KeepRun, StopAtNonFinite
 TISSUES = ("CSF", "GM", "WM")
 
 
-def kept_after(config, run, epochs):
-    """What a run folder holds after epochs that end with such logs; the first variable of the refiner's average is
+def kept_after(config, run, epochs, average="unet_average"):
+    """What a run folder holds after epochs that end with such logs; the first variable of the segmenter's average is
     `n` after epoch `n`."""
     model = build_model(("T1", "T2"), TISSUES, config)
     keep = KeepRun(run, writes=True)
     keep.set_model(model)
     for epoch, logs in enumerate(epochs):
-        variable = model.refine_average.variables[0]
+        variable = getattr(model, average).variables[0]
         variable.assign(np.full(variable.shape, epoch, np.float32))
         keep.on_epoch_end(epoch, logs)
     kept = load_model(run)
-    (value,) = np.unique(kept.refine_average.variables[0].numpy())
+    (value,) = np.unique(getattr(kept, average).variables[0].numpy())
     return keep.state, value, kept
 
 
 @pytest.fixture
 def small(tiny_config):
-    return dataclasses.replace(tiny_config, model="one-stage")
+    return dataclasses.replace(tiny_config, model="unet")
 
 
 def test_the_best_of_all_tissues_is_kept(small, tmp_path):
@@ -54,12 +54,12 @@ def test_without_validation_the_last_is_kept(small, tmp_path):
     assert (state.best_epoch, value) == (1, 1)
 
 
-def test_whatever_trained_it_float32_is_kept(small, tmp_path):
-    config = small.with_training(precision="mixed_bfloat16")
+def test_whatever_trained_it_float32_is_kept(tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, model="one-stage").with_training(precision="mixed_bfloat16")
     trained = build_model(("T1", "T2"), TISSUES, config)
     computed = {layer.compute_dtype for layer in trained.refine.layers}
     assert "bfloat16" in computed
-    _, _, kept = kept_after(config, tmp_path, [{"dice": 0.5}])
+    _, _, kept = kept_after(config, tmp_path, [{"dice": 0.5}], "refine_average")
     assert kept.config == config.with_training(precision="float32")
     for network in (*kept.networks().values(), kept.refine_average, kept.discriminator_average):
         assert {layer.compute_dtype for layer in network.layers} == {"float32"}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.conftest import TWO_TISSUES, assert_one_line_error, run_command, write_tiny_cohort
+from tests.pages import picture
 from tf_msgan.config import MODELS
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import read_split
@@ -50,7 +51,9 @@ def test_compare_from_the_command_line(tmp_path):
         assert word in report, word
     results = json.loads((out / "results.json").read_text())
     assert {row["model"] for row in results["rows"]} == {*MODELS, "qda", "hmrf"}
-    assert all((out / name).stat().st_size > 10_000 for name in ("models.png", "shots.png"))
+    # The scan, the truth and four models side by side; a panel for each tissue and their mean.
+    assert picture(out / "models.png").shape == (432, 198 * 6, 3)
+    assert picture(out / "shots.png").shape == (306, 288 * 4, 3)
     # Another comparison may not be mixed into this one.
     assert_one_line_error(compare(tmp_path / "data", out, "--set", "loss.prediction=0"), "plan.json", "config")
 

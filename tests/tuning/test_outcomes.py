@@ -30,8 +30,10 @@ def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
         *("best", ("training.lr=0.5",), PRESETS["best"], "steps", 400),
     )
 
-    def train(command, **options):
-        """Leaves what `tf_msgan.train` does."""
+    def train(command, real=subprocess.run, **options):
+        """Leaves what `tf_msgan.train` does. Others, such as git, run as they do."""
+        if "tf_msgan.train" not in command:
+            return real(command, **options)
         asked.append(parse_training(command[command.index("tf_msgan.train") + 1 :]))
         run = Path(asked[-1].out)
         begin_run(run, describe_run(cohort, split, read_config(asked[-1]), []), overwrite=False)
@@ -67,11 +69,8 @@ def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
         assert outcome == outcomes.read_outcome(comparison, cell)
         steps = 2 * expected.training.steps_per_epoch
         assert (outcome["steps"], outcome["training_minutes"], outcome["volume_seconds"]) == (steps, 1.5, 9.0)
-        assert (
-            outcome["machine"] == describe_machine()
-            and outcome["validation_dice"] == 0.75
-            and outcome["mean"]["GM"]["dice"] == 0.5
-        )
+        assert outcome["validation_dice"] == 0.75 and outcome["mean"]["GM"]["dice"] == 0.5
+        assert outcome["machine"] == describe_machine()
 
 
 def test_a_comparison_is_of_one_set_of_scans_and_one_config(tiny_folder, tmp_path):

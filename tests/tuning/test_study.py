@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_command, write_tiny_cohort
+from tests.pages import Page, embedded, numbers
 from tf_msgan.runs.run_folder import read_run_config
 
 SMALL = ("network.unet_width=4", "training.steps_per_epoch=2", "training.batch_size=2", "training.epochs=2")
@@ -54,17 +56,26 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
     assert "finite loss" in trials["lr-1e+30-seed-0"]["error"]
     assert 0 <= trials["lr-0.001-seed-0"]["val_dice"] <= 1
     assert "Learning rate (Table V)" in result.stdout and "failed: lr-1e+30-seed-0" in result.stdout
-    page = (out / "report.html").read_text()
+    page, good = Page((out / "report.html").read_text()), trials["lr-0.001-seed-0"]
+    (table,) = page.tables
+    assert table[0] == ["lr", "CSF", "brain", "mean", "validation", "seeds", "minutes"]
+    ((value, figures),) = map(numbers, table[1:])
+    subjects = good["subjects"].values()
+    dice = [np.mean([scores[tissue]["dice"] for scores in subjects]) for tissue in ("CSF", "brain")]
+    assert value == "0.001" and figures[:4] == pytest.approx([*dice, np.mean(dice), good["val_dice"]], abs=0.0006)
+    assert figures[4] == 1 and figures[5] > 0
+    assert page.headings[:3] == ["Study", "Learning rate (Table V)", "Failed"]
+    failed = f"lr-1e+30-seed-0: {trials['lr-1e+30-seed-0']['error']}"
     for words in (
         "python -m tuning.study --model unet",
-        "Scaled by",
-        "Table V",
-        "finite loss",
+        "Scaled by 0.05: 2 steps an epoch and patches of",
         "1 of 2 trials ended well",
-        "data:image/png",
         f"keras {keras.__version__}, numpy",
+        " ".join(failed.split()),
     ):
-        assert words in page, words
+        assert words in page.text, words
+    # A picture of the factor and one of the curves, panels of 3.2 × 3.4 inches and 9 × 4.5, at 90 dots an inch.
+    assert [embedded(source).shape for source in page.pictures.values()] == [(306, 864, 3), (405, 810, 3)]
     assert list((out / "tensorboard" / "lr-0.001-seed-0").glob("events*"))
 
 

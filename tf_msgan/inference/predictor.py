@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_msgan.datasets.cases import LACKING, Case, case_of_files
 from tf_msgan.datasets.modality_names import find_modality
-from tf_msgan.errors import InputError, memory_named
+from tf_msgan.errors import InputError, OptionError, memory_named
 from tf_msgan.inference.ensemble import Ensemble
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.scan_segmenter import ScanSegmenter
@@ -168,10 +168,10 @@ def load(*paths: str | os.PathLike[str], tta: bool = False, p_real: bool = False
             raise InputError(path, f"the modalities {', '.join(other.modalities)}", expected)
     for path, each in models.items():
         if p_real and not each.has_discriminator:
-            raise InputError("--p-real", f"{path}, of a {each.config.model}", "a model with a discriminator")
+            raise OptionError("p_real", f"{path}, of a {each.config.model}", "a model with a discriminator")
         if p_real and not each.has_adversarial_steps:
             found = f"{path}, whose best epoch lies before the adversarial phase"
-            raise InputError("--p-real", found, "a D that has learnt")
+            raise OptionError("p_real", found, "a D that has learnt")
     segmenters = {path: Segmenter(each, mirrored=tta, with_p_real=p_real) for path, each in models.items()}
     sources = [f"the run {Path(path).resolve()}, model {digest_file(file)[:12]}" for path, file in files.items()]
     source = f"{' and '.join(sources)}{', with --tta' if tta else ''}"
