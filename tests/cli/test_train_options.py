@@ -11,10 +11,8 @@ from tf_msgan.train import main, make_parser, read_config
 
 def changed(options):
     """What a config differs in from the preset for scans, `PART.FIELD` by its value."""
-    config, preset = (
-        read_config(make_parser().parse_args(["--data", "DIR", *map(str, options)])).to_dict(),
-        PRESETS["best"].to_dict(),
-    )
+    asked = make_parser().parse_args(["--data", "DIR", *map(str, options)])
+    config, preset = read_config(asked).to_dict(), PRESETS["best"].to_dict()
     found = {"model": config["model"]} if config["model"] != preset["model"] else {}
     for part in (part for part in preset if part != "model"):
         found |= {f"{part}.{n}": value for n, value in config[part].items() if value != preset[part][n]}

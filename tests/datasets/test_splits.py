@@ -113,14 +113,14 @@ def test_leave_one_out_and_all():
     ("name", "labelled", "labeled", "message"),
     [
         ("few-shot", 1, None, "found 1 labelled subjects; expected two"),
-        ("few-shot", 4, 4, "--labeled: found 4; expected 1 to 3"),
-        ("few-shot", 4, 0, "--labeled: found 0"),
+        ("few-shot", 4, 4, "^labeled: found 4; expected 1 to 3"),
+        ("few-shot", 4, 0, "^labeled: found 0"),
         ("fold:3/2", 4, None, "found fold:3/2; expected fold:I/K with K in 2..4"),
         ("fold:1/5", 4, None, "found fold:1/5"),
         ("fold:1/2", 1, None, "found 1 labelled subjects; expected two"),
         ("leave-one-out:a", 1, None, "found 1 labelled subjects; expected two"),
         ("leave-one-out:x", 4, None, "found test subject x"),
-        ("all", 4, 2, "--labeled: found --split all"),
+        ("all", 4, 2, "^labeled: found the split all"),
         ("all", 0, None, "found no subject for train"),
     ],
 )
@@ -141,5 +141,5 @@ def test_unreadable_files(tiny_cohort, tmp_path):
         read_split(write(tmp_path / "split.json", "{not json"), tiny_cohort)
     with pytest.raises(InputError, match="found no such file"):
         read_split(str(tmp_path / "absent.json"), tiny_cohort)
-    with pytest.raises(InputError, match="found an unknown name"):
+    with pytest.raises(InputError, match="^split: found no-such-split, an unknown name"):
         read_split("no-such-split", tiny_cohort)

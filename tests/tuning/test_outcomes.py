@@ -15,7 +15,7 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import temporary_path
 from tf_msgan.runs.machine import describe_machine
 from tf_msgan.runs.run_folder import begin_run, describe_run
-from tf_msgan.train import parse as parse_training
+from tf_msgan.train import make_parser
 from tf_msgan.train import read_config
 from tuning import outcomes
 from tuning.cells import ABLATIONS, Cell
@@ -34,7 +34,7 @@ def test_each_cell_is_trained_as_it_says(tiny_folder, tmp_path, monkeypatch):
         """Leaves what `tf_msgan.train` does. Others, such as git, run as they do."""
         if "tf_msgan.train" not in command:
             return real(command, **options)
-        asked.append(parse_training(command[command.index("tf_msgan.train") + 1 :]))
+        asked.append(make_parser().parse_args(command[command.index("tf_msgan.train") + 1 :]))
         run = Path(asked[-1].out)
         begin_run(run, describe_run(cohort, split, read_config(asked[-1]), []), overwrite=False)
         evaluation = {"subjects": {"5": {"GM": {"dice": 0.5}}}, "mean": {"GM": {"dice": 0.5}}}

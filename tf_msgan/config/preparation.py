@@ -9,6 +9,10 @@ CROPS = ("brain", "nonzero")
 NORMALISATIONS = ("zscore", "percentile")
 
 
+def _are_sides(spacing: tuple[object, ...]) -> bool:
+    return len(spacing) == 3 and all(isinstance(mm, (int, float)) and 0.05 <= mm <= 30 for mm in spacing)
+
+
 @dataclass(frozen=True)
 class Preparation(Options, part="preparation"):
     """What is done to a scan before networks see it, in training and in prediction alike."""
@@ -38,6 +42,7 @@ class Preparation(Options, part="preparation"):
         (1.0, 1.0, 1.0),
         "mm of a typical training scan's voxels, as networks see them: patches and tiles are about as long in mm along "
         "every axis",
+        bounds=Bounds("three of 0.05 to 30 mm", _are_sides),
         chosen="that of the training subjects",
     )
 

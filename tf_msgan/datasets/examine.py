@@ -84,7 +84,7 @@ def compare(cohort: Cohort, subjects: list[SubjectFacts]) -> list[Problem]:
     sizes = {facts.id: float(np.prod(facts.spacing_mm)) for facts in subjects if facts.spacing_mm}
     usual = np.median(list(sizes.values())) if sizes else 0
     for subject_id, size in sizes.items():
-        if not usual / VOXEL_VOLUME_RATIO <= size <= usual * UNLIKE_VOXELS:
+        if not usual / VOXEL_VOLUME_RATIO <= size <= usual * VOXEL_VOLUME_RATIO:
             found = f"voxels of {size:.3g} mm³, others have {usual:.3g}; --resample MM makes them alike"
             problems.append(Problem("warning", f"subject {subject_id}: {found}"))
     for tissue in cohort.labels.tissues:

@@ -184,7 +184,9 @@ def test_bids_tables(tmp_path):
         table.write_text(content)
         with pytest.raises(InputError, match=message):
             read_cohort(root, labels=str(table))
-    with pytest.raises(InputError, match=r"found an unknown table; expected one of freesurfer, bids, or a file\.tsv"):
+    with pytest.raises(
+        InputError, match=r"found aseg, an unknown table; expected one of freesurfer, bids, or a file\.tsv"
+    ):
         read_cohort(root, labels="aseg")
 
 
