@@ -22,7 +22,7 @@ from tf_msgan.datasets.splits import read_split
 from tf_msgan.models.losses import segmentation_loss
 from tf_msgan.models.step_metrics import TissueDice
 from tf_msgan.networks.refining_generator import build_refine_generator
-from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.scan_source import hold_scans
 from tf_msgan.patches.streams import training_stream, validation_stream
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 from tf_msgan.training.schedule import make_schedule
@@ -87,8 +87,8 @@ def main(argv=None):
 
     cohort = read_cohort(options.data, options.layout)
     split = read_split(options.split, cohort)
-    labelled = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.train)
-    validation = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.validation)
+    labelled = hold_scans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.train)
+    validation = hold_scans(load_scan(cohort, subject_id, with_labels=True) for subject_id in split.validation)
     print(provenance())
     for choice in ("0", "-2", "-4", "mask"):
         for seed in range(options.seeds):

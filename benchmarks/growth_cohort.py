@@ -1,7 +1,8 @@
 """How the patch pipeline grows with the cohort: `python -m benchmarks.growth_cohort`.
 
-Patches a second, and peak memory of the process, over 5 to 20 phantoms at 1 mm: held in memory, and streamed from
-shards (`--cache`). Patches of 32³ with contexts, all augmentation. A process each.
+Patches a second, and the memory of the process that no file backs, over 5 to 20 phantoms at 1 mm: held in memory, and
+streamed from shards (`--cache`), which are mapped into memory. Patches of 32³ with contexts, all augmentation. A
+process each.
 """
 
 import argparse
@@ -29,12 +30,12 @@ def parse(argv):
 
 def measure(folder, subjects, cache, seconds):
     """`cache` may be empty: then the scans are held in memory."""
-    from benchmarks.resident import peak_gib
+    from benchmarks.resident import own_gib
     from benchmarks.timing import rate
     from tf_msgan.config import Augmentation
     from tf_msgan.datasets.layouts import read_cohort
     from tf_msgan.datasets.load_scan import load_scan
-    from tf_msgan.patches.held_scans import HeldScans
+    from tf_msgan.patches.scan_source import hold_scans
     from tf_msgan.patches.shards import shard_scans
     from tf_msgan.patches.streams import training_stream
 
@@ -43,7 +44,7 @@ def measure(folder, subjects, cache, seconds):
     if cache:
         source = shard_scans(cache, cohort, ids, with_labels=True)
     else:
-        source = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in ids)
+        source = hold_scans(load_scan(cohort, subject_id, with_labels=True) for subject_id in ids)
     stream = training_stream(
         source,
         unlabelled=None,
@@ -55,7 +56,7 @@ def measure(folder, subjects, cache, seconds):
     )
     batches = iter(stream)
     speed = rate(lambda: len(next(batches)["labelled"]["image"]), seconds)
-    return {"patches_per_second": speed, "peak_gib": peak_gib()}
+    return {"patches_per_second": speed, "own_gib": own_gib()}
 
 
 @exit_on_input_error
@@ -80,7 +81,7 @@ def main(argv=None):
             for source, where in (("memory", ""), ("shards", cache)):
                 row = ask([*this, subjects, where], CORES)
                 rows.append({"subjects": subjects, "source": source, **row})
-                print(f"{subjects:>9}{source:>10}{row['patches_per_second']:>11.1f}{row['peak_gib']:>7.2f}", flush=True)
+                print(f"{subjects:>9}{source:>10}{row['patches_per_second']:>11.1f}{row['own_gib']:>7.2f}", flush=True)
     if options.json:
         write_json(options.json, {"provenance": provenance(), "rows": rows})
 

@@ -44,12 +44,12 @@ def measure(name, folder, seconds):
     from tf_msgan.config import Augmentation
     from tf_msgan.datasets.layouts import read_cohort
     from tf_msgan.datasets.load_scan import load_scan
-    from tf_msgan.patches.held_scans import HeldScans
+    from tf_msgan.patches.scan_source import hold_scans
     from tf_msgan.patches.streams import training_stream
 
     cohort = read_cohort(folder, "nnunet")
     start = time.perf_counter()
-    scans = HeldScans(load_scan(cohort, subject_id, with_labels=True) for subject_id in cohort.subjects)
+    scans = hold_scans(load_scan(cohort, subject_id, with_labels=True) for subject_id in cohort.subjects)
     loaded = time.perf_counter() - start
     stream = training_stream(
         scans,

@@ -110,9 +110,9 @@ def draw_growth_cohort(figures, path):
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     for source, style in (("memory", "o-"), ("shards", "s--")):
         rows = [row for row in figures["rows"] if row["source"] == source]
-        for axis, key in zip(axes, ("patches_per_second", "peak_gib"), strict=True):
+        for axis, key in zip(axes, ("patches_per_second", "own_gib"), strict=True):
             axis.plot([row["subjects"] for row in rows], [row[key] for row in rows], style, label=f"from {source}")
-    for axis, label in zip(axes, ("patches a second", "GiB at the peak"), strict=True):
+    for axis, label in zip(axes, ("patches a second", "GiB that no file backs"), strict=True):
         axis.set(xlabel="subjects", ylabel=label, ylim=(0, None))
         axis.grid(alpha=0.3)
         axis.legend()

@@ -8,6 +8,11 @@ def rest_gib() -> float:
     return _status("VmRSS")
 
 
+def own_gib() -> float:
+    """Returns the memory that it holds now and that no file backs: the system cannot take it back."""
+    return _status("RssAnon")
+
+
 def peak_gib() -> float:
     """Returns the most that it has held since its start. (`getrusage` counts the process that started this one,
     too.)"""

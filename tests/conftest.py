@@ -210,11 +210,11 @@ def tiny_cohort(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_batch(tiny_cohort):
     """A batch of the training stream: two labelled and two unlabelled patches."""
-    from tf_msgan.patches.held_scans import HeldScans
+    from tf_msgan.patches.scan_source import hold_scans
     from tf_msgan.patches.streams import training_stream
 
-    labelled = HeldScans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
-    unlabelled = HeldScans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
+    labelled = hold_scans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
+    unlabelled = hold_scans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
     return next(iter(training_stream(labelled, unlabelled, (16, 16, 16), (2, 2), 1.0, Augmentation(), seed=0)))
 
 

@@ -82,5 +82,5 @@ def test_shards_share_the_cases_out(count, parts):
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "1/2/3", "-1/2"])
 def test_no_shard(shard):
-    with pytest.raises(InputError, match="^shard: found"):
+    with pytest.raises(InputError, match=r"^shard: found"):
         take_shard([], shard)

@@ -141,5 +141,5 @@ def test_unreadable_files(tiny_cohort, tmp_path):
         read_split(write(tmp_path / "split.json", "{not json"), tiny_cohort)
     with pytest.raises(InputError, match="found no such file"):
         read_split(str(tmp_path / "absent.json"), tiny_cohort)
-    with pytest.raises(InputError, match="^split: found no-such-split, an unknown name"):
+    with pytest.raises(InputError, match=r"^split: found no-such-split, an unknown name"):
         read_split("no-such-split", tiny_cohort)

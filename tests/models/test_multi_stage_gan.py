@@ -13,7 +13,7 @@ from tf_msgan.config import Preparation
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.evaluation.metrics import dice
 from tf_msgan.inference.segmenter import Segmenter
-from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.scan_source import hold_scans
 from tf_msgan.patches.streams import validation_stream
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.training.build_model import build_model
@@ -183,7 +183,7 @@ def test_test_step_counts_the_whole_scan(tiny_config, tiny_cohort):
     model = build_model(("T1", "T2"), TISSUES, tiny_config)
     scan = load_scan(tiny_cohort, "3", with_labels=True)
     one, other = (
-        model.evaluate(validation_stream(HeldScans([scan]), (16, 16, 16), size), verbose=0, return_dict=True)
+        model.evaluate(validation_stream(hold_scans([scan]), (16, 16, 16), size), verbose=0, return_dict=True)
         for size in (1, 5)
     )
     assert one == pytest.approx(other, abs=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_msgan.patches.cropped_scan import crop_scan
-from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.scan_source import hold_scans
 from tf_msgan.preprocessing.scan import Scan
 
 
@@ -19,7 +19,7 @@ def test_scans_of_any_shape_are_given_as_they_were_held():
 
     scans = [scan(4 + number, 5, 6) for number in range(7)]
     graphs = []
-    for held in (HeldScans(scans[:1]), HeldScans(iter(scans))):
+    for held in (hold_scans(scans[:1]), hold_scans(iter(scans))):
         taken = tf.function(held).get_concrete_function(tf.TensorSpec([], tf.int32))
         graphs.append((len(taken.graph.get_operations()), len(taken.graph.captures)))
         for number in range(len(held.shapes)):

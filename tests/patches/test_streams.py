@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_msgan.config import Augmentation
 from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.patches.cropped_scan import crop_scan
-from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.scan_source import hold_scans
 from tf_msgan.patches.streams import Share, count_validation_batches, training_stream, validation_stream
 from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
 from tf_msgan.preprocessing.scan import Scan
@@ -35,8 +35,8 @@ def unlabelled(tiny_cohort):
 
 def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augmentation=None):
     stream = training_stream(
-        HeldScans(labelled),
-        HeldScans(unlabelled),
+        hold_scans(labelled),
+        hold_scans(unlabelled),
         CUBE,
         (2, 2),
         foreground,
@@ -75,7 +75,7 @@ def test_stream_starts_anywhere(labelled, unlabelled):
 
 def test_without_contexts_the_patches_are_the_same(labelled, unlabelled):
     def stream(contexts):
-        held, others = HeldScans(labelled), HeldScans(unlabelled)
+        held, others = hold_scans(labelled), hold_scans(unlabelled)
         return training_stream(held, others, CUBE, (4, 2), 0.5, Augmentation(), 0, contexts=contexts).take(3)
 
     for both, alone in zip(stream(True), stream(False), strict=True):
@@ -83,7 +83,7 @@ def test_without_contexts_the_patches_are_the_same(labelled, unlabelled):
         for kind, patches in alone.items():
             for name, values in patches.items():
                 assert np.array_equal(values, both[kind][name])
-    both, alone = (list(validation_stream(HeldScans(labelled), CUBE, 3, contexts=c)) for c in (True, False))
+    both, alone = (list(validation_stream(hold_scans(labelled), CUBE, 3, contexts=c)) for c in (True, False))
     assert all(np.array_equal(a["image"], b["image"]) for a, b in zip(both, alone, strict=True))
 
 
@@ -100,7 +100,7 @@ def test_patches_that_are_not_turned_are_cut_as_turned_ones_are(labelled):
 
 def test_no_stream_is_tuned_while_it_runs(labelled):
     """Letting a tuned iterator go may take as long as its tuner sleeps."""
-    held = HeldScans(labelled)
+    held = hold_scans(labelled)
     training = training_stream(held, held, CUBE, (2, 2), 0.5, NONE, seed=0)
     validation = validation_stream(held, CUBE, 3).repeat()
     assert [stream.options().autotune.enabled for stream in (training, validation)] == [False, False]
@@ -169,7 +169,7 @@ def test_turned_patches_show_all_that_they_reach(contexts):
     scan = Scan("ramp", masked, np.ones(ramp.shape, np.uint8), middle, (1.0, 1.0, 1.0))
     strength = dataclasses.replace(NONE, warp_share=1.0, rotation_degrees=45.0, scale=0.25)
     plane = np.column_stack([np.indices(shape).reshape(3, -1).T, np.ones(np.prod(shape))])
-    stream = training_stream(HeldScans([scan]), None, shape, (4, 0), 1.0, strength, 0, contexts=contexts)
+    stream = training_stream(hold_scans([scan]), None, shape, (4, 0), 1.0, strength, 0, contexts=contexts)
     for batch in stream.take(5):
         for name in ("image", "context")[: 1 + contexts]:
             for patch in batch["labelled"][name].numpy():
@@ -196,13 +196,13 @@ def test_patches_of_thick_slices(labelled, unlabelled):
     shape = (24, 24, 8)
     thick = [dataclasses.replace(scan, spacing=(1.0, 1.0, 3.0)) for scan in labelled]
     stream = training_stream(
-        HeldScans(thick), HeldScans(unlabelled), shape, (2, 2), 1.0, Augmentation(warp_share=1.0), seed=0
+        hold_scans(thick), hold_scans(unlabelled), shape, (2, 2), 1.0, Augmentation(warp_share=1.0), seed=0
     )
     batch = next(iter(stream))
     for name in ("image", "context"):
         assert batch["labelled"][name].shape == batch["unlabelled"][name].shape == (2, *shape, 2)
     assert batch["labelled"]["labels"].shape == (2, *shape)
-    counted = sum(int(np.sum(b["labels"] != IGNORE)) for b in validation_stream(HeldScans(thick), shape, 3))
+    counted = sum(int(np.sum(b["labels"] != IGNORE)) for b in validation_stream(hold_scans(thick), shape, 3))
     assert counted == sum(crop_scan(scan).labels.size for scan in thick)
 
 
@@ -223,7 +223,7 @@ def test_a_modality_is_dropped_from_all_of_a_patch_and_one_stays(labelled, unlab
 
 def test_validation_covers_every_voxel_once(labelled):
     counted = {tissue: 0 for tissue in range(4)}
-    for batch in validation_stream(HeldScans(labelled), CUBE, batch_size=3):
+    for batch in validation_stream(hold_scans(labelled), CUBE, batch_size=3):
         for tissue in counted:
             counted[tissue] += int(np.sum(batch["labels"] == tissue))
     boxes = [crop_scan(scan).labels for scan in labelled]
@@ -234,7 +234,7 @@ def test_validation_covers_every_voxel_once(labelled):
 
 
 def test_beyond_the_border_labels_are_ignored(labelled):
-    source = HeldScans(labelled[:1])
+    source = hold_scans(labelled[:1])
     assert all(PATCH < n < 2 * PATCH for n in source.shapes[0])
     last = list(validation_stream(source, CUBE, batch_size=1))[-1]
     assert np.sum(last["labels"] != IGNORE) == np.prod([n - PATCH for n in source.shapes[0]])
@@ -242,18 +242,18 @@ def test_beyond_the_border_labels_are_ignored(labelled):
 
 def test_odd_patch_is_refused(labelled):
     with pytest.raises(ValueError, match="even"):
-        validation_stream(HeldScans(labelled), (16, 15, 16), 1)
+        validation_stream(hold_scans(labelled), (16, 15, 16), 1)
 
 
 def test_labelled_patches_alone(labelled):
-    batch = next(iter(training_stream(HeldScans(labelled), None, CUBE, (2, 1), 1.0, NONE, seed=0)))
+    batch = next(iter(training_stream(hold_scans(labelled), None, CUBE, (2, 1), 1.0, NONE, seed=0)))
     assert set(batch) == {"labelled"}
 
 
 @pytest.mark.parametrize(("count", "replicas"), [(1, 2), (2, 1), (2, 2)])
 def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
     """Every batch of one process, put together from those of the devices in their order."""
-    held, others = HeldScans(labelled), HeldScans(unlabelled)
+    held, others = hold_scans(labelled), hold_scans(unlabelled)
 
     def stream(share):
         return iter(training_stream(held, others, CUBE, (8, 4), 1.0, NONE, 0, first_batch=1, share=share))
@@ -266,7 +266,7 @@ def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
 
 
 def test_shares_of_the_validation_are_equally_long_and_count_once(labelled):
-    source = HeldScans(labelled)
+    source = hold_scans(labelled)
     shares = [list(validation_stream(source, CUBE, 3, Share(index, 2, 2))) for index in range(2)]
     assert len(shares[0]) == len(shares[1]) == 2 * count_validation_batches(source, CUBE, 12)
     seen = np.concatenate([batch["labels"].numpy().ravel() for share in shares for batch in share])

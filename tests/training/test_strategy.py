@@ -23,7 +23,7 @@ import dataclasses, json, sys
 import keras, numpy as np
 from tests.conftest import *
 from tf_msgan.datasets.load_scan import load_scan
-from tf_msgan.patches.held_scans import HeldScans
+from tf_msgan.patches.scan_source import hold_scans
 from tf_msgan.training import build_model as building, train_run
 from tf_msgan.training.strategy import make_strategy
 
@@ -49,7 +49,7 @@ def make_optimizer(training, **options):
     return keras.optimizers.LossScaleOptimizer(sgd, 2.0**12) if training.precision == "mixed_float16" else sgd
 building.make_optimizer = make_optimizer
 labelled, unlabelled, validation = (
-    HeldScans([load_scan(cohort, id, with_labels) for id in ids])
+    hold_scans([load_scan(cohort, id, with_labels) for id in ids])
     for ids, with_labels in ((("1", "2"), True), (("6", "7"), False), (("3",), True))
 )
 folder.mkdir()

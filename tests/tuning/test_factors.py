@@ -45,5 +45,5 @@ def test_scale_shrinks_steps_and_patches_alone():
         and scale_settings(scaled, 0.01)[-1] == "training.patch=16"
     )
     for scale in (0, 1.1, math.nan):
-        with pytest.raises(InputError, match="^scale: found"):
+        with pytest.raises(InputError, match=r"^scale: found"):
             scale_settings(PAPER, scale)

@@ -15,8 +15,7 @@ from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import temporary_path
 from tf_msgan.runs.machine import describe_machine
 from tf_msgan.runs.run_folder import begin_run, describe_run
-from tf_msgan.train import make_parser
-from tf_msgan.train import read_config
+from tf_msgan.train import make_parser, read_config
 from tuning import outcomes
 from tuning.cells import ABLATIONS, Cell
 from tuning.outcomes import Comparison, begin

@@ -28,7 +28,7 @@ def crop_scan(scan: Scan) -> CroppedScan:
     used = scan.mask if scan.labels is None else scan.mask | (scan.labels > 0)
     along = [np.flatnonzero(used.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     box = tuple(slice(at[0], at[-1] + 1) for at in along)
-    foreground = np.argwhere(scan.foreground[box]).astype(np.int16)
+    foreground = np.argwhere(scan.foreground[box]).astype(np.int16, order="C")
     labels = None if scan.labels is None else np.ascontiguousarray(scan.labels[box])
     volume = np.ascontiguousarray(scan.masked[box])
     return CroppedScan(volume, labels, foreground, np.array(scan.spacing, np.float32))

@@ -1,4 +1,4 @@
-"""Streams of patches, cut from the scans of a source (`tf_msgan.patches.held_scans`).
+"""Streams of patches, cut from the scans of a source (`tf_msgan.patches.scan_source`).
 
 An element has, at a centre drawn or given, for a patch of `(i, j, k)` even numbers of voxels,
     image: `(i, j, k, modality)` float32, background filled in;

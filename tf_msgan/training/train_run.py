@@ -15,8 +15,8 @@ from tf_msgan.datasets.load_scan import load_scan
 from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import memory_named
 from tf_msgan.models.segmentation_model import SegmentationModel
-from tf_msgan.patches.held_scans import HeldScans
-from tf_msgan.patches.shards import ShardedScans, damaged_shard_named, shard_scans
+from tf_msgan.patches.scan_source import ScanSource, hold_scans
+from tf_msgan.patches.shards import shard_scans
 from tf_msgan.patches.streams import WHOLE, Share, count_validation_batches, training_stream, validation_stream
 from tf_msgan.progress import Progress, silent
 from tf_msgan.training.build_model import build_model
@@ -37,9 +37,9 @@ class TrainingScans:
     """The scans that training sees, by role; `labelled` and `validation` have labels, `unlabelled` have none. There may
     be no `validation`."""
 
-    labelled: HeldScans | ShardedScans
-    unlabelled: HeldScans | ShardedScans
-    validation: HeldScans | ShardedScans | None
+    labelled: ScanSource
+    unlabelled: ScanSource
+    validation: ScanSource | None
 
 
 def whose_scans(split: Split, config: Config) -> dict[str, tuple[str, ...]]:
@@ -67,7 +67,7 @@ def load_training_scans(
             return None
         if cache is None:
             with memory_named(cohort.root, "fewer scans, or --cache"):
-                return HeldScans(load_scan(cohort, id, *how) for id in ids)
+                return hold_scans(load_scan(cohort, id, *how) for id in ids)
         return shard_scans(cache, cohort, ids, *how, progress)
 
     return TrainingScans(**{role: load(role, ids) for role, ids in whose_scans(split, config).items()})
@@ -123,7 +123,7 @@ def train_run(
         strategy: of `make_strategy`; one device by default.
 
     Raises:
-        InputError: no checkpoint can be read, a loss is not finite, a shard is damaged, a worker is gone, or there is
+        InputError: no checkpoint can be read, a loss is not finite, a worker is gone, or there is
             no memory left.
     """
     training = config.training
@@ -146,7 +146,6 @@ def train_run(
 
     with (
         lost_worker_named(several_workers(strategy)),
-        damaged_shard_named(isinstance(scans.labelled, ShardedScans)),
         memory_named(run, "a smaller --patch or --batch-size"),
     ):
         shown = [

@@ -1,4 +1,4 @@
-"""Where patches are cut from: scans cropped to the brain, held in memory here, on disk in `tf_msgan.patches.shards`.
+"""Where patches are cut from: scans cropped to the brain, in memory or mapped from files.
 
 A source is called in a tf.data graph with the number of a scan, and gives it as a `CroppedScan` of tensors.
 """
@@ -7,28 +7,32 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from tf_msgan.io.volumes import Shape
 from tf_msgan.patches.cropped_scan import CroppedScan, crop_scan
 from tf_msgan.preprocessing.scan import Scan
 
 
-class HeldScans:
-    """Scans in memory; an iterable that reads them one by one is never held whole.
+class ScanSource:
+    """Cropped scans, all with labels or all without.
+
+    Args:
+        scans: one or more; an iterable that makes them one by one is never held whole. Arrays are copied, tensors not.
 
     Attributes:
         shapes: `(i, j, k)` of each cropped scan.
         modalities: how many.
     """
 
-    def __init__(self, scans: Iterable[Scan]):
+    def __init__(self, scans: Iterable[CroppedScan]) -> None:
         # tf.data runs on the processor, also where TensorFlow would put tensors on a GPU.
         with tf.device("CPU:0"):
-            tensors = [[tf.constant(array) for array in crop_scan(scan) if array is not None] for scan in scans]
+            tensors = [[tf.convert_to_tensor(part) for part in scan if part is not None] for scan in scans]
             # One list for each kind of array: a graph that branches over scans would hold all of them once for each.
             self._lists = [(_tensor_list(kind), kind[0].dtype) for kind in zip(*tensors, strict=True)]
-        self.shapes = [tuple(volume.shape[:3]) for volume, *_ in tensors]
-        self.modalities = tensors[0][0].shape[-1] - 1
+        self.shapes: list[Shape] = [tuple(volume.shape[:3]) for volume, *_ in tensors]
+        self.modalities: int = tensors[0][0].shape[-1] - 1
 
-    def __call__(self, number) -> CroppedScan:
+    def __call__(self, number: tf.Tensor) -> CroppedScan:
         # Eagerly, too: else the whole list might be copied to a GPU.
         with tf.device("CPU:0"):
             volume, *labels, foreground, spacing = (
@@ -43,7 +47,12 @@ class HeldScans:
         )
 
 
-def _tensor_list(tensors):
+def hold_scans(scans: Iterable[Scan]) -> ScanSource:
+    """Returns a source of scans that are held in memory, cropped."""
+    return ScanSource(crop_scan(scan) for scan in scans)
+
+
+def _tensor_list(tensors: list[tf.Tensor]) -> tf.Tensor:
     """Tensors of one dtype and of any shapes, in one that a graph takes them from without a copy."""
     held = tf.raw_ops.TensorListReserve(element_shape=-1, num_elements=len(tensors), element_dtype=tensors[0].dtype)
     for number, tensor in enumerate(tensors):
