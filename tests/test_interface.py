@@ -13,6 +13,8 @@ import tf_msgan
 from tests.conftest import ROOT, segment
 from tf_msgan.errors import InputError
 
+pytestmark = pytest.mark.integration
+
 
 def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tmp_path, scan):
     seen = []

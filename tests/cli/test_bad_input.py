@@ -39,6 +39,7 @@ def test_doctor_lists(name, files, capfd):
     assert all(id in out for id in IDS)
 
 
+@pytest.mark.integration
 def test_predict_lists_the_bad_and_segments_the_others(tmp_path, unet_run, capfd):
     """All bad scans in one folder, beside a good one."""
     folder = tmp_path / "in"
@@ -72,6 +73,7 @@ def test_predict_lists_the_bad_and_segments_the_others(tmp_path, unet_run, capfd
     assert made == [*(f"99 good_{kind}" for kind in kinds), "dseg.tsv", "qc.html"]
 
 
+@pytest.mark.integration
 def test_training_on_scans_as_they_may_be(tmp_path, call):
     """To the end, report included, with all of them in the roles that read their labels, one without its second
     modality, and with every preparation there is; then once more what `--resume` would contradict."""
@@ -106,6 +108,7 @@ def test_training_on_scans_as_they_may_be(tmp_path, call):
 BOMBS = ("huge dims", "a bomb's dims", "dims beyond the data")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_header_that_lies_costs_no_memory(name, files):
     BAD_SCANS[name][0](files)
@@ -129,6 +132,7 @@ def test_unreadable(files, capfd):
     assert_refused(capfd, call_command(train, "--data", files.root, *options), "no permission to read it")
 
 
+@pytest.mark.integration
 def test_outputs_that_cannot_be(files, unet_run, capfd):
     split = ("--split", files.root / "split.json", "--no-progress")
     (files.root / "a file").write_text("mine")

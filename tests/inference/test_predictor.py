@@ -13,6 +13,8 @@ import tf_msgan
 from tests.conftest import save_nifti, segment, write_untrained_run
 from tf_msgan.errors import InputError
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def brain(unet_run):

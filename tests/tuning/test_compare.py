@@ -12,6 +12,8 @@ from tf_msgan.datasets.splits import read_split
 from tf_msgan.runs.machine import describe_machine
 from tf_msgan.runs.run_folder import read_run_config
 
+pytestmark = pytest.mark.integration
+
 SMALL = [
     *("network.coarse_width=4", "network.noise_width=4", "network.refine_width=4", "network.unet_width=4"),
     *("network.discriminator_width=4", "training.patch=16", "training.batch_size=2", "training.steps_per_epoch=2"),
