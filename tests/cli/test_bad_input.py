@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, assert_one_line_error, assert_refused, call_command, run_command
 from tests.damaged_scans import BAD_LABELS, BAD_SCANS, GOOD_SCANS, IDS, write_case, write_set
+from tests.pages import Page, numbers
 from tf_msgan import doctor, predict, train
 
 GIB = 2**30
@@ -102,7 +103,11 @@ def test_training_on_scans_as_they_may_be(tmp_path, call):
         assert_one_line_error(call(*command, "--resume", option, value), option, tmp_path / "run")
     evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
     assert list(evaluation["subjects"]) == ids[:2]
-    assert (tmp_path / "run/report.html").stat().st_size > 10_000
+    scores, distances = Page((tmp_path / "run/report.html").read_text()).tables
+    assert [row[0] for row in scores] == ["subject", *ids[:2], "unet, mean", "QDA, mean"] and len(distances) == 5
+    for id, values in map(numbers, scores[1:3]):
+        dice = [evaluation["subjects"][id][tissue]["dice"] for tissue in ("CSF", "GM", "WM")]
+        assert values == pytest.approx([*dice, sum(dice) / 3], abs=0.0006)
 
 
 BOMBS = ("huge dims", "a bomb's dims", "dims beyond the data")

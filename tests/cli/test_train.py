@@ -86,9 +86,9 @@ def test_another_model_in_place_of_an_earlier_run_for_minutes(run, tiny_cohort, 
     assert set(evaluation["mean"]["GM"]) == {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}
     assert "unet, mean" in result.stdout and "mean HD95, mm" in result.stdout
     page = Page((run / "report.html").read_text())
-    assert [row[0] for row in page.tables[0]] == ["subject", "4", "5", "unet, mean", "QDA, mean", "HMRF, mean"]
+    assert [row[0] for row in page.tables[0]] == ["subject", "4", "5", "unet, mean", "QDA, mean"]
     # There is no coarse stage to tell of.
-    assert "outline" not in page.text
+    assert "The coarse stage's outline" not in page.text
 
     images = [tiny_cohort.root / f"subject-4-{modality}.hdr" for modality in ("T1", "T2")]
     wanted = ("--input", *images, "--output", tmp_path / "out")
@@ -191,7 +191,9 @@ def test_report_holds_the_evaluation_and_its_pictures(run):
     for metric, (_, values) in zip(metrics, map(numbers, distances[1:]), strict=True):
         assert values == pytest.approx([of[metric] for of in evaluation["mean"].values()], abs=0.006), metric
     assert f"mean Dice of {evaluation['outline']['mean']:.3f} with all that is labelled" in page.text
-    assert "train 1, 2; validation 3; unlabeled 6, 7; test 4, 5." in page.text and "phantoms" not in page.text
+    assert (
+        "train 1, 2; validation 3; unlabeled 6, 7; test 4, 5." in page.text and "figures on phantoms" not in page.text
+    )
 
     # Curves, health, samples and two subjects, as they lie in the folder; nothing is fetched from elsewhere.
     names = ("curves", "health", "samples", "subject-4", "subject-5")
