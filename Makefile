@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
-# Most of a test's time goes to one thread that traces graphs. Files in their order: the longest have few tests, and
-# would come last.
+# Most of a test's time goes to one thread that traces graphs. Files in the order that tests/conftest.py gives them: the
+# longest have few tests, and would come last.
 PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 PEERS := .venv-peers/bin/python
@@ -13,14 +13,20 @@ NEONATES ?= ../shared/data/albert-neonates
 PYTHONS ?= $(PYTHON)
 ALL_PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: demo test test-all test-install lint bench bench-accuracy
+.PHONY: demo test-unit test test-all test-install lint bench bench-accuracy
 
 demo: .venv/run.stamp
 	$(BIN)/python -m tf_msgan.train --out runs/demo --overwrite
 
+# Within two minutes on two cores: mathematics, files and options.
+test-unit: .venv/dev.stamp
+	$(BIN)/python -m pytest $(PARALLEL) -m "not integration and not slow"
+
+# Within twelve: all but what is marked slow.
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest $(PARALLEL)
 
+# All, and an installation with every Python.
 test-all: .venv/dev.stamp
 	$(BIN)/python -m pytest $(PARALLEL) -m ""
 	$(MAKE) test-install PYTHONS="$(ALL_PYTHONS)"

@@ -279,6 +279,12 @@ def albert():
     return read_cohort(ALBERT, "albert")
 
 
+def pytest_collection_modifyitems(items):
+    """Puts files that have long tests before the others, so that the last to end is a short one."""
+    long = {item.path for item in items if item.get_closest_marker("integration")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Says how many tests looked for the real neonates in vain, which pass for no failures otherwise."""
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]

@@ -11,7 +11,10 @@ import pytest
 
 import tf_msgan
 from tests.conftest import ROOT, segment
+from tests.pages import Page
 from tf_msgan.errors import InputError
+
+pytestmark = pytest.mark.integration
 
 
 def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tmp_path, scan):
@@ -32,7 +35,9 @@ def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tm
     assert recorded["config"]["model"] == "unet" and recorded["config"]["training"]["epochs"] == 1
     assert recorded["data"]["modalities"] == ["T1"] and len(recorded["data"]["split"]["train"]) == 2
     assert set(json.loads((tmp_path / "run/evaluation.json").read_text())["mean"]) == {"CSF", "GM", "WM"}
-    assert (tmp_path / "run/report.html").is_file()
+    page = Page((tmp_path / "run/report.html").read_text())
+    assert page.headings[0] == "run" and page.tables[0][0] == ["subject", "CSF", "GM", "WM", "mean"]
+    assert "Trained for 1 epochs" in page.text and "unet on the iseg layout" in page.text
     assert {"checking the scans", "segmenting test subjects"} <= set(seen)
     with pytest.raises(InputError, match="something there already"):
         tf_msgan.fit(tiny_cohort.root, tmp_path / "run")

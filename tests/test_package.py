@@ -23,6 +23,7 @@ def python(code, **environment):
     )
 
 
+@pytest.mark.integration
 def test_importing_changes_nothing_but_what_is_documented():
     code = """
 import json, logging, os, sys
@@ -41,11 +42,13 @@ print(json.dumps([changed, heavy, logging.getLogger("nibabel.global").level, "ma
     assert level == 0 and not pyplot and formulas
 
 
+@pytest.mark.integration
 def test_a_variable_of_the_callers_stands():
     code = "import os, tf_msgan; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
     assert python(code, TF_ENABLE_ONEDNN_OPTS="0").stdout == "0\n"
 
 
+@pytest.mark.integration
 def test_a_setting_that_comes_too_late_is_warned_of():
     code = """
 import sys, types, warnings
@@ -92,6 +95,7 @@ print(os.environ["TF_ENABLE_ONEDNN_OPTS"])
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("first", "asked", "answer"),
     [

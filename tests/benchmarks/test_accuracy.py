@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks import accuracy
 
+pytestmark = pytest.mark.integration
+
 # Stands in for an interpreter with the peers: it draws all as the first tissue.
 FAKE_PEERS = f"""#!{sys.executable}
 import json, sys

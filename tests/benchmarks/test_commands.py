@@ -2,7 +2,11 @@
 
 import sys
 
+import pytest
+
 from tests.conftest import assert_one_line_error, run_command, write_tiny_cohort
+
+pytestmark = pytest.mark.integration
 
 
 def test_what_a_command_lacks_is_one_line(tmp_path):

@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.integration
+
 
 def test_memory_is_of_the_process_alone():
     # A child begins with its parent's peak in `getrusage`.

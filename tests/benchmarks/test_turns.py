@@ -12,6 +12,8 @@ from benchmarks.turns import ask, take_turns
 from tests.conftest import ROOT
 from tf_msgan.errors import InputError
 
+pytestmark = pytest.mark.integration
+
 
 def test_commands_have_so_many_cores_no_gpu_and_keep_their_memory(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, assert_one_line_error, assert_refused, call_command, run_command
 from tests.damaged_scans import BAD_LABELS, BAD_SCANS, GOOD_SCANS, IDS, write_case, write_set
+from tests.pages import Page, numbers
 from tf_msgan import doctor, predict, train
 
 GIB = 2**30
@@ -39,6 +40,7 @@ def test_doctor_lists(name, files, capfd):
     assert all(id in out for id in IDS)
 
 
+@pytest.mark.integration
 def test_predict_lists_the_bad_and_segments_the_others(tmp_path, unet_run, capfd):
     """All bad scans in one folder, beside a good one."""
     folder = tmp_path / "in"
@@ -72,6 +74,7 @@ def test_predict_lists_the_bad_and_segments_the_others(tmp_path, unet_run, capfd
     assert made == [*(f"99 good_{kind}" for kind in kinds), "dseg.tsv", "qc.html"]
 
 
+@pytest.mark.integration
 def test_training_on_scans_as_they_may_be(tmp_path, call):
     """To the end, report included, with all of them in the roles that read their labels, one without its second
     modality, and with every preparation there is; then once more what `--resume` would contradict."""
@@ -100,12 +103,17 @@ def test_training_on_scans_as_they_may_be(tmp_path, call):
         assert_one_line_error(call(*command, "--resume", option, value), option, tmp_path / "run")
     evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
     assert list(evaluation["subjects"]) == ids[:2]
-    assert (tmp_path / "run/report.html").stat().st_size > 10_000
+    scores, distances = Page((tmp_path / "run/report.html").read_text()).tables
+    assert [row[0] for row in scores] == ["subject", *ids[:2], "unet, mean", "QDA, mean"] and len(distances) == 5
+    for id, values in map(numbers, scores[1:3]):
+        dice = [evaluation["subjects"][id][tissue]["dice"] for tissue in ("CSF", "GM", "WM")]
+        assert values == pytest.approx([*dice, sum(dice) / 3], abs=0.0006)
 
 
 BOMBS = ("huge dims", "a bomb's dims", "dims beyond the data")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_header_that_lies_costs_no_memory(name, files):
     BAD_SCANS[name][0](files)
@@ -129,6 +137,7 @@ def test_unreadable(files, capfd):
     assert_refused(capfd, call_command(train, "--data", files.root, *options), "no permission to read it")
 
 
+@pytest.mark.integration
 def test_outputs_that_cannot_be(files, unet_run, capfd):
     split = ("--split", files.root / "split.json", "--no-progress")
     (files.root / "a file").write_text("mine")

@@ -12,6 +12,7 @@ from tests.damaged_scans import GOOD_SCANS, IDS, image_of, rewrite, write_case, 
 from tf_msgan import doctor, train
 
 
+@pytest.mark.integration
 def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
     """Warned of are the tissue that is missing and the forms that disagree."""
     root = tmp_path / "set"
@@ -34,6 +35,7 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
     assert len(report["subjects"]) == len(IDS) + len(GOOD_SCANS)
 
 
+@pytest.mark.integration
 def test_doctor_warns_of_subjects_unlike_the_others(tmp_path, capfd):
     def with_little_csf(labels):
         return np.where((labels == 1) & (np.arange(labels.shape[-1]) % 4 > 0), 2, labels)
@@ -55,6 +57,7 @@ def test_doctor_warns_of_subjects_unlike_the_others(tmp_path, capfd):
     assert all(line.startswith(("warning: subject coarse: ", "warning: subject dry: ")) for line in warnings), out
 
 
+@pytest.mark.integration
 def test_doctor_and_dry_run_warn_of_sides(tmp_path, capfd):
     root = tmp_path / "set"
     write_set(root)
@@ -65,7 +68,9 @@ def test_doctor_and_dry_run_warn_of_sides(tmp_path, capfd):
     assert call_command(doctor, root, "--no-progress") == 1
     assert f"warning: {message}" in capfd.readouterr().out
     for mirror, said in ((0.5, True), (0, False)):
-        assert not call_command(train, "--data", root, "--dry-run", "--set", f"augmentation.mirror={mirror}")
+        assert not call_command(
+            train, "--data", root, "--dry-run", "--model", "unet", "--set", f"augmentation.mirror={mirror}"
+        )
         assert (message in capfd.readouterr().out) == said
 
 

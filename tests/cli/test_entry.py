@@ -3,6 +3,8 @@
 import importlib
 import tomllib
 
+import pytest
+
 import tf_msgan
 from tests.conftest import ROOT, assert_one_line_error, run_command
 from tf_msgan.cli import entry
@@ -16,6 +18,7 @@ def test_every_command_is_a_module():
     assert PROJECT["scripts"] == {"tf-msgan": "tf_msgan.cli.entry:main"}
 
 
+@pytest.mark.integration
 def test_the_command_of_commands(tmp_path):
     assert run_command("tf_msgan", "--version").stdout == f"tf_msgan {tf_msgan.__version__}\n"
     shown = run_command("tf_msgan", "--help")

@@ -2,7 +2,11 @@
 
 import os
 
+import pytest
+
 from tests.conftest import assert_one_line_error, run_command
+
+pytestmark = pytest.mark.integration
 
 
 def test_names_to_write_are_utf_8(tmp_path):

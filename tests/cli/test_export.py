@@ -1,6 +1,10 @@
 """`python -m tf_msgan.export`, on real files."""
 
+import pytest
+
 from tests.conftest import assert_one_line_error, run_command
+
+pytestmark = pytest.mark.integration
 
 
 def test_versions_count_up(unet_run, tmp_path, call):

@@ -14,6 +14,8 @@ from tf_msgan.config import SCHEMA
 from tf_msgan.runs.trained_model import load_model
 from tf_msgan.training.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.integration
+
 EXPECTED = FIXTURES / "expected"
 
 

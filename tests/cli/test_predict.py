@@ -17,6 +17,8 @@ from tf_msgan.config import Preparation
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.runs.trained_model import load_model
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def predict(call):

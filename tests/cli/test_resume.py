@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import ROOT, assert_one_line_error, flip_bit, repeatable_run, run_command
 
+pytestmark = pytest.mark.integration
+
 # Between two kills.
 MOST_EPOCHS = 5
 

@@ -5,7 +5,11 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.integration
 
 
 def test_a_bar_on_a_terminal_lets_tensorflow_say_nothing():

@@ -45,6 +45,7 @@ def test_an_option_changes_its_own_field_alone(options, expected):
     assert changed(options) == expected
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("labelled", [1, 2])
 def test_so_many_train(labelled, tiny_cohort, capsys):
     main(["--data", str(tiny_cohort.root), "--labeled", str(labelled), "--dry-run", "--no-progress"])

@@ -28,6 +28,7 @@ def fuzzed(tmp_path_factory):
     return root, path, path.read_bytes()
 
 
+@pytest.mark.integration
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.integers(0, 347), st.integers(0, 255), min_size=1, max_size=12))
 def test_any_header_is_read_or_refused(fuzzed, capfd, changes):

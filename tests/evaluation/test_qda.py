@@ -71,6 +71,7 @@ def test_air_of_one_value_is_a_class_like_another(tiny_cohort):
     assert np.mean(got[~scan.mask] == 0) > 0.99 and np.mean(got[scan.mask] > 0) > 0.99
 
 
+@pytest.mark.integration
 def test_figures_on_the_real_neonates(albert):
     """The README that comes with the scans gives 0.729 CSF, 0.800 GM, 0.729 WM, a mean of 0.753, on this split."""
     split = SPLITS["albert-few-shot"]

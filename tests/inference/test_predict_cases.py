@@ -1,5 +1,6 @@
 """Cases that fail do not stop the others."""
 
+import pytest
 import tensorflow as tf
 
 from tests.conftest import write_case
@@ -34,6 +35,7 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
     ]
 
 
+@pytest.mark.integration
 def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch):
     cases = [case_of_files(write_case(tmp_path, [f"{id}_T1.nii.gz", f"{id}_T2.nii.gz"]), ["T1", "T2"]) for id in "ab"]
     write = Outputs.write

@@ -19,6 +19,8 @@ from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 from tf_msgan.runs.trained_model import load_model
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def exported(untrained_run, tmp_path_factory):

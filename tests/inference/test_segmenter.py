@@ -18,6 +18,8 @@ from tf_msgan.preprocessing.raw_image import network_grid, take_image
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 from tf_msgan.training.build_model import build_model
 
+pytestmark = pytest.mark.integration
+
 TISSUES = ("CSF", "GM", "WM")
 
 

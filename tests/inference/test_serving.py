@@ -19,6 +19,8 @@ from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.inference.serving import ServedSegmenter
 from tf_msgan.runs.trained_model import load_model
 
+pytestmark = pytest.mark.integration
+
 
 class Server:
     """The server as a process, which can be killed and started again on its port."""

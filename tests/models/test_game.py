@@ -15,6 +15,8 @@ from tf_msgan.networks.blocks import upsample
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.training.build_model import build_model
 
+pytestmark = pytest.mark.integration
+
 TISSUES = ("CSF", "GM", "WM")
 # No two alike, so that none stands for another.
 WEIGHTS = {"unlabelled": 0.3, "fake": 0.7, "prediction": 0.4, "feature_matching": 1.7, "latent_recovery": 0.6}

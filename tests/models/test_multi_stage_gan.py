@@ -18,6 +18,8 @@ from tf_msgan.patches.streams import validation_stream
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.training.build_model import build_model
 
+pytestmark = pytest.mark.integration
+
 TISSUES = ("CSF", "GM", "WM")
 
 
@@ -55,8 +57,8 @@ def test_two_steps_change_every_variable_and_report_every_term(tiny_config, tiny
 
 def test_each_network_learns_from_its_own_loss(tiny_config, tiny_batch):
     """With a learning rate of 0 everywhere else, a step moves one network alone."""
+    model = build_model(("T1", "T2"), TISSUES, tiny_config)
     for moving in ("coarse", "noise", "refine", "discriminator"):
-        model = build_model(("T1", "T2"), TISSUES, tiny_config)
         model.compile(
             **{
                 f"{name}_optimizer": keras.optimizers.SGD(0.1 if name == moving else 0.0)

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import train
 from tf_msgan.training.build_model import build_model
 
+pytestmark = pytest.mark.integration
+
 TISSUES = ("CSF", "GM", "WM")
 
 

@@ -96,6 +96,7 @@ def intensity_draws(image, context, seeds=200, **strengths):
     return [np.stack([pair[side].numpy() for pair in pairs]) for side in (0, 1)]
 
 
+@pytest.mark.integration
 def test_contrast_and_brightness_by_hand():
     ramp = tf.constant(np.broadcast_to(np.linspace(-1, 1, 4), (2, 4, 4, 4)).astype(np.float32))
     for change, draw in (("contrast", lambda of: of / ramp.numpy() - 1), ("brightness", lambda of: of - ramp.numpy())):

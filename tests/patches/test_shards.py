@@ -31,6 +31,7 @@ def sources(cohort, cache):
     return held, sharded
 
 
+@pytest.mark.integration
 def test_same_patches_as_in_memory(tiny_cohort, tmp_path):
     def batches(labelled, unlabelled):
         stream = training_stream(labelled, unlabelled, (16, 16, 16), (2, 2), 0.7, Augmentation(), seed=3)

@@ -59,6 +59,7 @@ def test_shapes_and_kinds(labelled, unlabelled):
     assert set(batch["unlabelled"]) == {"image", "context"}
 
 
+@pytest.mark.integration
 def test_same_seed_same_patches_and_others_in_the_next_epoch(labelled, unlabelled):
     first, again = (take(labelled, unlabelled, 6, seed=7) for _ in range(2))
     assert same(first, again)
@@ -73,6 +74,7 @@ def test_stream_starts_anywhere(labelled, unlabelled):
     assert same(whole[2:], rest)
 
 
+@pytest.mark.integration
 def test_without_contexts_the_patches_are_the_same(labelled, unlabelled):
     def stream(contexts):
         held, others = hold_scans(labelled), hold_scans(unlabelled)
@@ -87,6 +89,7 @@ def test_without_contexts_the_patches_are_the_same(labelled, unlabelled):
     assert all(np.array_equal(a["image"], b["image"]) for a, b in zip(both, alone, strict=True))
 
 
+@pytest.mark.integration
 def test_patches_that_are_not_turned_are_cut_as_turned_ones_are(labelled):
     """A map that hardly turns takes the slow way, and must give what the fast one does; but for a few voxels of the
     context whose mask is just a half."""
@@ -111,6 +114,7 @@ def test_labelled_and_unlabelled_draws_differ(labelled):
     assert not np.array_equal(batch["labelled"]["image"], batch["unlabelled"]["image"])
 
 
+@pytest.mark.integration
 def test_foreground_share(labelled, unlabelled):
     def share_at_centre(foreground):
         batches = take(labelled, unlabelled, 40, foreground=foreground)
@@ -250,6 +254,7 @@ def test_labelled_patches_alone(labelled):
     assert set(batch) == {"labelled"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("count", "replicas"), [(1, 2), (2, 1), (2, 2)])
 def test_shares_are_the_stream_of_one(labelled, unlabelled, count, replicas):
     """Every batch of one process, put together from those of the devices in their order."""

@@ -20,6 +20,8 @@ from tf_msgan.phantoms.adult import (
 )
 from tf_msgan.phantoms.tissue import WM
 
+pytestmark = pytest.mark.integration
+
 
 def read(path):
     return np.asanyarray(nib.load(path).dataobj)

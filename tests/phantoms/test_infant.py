@@ -7,6 +7,8 @@ from benchmarks.phantoms import overlap, shares
 from tf_msgan.phantoms.infant import infant_grid, make_infant
 from tf_msgan.phantoms.tissue import WM
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def at_1mm():
@@ -61,5 +63,10 @@ def test_2mm_is_the_1mm_brain_averaged(at_1mm):
 
 
 def test_subject_23_has_its_own_grid():
-    assert infant_grid(23, 1) == (160, 192, 256)
+    assert infant_grid(1, 1) == infant_grid(22, 1) == (144, 192, 256)
+    assert infant_grid(23, 1) == (160, 192, 256) and infant_grid(23, 2) == (80, 96, 128)
+
+
+@pytest.mark.slow
+def test_subject_23_is_drawn_on_its_own_grid():
     assert make_infant(23, spacing=2, seed=0).labels.shape == (80, 96, 128)

@@ -57,6 +57,7 @@ def test_infants_lie_as_in_iseg(sketched, tmp_path):
     assert all("truth" not in str(path) for subject in cohort.subjects.values() for path in subject.images)
 
 
+@pytest.mark.integration
 def test_command_writes_iseg_s_files(written):
     t1 = nib.load(written / "subject-1-T1.hdr")
     assert isinstance(t1, nib.AnalyzeImage)
@@ -71,6 +72,7 @@ def test_command_writes_iseg_s_files(written):
     assert np.array_equal(codes != 0, np.asanyarray(t1.dataobj) != 0)
 
 
+@pytest.mark.integration
 def test_same_seed_same_files_and_another_seed_others(written, in_this_process, tmp_path):
     write_cohort("infant", tmp_path / "again", subjects=1, spacing=2, seed=3)
     write_cohort("infant", tmp_path / "other", subjects=1, spacing=2, seed=4)
@@ -110,6 +112,7 @@ def test_a_killed_drawing_process_is_named(in_this_process, monkeypatch, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
 def test_folder_in_use_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("keep me")
     result = run_command("tf_msgan.phantom", "infant", tmp_path, "--subjects", 1)
@@ -129,6 +132,7 @@ def test_adults_lie_as_in_mrbrains(sketched, tmp_path):
     assert files == expected | {"phantoms.json", "truth/TestData/1/LabelsForTraining.nii"}
 
 
+@pytest.mark.integration
 def test_command_writes_mrbrains_files(adult):
     scans = ("T1", "T1_IR", "T2_FLAIR")
     mark = json.loads((adult / "phantoms.json").read_text())
@@ -144,6 +148,7 @@ def test_command_writes_mrbrains_files(adult):
         assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
 
 
+@pytest.mark.integration
 def test_t1_1mm_is_the_same_head_on_another_grid(adult):
     t1, fine = (nib.load(adult / "TrainingData" / "1" / f"{name}.nii") for name in ("T1", "T1_1mm"))
     assert fine.shape == (120, 120, 72)
@@ -154,6 +159,7 @@ def test_t1_1mm_is_the_same_head_on_another_grid(adult):
     assert np.corrcoef(six_mm[0].ravel(), six_mm[1].ravel())[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_adults_of_the_same_seed_are_the_same_files(adult, in_this_process, tmp_path):
     write_cohort("adult", tmp_path / "again", subjects=1, spacing=2, seed=3)
     written = sorted((tmp_path / "again").rglob("*.nii"))

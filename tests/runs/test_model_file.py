@@ -18,6 +18,7 @@ from tf_msgan.runs.model_file import read_model_config
 from tf_msgan.runs.trained_model import load_model
 
 
+@pytest.mark.integration
 def test_versions_are_recorded(unet_run):
     recorded = json.loads((unet_run / "config.json").read_text())
     assert (recorded["schema"], recorded["version"]) == (SCHEMA, tf_msgan.__version__)
@@ -27,6 +28,7 @@ def test_versions_are_recorded(unet_run):
     assert model["modalities"] == ["T1", "T2"]
 
 
+@pytest.mark.integration
 def test_weights_in_another_order_are_refused(unet_run, tmp_path):
     """As of a version in which two layers of one shape change places."""
 

@@ -114,19 +114,23 @@ def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_spli
     run = tmp_path / "whole"
     begin_run(run, whole, overwrite=False)
     assert recorded_config(read_run_config(run), run) == Config()
+    not_all = "not all that a run records"
     others = (
-        {**whole, "data": {name: value for name, value in whole["data"].items() if name != "subjects_sha256"}},
-        {name: value for name, value in whole.items() if name != "data"},
-        {**whole, "config": {"model": "multi-stage"}},
-        {**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}},
+        ({**whole, "data": {k: v for k, v in whole["data"].items() if k != "subjects_sha256"}}, not_all),
+        ({name: value for name, value in whole.items() if name != "data"}, not_all),
+        ({**whole, "data": None}, not_all),
+        ([], not_all),
+        ({**whole, "config": {"model": "multi-stage"}}, "'preparation'"),
+        ({**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}}, ".*argument 'unheard_of'"),
         # Without a schema, a field that is missing means other networks.
-        {**whole, "schema": 0, "config": {**whole["config"], "network": {"coarse_width": 8}}},
-        {**whole, "config": None},
-        {**whole, "data": None},
-        [],
+        (
+            {**whole, "schema": 0, "config": {**whole["config"], "network": {"coarse_width": 8}}},
+            "network without coarse_tissues, discriminator_width, fused, latent, ",
+        ),
+        ({**whole, "config": None}, ".*NoneType"),
     )
-    for number, older in enumerate(others):
+    for number, (older, found) in enumerate(others):
         run = tmp_path / f"older-{number}"
         begin_run(run, older, overwrite=False)
-        with pytest.raises(InputError, match=r"config\.json.* this version"):
+        with pytest.raises(InputError, match=rf"config\.json: found {found}.*; expected .* this version"):
             recorded_config(read_run_config(run), run)

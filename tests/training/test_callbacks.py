@@ -10,6 +10,8 @@ from tf_msgan.runs.trained_model import load_model
 from tf_msgan.training.build_model import build_model
 from tf_msgan.training.callbacks import KeepRun, StopAtNonFinite
 
+pytestmark = pytest.mark.integration
+
 TISSUES = ("CSF", "GM", "WM")
 
 

@@ -113,6 +113,7 @@ def test_a_full_disk_leaves_the_last_one(tmp_path, monkeypatch):
     assert read_checkpoint(tmp_path).state.epoch == 1
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_goes_unseen(tmp_path):
     """Every bit of a small checkpoint: the names and the directory of the archive have no checksum of their own."""
     write_checkpoint(tmp_path, checkpoint(1))

@@ -17,6 +17,8 @@ from tf_msgan import train
 from tf_msgan.errors import InputError
 from tf_msgan.training.strategy import lost_worker_named
 
+pytestmark = pytest.mark.integration
+
 # Trains a tiny model by plain descent, over the strategy named, and writes its weights and history.
 BY_SGD = """
 import dataclasses, json, sys

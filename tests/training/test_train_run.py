@@ -12,6 +12,8 @@ from tf_msgan.patches.streams import training_stream, validation_stream
 from tf_msgan.training.build_model import build_model
 from tf_msgan.training.train_run import load_training_scans, training_patches
 
+pytestmark = pytest.mark.integration
+
 
 def test_another_seed_is_another_training(tiny_config, tiny_cohort, tiny_split):
     one_stage = dataclasses.replace(tiny_config, model="one-stage")
@@ -43,5 +45,10 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
     for id in tiny_split.test:
         for path in tiny_folder.glob(f"subject-{id}-*.img"):
             path.write_bytes(b"")
+    # Nor is anything made of an unlabelled subject's labels.
+    (tiny_folder / "subject-6-label.hdr").write_bytes(b"not a label map")
     for one, other in zip(whole, patches(tmp_path / "without"), strict=True):
         assert np.array_equal(one, other)
+    # Two labelled, one validation, two unlabelled; none of a test subject.
+    kept = sorted(path.name.rpartition("-")[0] for path in tmp_path.glob("with/*.tfrecord"))
+    assert [name[:6] for name in kept] == [f"iseg-{n}" for n in (1, 2, 3, 6, 7)] * cached

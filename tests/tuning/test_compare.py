@@ -12,6 +12,8 @@ from tf_msgan.datasets.splits import read_split
 from tf_msgan.runs.machine import describe_machine
 from tf_msgan.runs.run_folder import read_run_config
 
+pytestmark = pytest.mark.integration
+
 SMALL = [
     *("network.coarse_width=4", "network.noise_width=4", "network.refine_width=4", "network.unet_width=4"),
     *("network.discriminator_width=4", "training.patch=16", "training.batch_size=2", "training.steps_per_epoch=2"),
@@ -51,6 +53,15 @@ def test_compare_from_the_command_line(tmp_path):
         assert word in report, word
     results = json.loads((out / "results.json").read_text())
     assert {row["model"] for row in results["rows"]} == {*MODELS, "qda", "hmrf"}
+    # The first table is of the Dice of the whole models with as many labels as there are, and of the references.
+    lines = [line.replace("*", "").strip("| ").split(" | ") for line in report.splitlines() if line.startswith("| ")]
+    assert lines[0] == ["model", "CSF", "GM", "WM", "mean"]
+    expected = {
+        row["model"]: [f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in row["dice"].values()]
+        for row in results["rows"]
+        if row["labelled"] == 2 and not row["without"]
+    }
+    assert {name: cells for name, *cells in lines[1 : 1 + len(expected)]} == expected
     # The scan, the truth and four models side by side; a panel for each tissue and their mean.
     assert picture(out / "models.png").shape == (432, 198 * 6, 3)
     assert picture(out / "shots.png").shape == (306, 288 * 4, 3)

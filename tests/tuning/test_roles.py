@@ -21,6 +21,7 @@ def test_addresses():
             read_address(text)
 
 
+@pytest.mark.integration
 def test_workers_end_with_their_chief():
     """One that has not asked by then would wait for an hour."""
     chief = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0,))
@@ -34,6 +35,7 @@ def fail_in_a_line():
     raise OSError(errno.ENOSPC, "No space left on device", "trial")
 
 
+@pytest.mark.integration
 def test_a_worker_that_says_why_it_ends_is_not_started_again(capfd):
     with socket.create_server(("localhost", 0)) as chief, pytest.raises(InputError, match="exit status 2; expected"):
         run_workers(fail_in_a_line, chief.getsockname(), 1)

@@ -15,6 +15,8 @@ from tests.conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports,
 from tests.pages import Page, embedded, numbers
 from tf_msgan.runs.run_folder import read_run_config
 
+pytestmark = pytest.mark.integration
+
 SMALL = ("network.unet_width=4", "training.steps_per_epoch=2", "training.batch_size=2", "training.epochs=2")
 
 
