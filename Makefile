@@ -39,6 +39,7 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
 
 # All but accuracy. A short training first: the coarse stage must have learnt where the brain is.
 bench: .venv/run.stamp .venv-peers/stamp
