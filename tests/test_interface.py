@@ -47,7 +47,7 @@ def test_fit_trains_evaluates_and_returns_the_model(tiny_cohort, tiny_config, tm
 
 
 def test_a_callback_may_end_the_training(tiny_cohort, tiny_config, tmp_path):
-    """In the labels' phase, too: the game does not begin then."""
+    """In the supervised phase, too: the adversarial phase does not begin then."""
 
     class StopAtOnce(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -114,12 +114,12 @@ def test_history_has_a_row_an_epoch(run):
     with open(run[0] / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    labels_alone, game = rows
+    supervised, adversarial = rows
     health = ("real_labelled", "real_unlabelled", "real_fake", "variants_apart", "lr")
     health += ("coarse_gradient", "noise_gradient", "refine_gradient", "discriminator_gradient")
     for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds", *health):
-        assert np.isfinite(float(game[name])), name
-    # Before the game nothing of it is reported.
+        assert np.isfinite(float(adversarial[name])), name
+    # Before the adversarial phase nothing of it is reported.
     missing = {name for name, value in labels_alone.items() if not value}
     assert {"d_loss", "g2_loss", "real_fake", "noise_gradient"} < missing
     assert not missing & {"g1_loss", "g3_loss", "refine_gradient", "dice", "val_dice", "lr", "seconds"}

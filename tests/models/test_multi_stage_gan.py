@@ -101,12 +101,12 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
         model.train_step({"labelled": None})
         return {name: float(getattr(model, f"{name}_optimizer").learning_rate.numpy()) for name in model.learners}
 
-    # A cosine over 20 steps, and over the game's 10.
+    # A cosine over 20 steps, and over the adversarial phase's 10.
     for step, early, late in ((0, 0.1, 0.1), (10, 0.05, 0.1), (15, 0.1 * (1 + math.cos(0.75 * math.pi)) / 2, 0.05)):
         expected = {"coarse": early, "refine": early, "noise": late, "discriminator": late}
         assert rates(step) == pytest.approx(expected, abs=1e-7)
 
-    # The game's first step: what was random before it is nine tenths gone, of what learnt from labels half is kept.
+    # The adversarial phase's first step: what was random before it is nine tenths gone, of what learnt from labels half is kept.
     for name in ("refine", "discriminator"):
         for variable in getattr(model, name).variables:
             variable.assign(tf.ones_like(variable))

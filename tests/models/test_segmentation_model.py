@@ -1,4 +1,4 @@
-"""The four models under one trainer, and the GAN family in each of those that play."""
+"""The four models under one trainer, and the GAN family in each of those that have a D."""
 
 import dataclasses
 
@@ -126,13 +126,13 @@ def test_samples_are_pictures(name, gan, tiny_config, tiny_batch):
 @pytest.mark.slow
 @pytest.mark.parametrize("gan", [name for name in GANS if name != "nsgan"])
 @pytest.mark.parametrize("name", ADVERSARIAL)
-def test_every_game_trains_without_diverging(name, gan, tiny_config, tiny_batch):
-    check_game(name, gan, tiny_config, tiny_batch)
+def test_every_gan_loss_trains_without_diverging(name, gan, tiny_config, tiny_batch):
+    check_gan_loss(name, gan, tiny_config, tiny_batch)
 
 
 @pytest.mark.parametrize("gan", GANS)
 def test_a_step_of_every_game_has_its_own_terms(gan, tiny_config, tiny_batch):
-    """That trainings do not diverge is for `test_every_game_trains_without_diverging`."""
+    """That trainings do not diverge is for `test_every_gan_loss_trains_without_diverging`."""
     model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", gan))
     logs = train(model, tiny_batch)
     assert all(np.isfinite(logs[term][0]) for term in model.TERMS)
@@ -143,7 +143,7 @@ def test_a_step_of_every_game_has_its_own_terms(gan, tiny_config, tiny_batch):
     assert clipped == GAN_LOSSES[gan].clips
 
 
-def check_game(name, gan, tiny_config, tiny_batch):
+def check_gan_loss(name, gan, tiny_config, tiny_batch):
     """Forty steps of two labelled patches and one unlabelled: all stays finite and within reason, and the labels are
     learned better than at the start."""
     tiny_batch = {**tiny_batch, "unlabelled": {name: v[:1] for name, v in tiny_batch["unlabelled"].items()}}
@@ -174,7 +174,7 @@ def test_the_standard_gans_images_depend_on_z_and_wanted_labels(tiny_config, tin
 
 
 def test_one_stage_d_scores_what_is_drawn(tiny_config, tiny_batch):
-    """The D of the one-stage game learns to score a scan with its labels above the same scan with wrong ones."""
+    """The D of the one-stage model learns to score a scan with its labels above the same scan with wrong ones."""
     config = configured(tiny_config, "one-stage", lr=1e-2, epochs=1, steps_per_epoch=100)
     model = build_model(("T1", "T2"), TISSUES, config)
     train(model, tiny_batch, steps=30)
@@ -204,7 +204,7 @@ def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch)
     moved = {key[0] for key, value in trainable(model).items() if not np.array_equal(value, before[key])}
     segmenters = {"multi-stage": {"coarse", "refine"}, "one-stage": {"refine"}, "standard-gan": {"discriminator"}}
     assert moved == segmenters[name]
-    # Nothing is reported of a game that is not played.
+    # Nothing is reported of an adversarial phase that has not begun.
     learners = {name for name, learner in model.learners.items() if moved & set(learner.networks)}
     assert {key for key in logs if key.endswith("_gradient")} == {f"{learner}_gradient" for learner in learners}
     assert not {"d_fake", "real_labelled", "real_unlabelled", "real_fake", "variants_apart"} & set(logs)

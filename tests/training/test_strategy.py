@@ -62,7 +62,7 @@ np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in model.model_v
 
 
 def history(run):
-    """The columns of numbers that do not hang on the clock; NaN before the game for what it reports."""
+    """The columns of numbers that do not hang on the clock; NaN before the adversarial phase for what it reports."""
     table = np.genfromtxt(run / "history.csv", delimiter=",", names=True)
     return {name: table[name] for name in table.dtype.names if name != "seconds"}
 

@@ -21,7 +21,7 @@ def test_another_seed_is_another_training(tiny_config, tiny_cohort, tiny_split):
 
     def begin(seed):
         model = build_model(("T1", "T2"), ("CSF", "GM", "WM"), one_stage.with_training(seed=seed))
-        batch = next(iter(training_patches(model, scans, game=True)))
+        batch = next(iter(training_patches(model, scans, adversarial=True)))
         noise = model.normal(2, (3,), model.seeds(1)[0]).numpy()
         return model.digest(), noise, *(batch[kind]["image"].numpy() for kind in ("labelled", "unlabelled"))
 

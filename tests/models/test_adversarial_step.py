@@ -1,4 +1,4 @@
-"""How a step of the game is wired: which scores go where, what moves whom. Every term is worked out anew from the
+"""How an adversarial step is wired: which scores go where, what moves whom. Every term is worked out anew from the
 networks as they stood before the step."""
 
 import dataclasses
