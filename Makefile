@@ -13,7 +13,7 @@ NEONATES ?= ../shared/data/albert-neonates
 PYTHONS ?= $(PYTHON)
 ALL_PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: demo test-unit test test-all test-install lint bench bench-accuracy
+.PHONY: demo test-unit test test-all test-install lint reference bench bench-accuracy
 
 demo: .venv/run.stamp
 	$(BIN)/python -m tf_msgan.train --out runs/demo --overwrite
@@ -40,6 +40,10 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+
+# docs/reference.md, from the code.
+reference: .venv/run.stamp
+	$(BIN)/python docs/write_reference.py
 
 # All but accuracy. A short training first: the coarse stage must have learnt where the brain is.
 bench: .venv/run.stamp .venv-peers/stamp

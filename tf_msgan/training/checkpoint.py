@@ -84,6 +84,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint):
     state = np.frombuffer(json.dumps(state).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
         np.savez(temporary, state=state, **arrays)
+    LOGGER.debug("wrote the checkpoint of epoch %d", checkpoint.state.epoch)
     for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(f"{TEMPORARY}*")]:
         old.unlink()
 
