@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tf_msgan.cli.exit_status import exit_on_input_error
+from tf_msgan.cli.logs import start_logging
 from tf_msgan.errors import InputError, OptionError
 from tuning.die_with_parent import die_with_parent
 
@@ -160,12 +161,14 @@ def run_locally(search: Callable[[], None], count: int) -> None:
 @exit_on_input_error
 def _be_local_chief(search: Callable[[], None], address: tuple[str, int]) -> None:
     die_with_parent()
+    start_logging(verbose=False)
     be_chief(search, address)
 
 
 @exit_on_input_error
 def _be_worker(search: Callable[[], None], address: tuple[str, int], name: str) -> None:
     die_with_parent()
+    start_logging(verbose=False)
     _set_role(name, address)
     search()
 

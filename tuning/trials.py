@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import shutil
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tuning.factors import Row
 from tuning.launch import FailedTraining, Training
 from tuning.plan import check_same, describe
 from tuning.search_space import draw_values
+
+LOGGER = logging.getLogger(__name__)
 
 # Of an outcome; the best epoch's mean over the tissues, 0..1.
 OBJECTIVE = "val_dice"
@@ -122,10 +125,10 @@ class TrainingTrial(keras_tuner.HyperModel):
         name, seed, values = model
         outcome = self.study.read_outcome(name)
         if outcome is None:
-            print(f"training {name}", flush=True)
+            LOGGER.info("training %s", name)
             outcome = train(self.study, name, seed, values)
             self.study.write_outcome(outcome)
-            print(f"{name}: {outcome.get('error') or f'validation Dice {outcome[OBJECTIVE]:.4f}'}", flush=True)
+            LOGGER.info("%s: %s", name, outcome.get("error") or f"validation Dice {outcome[OBJECTIVE]:.4f}")
         return {OBJECTIVE: outcome.get(OBJECTIVE, math.nan)}
 
 

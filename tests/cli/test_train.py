@@ -120,7 +120,7 @@ def test_history_has_a_row_an_epoch(run):
     for name in ("d_loss", "g1_loss", "g2_loss", "g3_loss", "dice", "val_dice", "val_dice_CSF", "seconds", *health):
         assert np.isfinite(float(adversarial[name])), name
     # Before the adversarial phase nothing of it is reported.
-    missing = {name for name, value in labels_alone.items() if not value}
+    missing = {name for name, value in supervised.items() if not value}
     assert {"d_loss", "g2_loss", "real_fake", "noise_gradient"} < missing
     assert not missing & {"g1_loss", "g3_loss", "refine_gradient", "dice", "val_dice", "lr", "seconds"}
 

@@ -106,7 +106,7 @@ def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tin
         expected = {"coarse": early, "refine": early, "noise": late, "discriminator": late}
         assert rates(step) == pytest.approx(expected, abs=1e-7)
 
-    # The adversarial phase's first step: what was random before it is nine tenths gone, of what learnt from labels half is kept.
+    # Its first step: what was random before it is nine tenths gone, of what learnt from labels half is kept.
     for name in ("refine", "discriminator"):
         for variable in getattr(model, name).variables:
             variable.assign(tf.ones_like(variable))

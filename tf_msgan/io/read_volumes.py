@@ -6,7 +6,6 @@ Reading keeps the file's own axes and affine; nothing is reoriented or resampled
 import contextlib
 import gzip
 import logging
-import logging
 import math
 import zlib
 from collections.abc import Iterator
@@ -98,7 +97,9 @@ def _read(path: Path, dtype: npt.DTypeLike) -> tuple[Volume, float]:
         image = _open(path)
         volume = _take(image, path, dtype)
         _check_gzip(path, image)
-        LOGGER.debug("read %s: %s voxels of %s mm", path, volume.data.shape, tuple(round(mm, 3) for mm in volume.spacing))
+        LOGGER.debug(
+            "read %s: %s voxels of %s mm", path, volume.data.shape, tuple(round(mm, 3) for mm in volume.spacing)
+        )
         return volume, abs(getattr(image.dataobj, "slope", 1.0))
 
 
