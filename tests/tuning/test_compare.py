@@ -55,6 +55,7 @@ def test_compare_from_the_command_line(tmp_path):
     assert {row["model"] for row in results["rows"]} == {*MODELS, "qda", "hmrf"}
     # The first table is of the Dice of the whole models with as many labels as there are, and of the references.
     lines = [line.replace("*", "").strip("| ").split(" | ") for line in report.splitlines() if line.startswith("| ")]
+    lines = [line for line in lines if line[0] != "---"]
     assert lines[0] == ["model", "CSF", "GM", "WM", "mean"]
     expected = {
         row["model"]: [f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in row["dice"].values()]
