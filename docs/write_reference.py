@@ -34,8 +34,8 @@ def reference() -> str:
         parts += [f"### {module}", f"```\n{parser.format_help().rstrip()}\n```"]
     parts += [
         "## Fields of a config",
-        "`config.json` of a run holds all of them. A field without an option of its own is set by `--set PART.FIELD=VALUE`;"
-        " those of `preparation` have options, or are chosen by the scans. From Python: `tf_msgan.config.Config`.",
+        "`config.json` of a run holds all of them. A field without an option of its own is set by"
+        " `--set PART.FIELD=VALUE`; those of `preparation` have options, or are chosen by the scans. From Python: `tf_msgan.config.Config`.",
         _table(),
     ]
     return "\n\n".join(parts) + "\n"

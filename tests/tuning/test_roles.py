@@ -57,5 +57,5 @@ def test_workers_of_a_host_have_names_of_their_own():
 def test_a_worker_needs_a_chief(monkeypatch):
     monkeypatch.setattr(roles, "CHIEF_SECONDS", 0)
     address = "localhost", free_ports(1)[0]
-    with pytest.raises(InputError, match=f"--oracle: found localhost:{address[1]} .*; expected where the chief"):
+    with pytest.raises(InputError, match=f"^oracle: found localhost:{address[1]} .*; expected where the chief"):
         run_workers(functools.partial(time.sleep, 300), address, 1)

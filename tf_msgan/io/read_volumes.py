@@ -97,9 +97,7 @@ def _read(path: Path, dtype: npt.DTypeLike) -> tuple[Volume, float]:
         image = _open(path)
         volume = _take(image, path, dtype)
         _check_gzip(path, image)
-        LOGGER.debug(
-            "read %s: %s voxels of %s mm", path, volume.data.shape, tuple(round(mm, 3) for mm in volume.spacing)
-        )
+        LOGGER.debug("read %s: %s voxels, %s mm", path, volume.data.shape, np.round(volume.spacing, 3))
         return volume, abs(getattr(image.dataobj, "slope", 1.0))
 
 
