@@ -35,7 +35,8 @@ def reference() -> str:
     parts += [
         "## Fields of a config",
         "`config.json` of a run holds all of them. A field without an option of its own is set by"
-        " `--set PART.FIELD=VALUE`; those of `preparation` have options, or are chosen by the scans. From Python: `tf_msgan.config.Config`.",
+        " `--set PART.FIELD=VALUE`; those of `preparation` have options, or are chosen by the scans."
+        " From Python: `tf_msgan.config.Config`.",
         _table(),
     ]
     return "\n\n".join(parts) + "\n"
