@@ -58,7 +58,7 @@ def test_defaults_stand_in_and_the_unknown_is_left_out():
         ),
         ({"table": {"tissues": [], "classes": {"1": 1.5}}}, "a.json: table: classes.1: found 1.5; expected a whole"),
         ({"table": {"tissues": "CSF", "classes": {}}}, "a.json: table: tissues: found 'CSF'; expected a list"),
-        ({"table": {"tissues": []}}, "a.json: table: found no classes; expected all that is recorded"),
+        ({"table": {"tissues": []}}, "a.json: table: found no classes; expected what a Table has"),
         ({"table": {"tissues": [], "classes": {}, "unlisted": "no"}}, "a.json: table: unlisted: found 'no'; expected"),
         ({"history": [{"dice": "high"}]}, "a.json: history[0].dice: found 'high'; expected a number"),
         ({"phantoms": 1}, "a.json: phantoms: found 1; expected true or false"),

@@ -8,7 +8,7 @@ from tf_msgan.cli.program import program
 from tf_msgan.cli.quiet_import import quiet_import
 from tf_msgan.cli.terminal_progress import TerminalProgress
 from tf_msgan.errors import InputError
-from tf_msgan.runs.run_folder import check_same_data, read_run_config, recorded_cohort, recorded_split
+from tf_msgan.runs.run_record import check_same_data, read_run_record, recorded_cohort, recorded_split
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -21,7 +21,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 @command(make_parser)
 def main(options: argparse.Namespace) -> None:
-    recorded = read_run_config(options.run)
+    recorded = read_run_record(options.run)
     progress = TerminalProgress(not options.no_progress)
     cohort = recorded_cohort(recorded, options.data, progress)
     split = recorded_split(recorded, options.run, cohort)

@@ -33,7 +33,7 @@ def read_record(kind: type[T], value: Any, where: object) -> T:
         if field.name in value:
             found[field.name] = _read(hints[field.name], value[field.name], f"{where}: {field.name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise InputError(where, f"no {field.name}", "all that is recorded")
+            raise InputError(where, f"no {field.name}", f"what a {kind.__name__} has")
     return kind(**found)
 
 

@@ -23,12 +23,10 @@ from tf_msgan.datasets.splits import Split, read_split
 from tf_msgan.errors import OptionError
 from tf_msgan.phantoms.phantom_cohort import embedded_cohort
 from tf_msgan.runs.plan_run import plan_run
-from tf_msgan.runs.run_folder import (
-    begin_run,
-    check_run_folder,
+from tf_msgan.runs.run_folder import begin_run, check_run_folder, describe_run
+from tf_msgan.runs.run_record import (
     check_same_data,
-    describe_run,
-    read_run_config,
+    read_run_record,
     recorded_cohort,
     recorded_config,
     recorded_split,
@@ -120,7 +118,7 @@ def main(options: argparse.Namespace) -> None:
     run = options.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     progress = TerminalProgress(not options.no_progress)
     if options.resume:
-        recorded = read_run_config(run)
+        recorded = read_run_record(run)
         config = recorded_config(recorded, run)
         cohort = recorded_cohort(recorded, options.data, progress)
         split = recorded_split(recorded, run, cohort)

@@ -22,7 +22,7 @@ from tf_msgan.io.atomic_files import holds_something, write_json
 from tf_msgan.io.digests import combine
 from tf_msgan.progress import Progress
 from tf_msgan.runs.machine import describe_machine
-from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.run_record import read_run_record
 from tuning.cells import Cell, split_of
 from tuning.launch import Training
 from tuning.plan import check_same, describe
@@ -171,16 +171,16 @@ def _outcome(cell: Cell, run: Path) -> Outcome:
     evaluation, seconds = (
         json.loads((run / name).read_text(encoding="utf-8")) for name in ("evaluation.json", "seconds.json")
     )
-    recorded, history = read_run_config(run), read_history(run / "history.csv")
+    record, history = read_run_record(run), read_history(run / "history.csv")
     return {
         "cell": asdict(cell),
         "subjects": evaluation["subjects"],
         "mean": evaluation["mean"],
-        "steps": len(history["epoch"]) * recorded["config"]["training"]["steps_per_epoch"],
+        "steps": len(history["epoch"]) * record.config["training"]["steps_per_epoch"],
         "training_minutes": sum(history["seconds"]) / 60,
         "volume_seconds": statistics.median(list(seconds.values())[1:] or seconds.values()),
         "validation_dice": max(history["val_dice"]) if "val_dice" in history else None,
-        "machine": recorded["machine"],
-        "versions": recorded["versions"],
-        "git": recorded["git"],
+        "machine": record.machine,
+        "versions": record.versions,
+        "git": record.git,
     }

@@ -17,7 +17,7 @@ from tf_msgan.datasets.splits import Split
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.run_report import read_history
 from tf_msgan.io.atomic_files import VISIBLE, holds_something, write_json
-from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.run_record import read_run_record
 from tf_msgan.training.callbacks import DIVERGED
 from tuning.factors import Row
 from tuning.launch import FailedTraining, Training
@@ -174,7 +174,7 @@ def train(study: Study, name: str, seed: int, values: dict[str, Any]) -> dict[st
         training.run()
     except FailedTraining as error:
         return {**facts, "error": str(error)}
-    recorded, history = read_run_config(run), read_history(run / "history.csv")
+    record, history = read_run_record(run), read_history(run / "history.csv")
     evaluation = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
     return {
         **facts,
@@ -182,5 +182,7 @@ def train(study: Study, name: str, seed: int, values: dict[str, Any]) -> dict[st
         "curve": history[OBJECTIVE],
         "subjects": evaluation["subjects"],
         "minutes": sum(history["seconds"]) / 60,
-        **{fact: recorded[fact] for fact in ("machine", "versions", "git")},
+        "machine": record.machine,
+        "versions": record.versions,
+        "git": record.git,
     }

@@ -7,7 +7,7 @@ import pytest
 
 from tf_msgan.config import SCHEMA, Config, read_schema
 from tf_msgan.errors import InputError
-from tf_msgan.runs.run_folder import read_run_config, recorded_config
+from tf_msgan.runs.run_record import read_run_record, recorded_config
 
 
 @pytest.mark.parametrize("schema", [-1, "1", None, 1.0, True])
@@ -23,8 +23,8 @@ def test_a_field_that_came_later_has_its_default(old_run, tiny_config):
     assert config.loss.perturbation == 1.0 and config.augmentation.gamma == 0.2
     assert config.network == tiny_config.network
     # Before there were schemas, a field that was missing meant other networks.
-    recorded = read_run_config(old_run)
-    del recorded["config"]["network"]["fused"]
+    recorded = read_run_record(old_run)
+    del recorded.config["network"]["fused"]
     with pytest.raises(InputError, match=r"config\.json: found network without fused"):
         recorded_config(recorded, old_run)
 

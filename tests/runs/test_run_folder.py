@@ -9,7 +9,8 @@ import pytest
 
 from tf_msgan.config import Config
 from tf_msgan.errors import InputError
-from tf_msgan.runs.run_folder import begin_run, check_run_folder, describe_run, read_run_config, recorded_config
+from tf_msgan.runs.run_folder import begin_run, check_run_folder, describe_run
+from tf_msgan.runs.run_record import read_run_record, recorded_config
 
 EMPTY = {"config": {}, "data": {}, "versions": {}}
 
@@ -68,7 +69,7 @@ def test_a_kill_in_the_making_leaves_what_can_be_overwritten(tmp_path, monkeypat
         assert ((run / "checkpoints").exists(), (run / "history.csv").exists()) == (is_old, is_old)
     else:
         with pytest.raises(InputError, match="no such file"):
-            read_run_config(run)
+            read_run_record(run)
     begin_run(run, EMPTY | {"new": True}, overwrite=True)
     assert contents(run) == ["config.json"]
 
@@ -113,24 +114,38 @@ def test_a_config_of_another_version_is_refused(tmp_path, tiny_cohort, tiny_spli
     whole = describe_run(tiny_cohort, tiny_split, Config(), [])
     run = tmp_path / "whole"
     begin_run(run, whole, overwrite=False)
-    assert recorded_config(read_run_config(run), run) == Config()
-    not_all = "not all that a run records"
+    assert recorded_config(read_run_record(run), run) == Config()
     others = (
-        ({**whole, "data": {k: v for k, v in whole["data"].items() if k != "subjects_sha256"}}, not_all),
-        ({name: value for name, value in whole.items() if name != "data"}, not_all),
-        ({**whole, "data": None}, not_all),
-        ([], not_all),
-        ({**whole, "config": {"model": "multi-stage"}}, "'preparation'"),
-        ({**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}}, ".*argument 'unheard_of'"),
+        (
+            {**whole, "data": {k: v for k, v in whole["data"].items() if k != "subjects_sha256"}},
+            ": data: found no subjects_sha256; expected what a RunData has",
+        ),
+        (
+            {name: value for name, value in whole.items() if name != "data"},
+            ": found no data; expected what a Run",
+        ),
+        ({**whole, "data": None}, ": data: found None; expected a JSON object"),
+        ({**whole, "data": {**whole["data"], "split": {"train": 3}}}, ": data: split: train: found 3; expected a list"),
+        ([], ": found []; expected a JSON object"),
+        ({**whole, "config": {"model": "multi-stage"}}, ": found 'preparation'; expected the options of this version"),
+        (
+            {**whole, "config": {**whole["config"], "loss": {"unheard_of": 1}}},
+            ": found LossConfig.__init__() got an unexpected keyword argument 'unheard_of'; expected the options of",
+        ),
+        (
+            {**whole, "config": {**whole["config"], "loss": {**whole["config"]["loss"], "fake": "much"}}},
+            ": loss.fake: found 'much'; expected a number",
+        ),
         # Without a schema, a field that is missing means other networks.
         (
             {**whole, "schema": 0, "config": {**whole["config"], "network": {"coarse_width": 8}}},
-            "network without coarse_tissues, discriminator_width, fused, latent, ",
+            ": found network without coarse_tissues, discriminator_width, fused, latent, ",
         ),
-        ({**whole, "config": None}, ".*NoneType"),
+        ({**whole, "config": None}, ": config: found None; expected a JSON object"),
     )
     for number, (older, found) in enumerate(others):
         run = tmp_path / f"older-{number}"
         begin_run(run, older, overwrite=False)
-        with pytest.raises(InputError, match=rf"config\.json: found {found}.*; expected .* this version"):
-            recorded_config(read_run_config(run), run)
+        with pytest.raises(InputError) as raised:
+            recorded_config(read_run_record(run), run)
+        assert str(raised.value).startswith(f"{run / 'config.json'}{found}")

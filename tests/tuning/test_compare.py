@@ -10,7 +10,7 @@ from tf_msgan.config import MODELS
 from tf_msgan.datasets.layouts import read_cohort
 from tf_msgan.datasets.splits import read_split
 from tf_msgan.runs.machine import describe_machine
-from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.run_record import read_run_record
 
 pytestmark = pytest.mark.integration
 
@@ -82,8 +82,8 @@ def test_all_steps_are_measured_before_the_first_training(tmp_path):
     assert timed["machine"] == describe_machine()
     assert timed["models"].keys() == {"unet", "multi-stage"} and timed["models"]["multi-stage"]["game"] > 0
     assert len(list((tmp_path / "out" / "cells").glob("*-seed-*.json"))) == 1
-    run = read_run_config(tmp_path / "out" / "runs" / "unet-2-labelled-seed-0")
-    assert run["data"]["labels"]["tissues"] == ["CSF", "brain"] and run["config"]["preparation"]["resample"] == 2.5
+    run = read_run_record(tmp_path / "out" / "runs" / "unet-2-labelled-seed-0")
+    assert run.data.labels.tissues == ("CSF", "brain") and run.config["preparation"]["resample"] == 2.5
 
 
 def test_a_wrong_scan_is_found_before_anything_is_trained(tmp_path):

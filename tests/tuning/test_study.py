@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, TWO_TISSUES, assert_one_line_error, free_ports, run_command, write_tiny_cohort
 from tests.pages import Page, embedded, numbers
-from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.run_record import read_run_record
 
 pytestmark = pytest.mark.integration
 
@@ -82,8 +82,8 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
 
 
 def test_trials_see_the_scans_as_the_study_was_told(whole):
-    run = read_run_config(whole[0] / "runs" / "lr-0.001-seed-0")
-    assert run["data"]["labels"]["tissues"] == ["CSF", "brain"]
+    run = read_run_record(whole[0] / "runs" / "lr-0.001-seed-0")
+    assert run.data.labels.tissues == ("CSF", "brain")
     assert run["config"]["preparation"]["normalise"] == "percentile"
 
 

@@ -24,7 +24,7 @@ from tf_msgan.io.volumes import Volume
 from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.preprocessing.reserved_values import IGNORE
 from tf_msgan.progress import Progress, silent
-from tf_msgan.runs.run_folder import read_run_config
+from tf_msgan.runs.run_record import read_run_record
 from tf_msgan.runs.trained_model import load_model
 
 
@@ -89,9 +89,9 @@ def evaluate_and_report(run: Path, cohort: Cohort, split: Split, progress: Progr
     write_json(run / "evaluation.json", evaluation)
     # Apart, so that a repeated evaluation is the same, byte by byte.
     write_json(run / "seconds.json", seconds)
-    run_config = read_run_config(run)
-    write_report(run, run_config, evaluation)
-    note = "These are figures on phantoms, not on scans.\n" if run_config["data"]["phantoms"] else ""
+    record = read_run_record(run)
+    write_report(run, record, evaluation)
+    note = "These are figures on phantoms, not on scans.\n" if record.data.phantoms else ""
     return f"\n{format_table(evaluation, model.config.model)}\n{note}\nreport: {run / 'report.html'}"
 
 

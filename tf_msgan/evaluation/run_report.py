@@ -3,7 +3,6 @@
 import base64
 import csv
 import importlib.resources
-import json
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,6 +12,7 @@ import numpy as np
 from tf_msgan.errors import InputError
 from tf_msgan.evaluation.metrics import DISTANCES, Scores, mean_dice, mean_scores
 from tf_msgan.io.atomic_files import write_text
+from tf_msgan.runs.run_record import CONFIG, RunRecord
 
 # Rows of the picture of samples.
 SAMPLED_EPOCHS = 5
@@ -101,7 +101,7 @@ def read_samples(run: Path) -> dict[int, dict[str, np.ndarray]]:
     return {epoch: dict(np.load(paths[epoch])) for epoch in sorted(chosen)}
 
 
-def write_report(run: Path, run_config: dict[str, Any], evaluation: Evaluation) -> None:
+def write_report(run: Path, record: RunRecord, evaluation: Evaluation) -> None:
     """Writes `report.html` into the run folder, from its `history.csv`, `figures/` and the evaluation."""
     history = read_history(run / "history.csv")
     epochs = len(history["epoch"])
@@ -109,22 +109,22 @@ def write_report(run: Path, run_config: dict[str, Any], evaluation: Evaluation) 
     page = render(
         "report.html.jinja",
         run=run.name,
-        phantoms=run_config["data"]["phantoms"],
-        model=run_config["config"]["model"],
-        layout=run_config["data"]["layout"],
-        root=run_config["data"]["root"],
-        split=run_config["data"]["split"],
+        phantoms=record.data.phantoms,
+        model=record.config["model"],
+        layout=record.data.layout,
+        root=record.data.root,
+        split=record.data.split.to_dict(),
         epochs=epochs,
         minutes=sum(history["seconds"]) / 60,
-        machine=run_config["machine"],
+        machine=record.machine,
         best_epoch=best + 1,
         outline=evaluation["outline"] and evaluation["outline"]["mean"],
         distances=distance_rows(evaluation),
         tissues=list(evaluation["mean"]),
-        rows=dice_rows(evaluation, run_config["config"]["model"]),
+        rows=dice_rows(evaluation, record.config["model"]),
         pictures={name: data_url(run / "figures" / f"{name}.png") for name in ("curves", "health", "samples")},
         cases={name: data_url(run / "figures" / f"subject-{name}.png") for name in evaluation["subjects"]},
-        config=json.dumps(run_config, indent=2),
+        config=(run / CONFIG).read_text(encoding="utf-8").rstrip(),
     )
     write_text(run / "report.html", page)
 

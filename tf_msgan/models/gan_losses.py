@@ -13,17 +13,17 @@ import tensorflow as tf
 from tf_msgan.models.losses import batch_mean, log_opinion
 
 
-def real_loss(scores):
+def real_loss(scores: tf.Tensor) -> tf.Tensor:
     """−log P(real) = softplus(−s), in 0..∞. Of an unlabelled image it is eq. 11, −log[Z / (Z + 1)]."""
     return tf.reduce_mean(tf.nn.softplus(-scores))
 
 
-def fake_loss(scores):
+def fake_loss(scores: tf.Tensor) -> tf.Tensor:
     """−log[1 − P(real)] = softplus(s), in 0..∞. Of a generated image it is eq. 12, −log[1 / (Z + 1)]."""
     return tf.reduce_mean(tf.nn.softplus(scores))
 
 
-def agreement(logits, log_prediction):
+def agreement(logits: tf.Tensor, log_prediction: tf.Tensor) -> tf.Tensor:
     """The score of an image with a prediction p: the log-odds of D(x, p), `(batch, i, j, k)`.
 
     Args:
@@ -46,44 +46,46 @@ class GanLoss(NamedTuple):
         names_fakes: whether D, and the generator through it, must name the tissues of what was generated from labels.
     """
 
-    generator: Callable
-    discriminator: Callable
+    generator: Callable[[tf.Tensor], tf.Tensor]
+    discriminator: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     clips: bool = False
     penalised: bool = False
     names_fakes: bool = False
 
 
-def minimax_generator(fake):
+def minimax_generator(fake: tf.Tensor) -> tf.Tensor:
     """log[1 − P(real)], in −∞..0 (Goodfellow et al. 2014, eq. 1)."""
     return -fake_loss(fake)
 
 
-def nsgan_discriminator(real, fake):
+def nsgan_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """−log P(real) of what is, −log[1 − P(real)] of what is not, each in 0..∞ (Goodfellow et al. 2014)."""
     return real_loss(real), fake_loss(fake)
 
 
-def wgan_generator(fake):
+def wgan_generator(fake: tf.Tensor) -> tf.Tensor:
     """−E s, in −∞..∞ (Arjovsky et al. 2017)."""
     return -tf.reduce_mean(fake)
 
 
-def wgan_discriminator(real, fake):
+def wgan_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """−E s of what is, E s of what is not."""
     return -tf.reduce_mean(real), tf.reduce_mean(fake)
 
 
-def lsgan_generator(fake):
+def lsgan_generator(fake: tf.Tensor) -> tf.Tensor:
     """E (s − 1)², in 0..∞ (Mao et al. 2017 with a = 0, b = c = 1)."""
     return tf.reduce_mean(tf.square(fake - 1))
 
 
-def lsgan_discriminator(real, fake):
+def lsgan_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """E (s − 1)² of what is, E s² of what is not."""
     return tf.reduce_mean(tf.square(real - 1)), tf.reduce_mean(tf.square(fake))
 
 
-def gradient_penalty(score, real, fake, share):
+def gradient_penalty(
+    score: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, share: tf.Tensor
+) -> tf.Tensor:
     """E (√n ‖∇ E s‖₂ − 1)², in 0..∞: D's mean score of an image may not change faster than the image does (Gulrajani
     et al. 2017, in whom n = 1).
 
@@ -119,7 +121,7 @@ GAN_LOSSES = {
 }
 
 
-def feature_matching_loss(real_features, fake_features):
+def feature_matching_loss(real_features: tf.Tensor, fake_features: tf.Tensor) -> tf.Tensor:
     """Squared distance between the mean features of real and generated patches, `(batch, features)` each
     (Salimans et al. 2016, as in Mondal et al. 2018)."""
     gap = batch_mean(tf.stop_gradient(real_features)) - batch_mean(fake_features)

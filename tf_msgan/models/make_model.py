@@ -14,4 +14,4 @@ MODELS = {"unet": UNetModel, "standard-gan": StandardGAN, "one-stage": OneStageG
 
 def make_model(modalities: Sequence[str], tissues: Sequence[str], config: Config) -> SegmentationModel:
     """Returns the model of `config`, with new weights."""
-    return MODELS[config.model](modalities, tissues, config)
+    return MODELS[config.model](tuple(modalities), tuple(tissues), config)

@@ -11,10 +11,14 @@ import math
 import tensorflow as tf
 
 from tf_msgan.config import Augmentation
+from tf_msgan.io.volumes import Shape
 from tf_msgan.preprocessing.reserved_values import BACKGROUND
 
+# Voxels' places in a flattened volume with their weights, `(n,)` each.
+Around = list[tuple[tf.Tensor, tf.Tensor]]
 
-def random_affine(augmentation: Augmentation, spacing, seed):
+
+def random_affine(augmentation: Augmentation, spacing: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draws the `(3, 3)` map from patch offsets to block offsets, in voxels of `spacing` `(3,)` mm: what is turned is
     the brain, whatever the voxels' shape."""
     angle, scale, chance = tf.split(tf.random.stateless_uniform([8], seed, -1.0, 1.0), [3, 3, 2])
@@ -29,13 +33,13 @@ def random_affine(augmentation: Augmentation, spacing, seed):
     return matrix * tf.stack([flip, 1.0, 1.0]) * spacing[None] / spacing[:, None]
 
 
-def offsets(shape):
+def offsets(shape: Shape) -> tf.Tensor:
     """The `(voxels, 3)` float32 offsets of a patch's voxels from its centre."""
     axes = [tf.range(size, dtype=tf.float32) - (size - 1) / 2 for size in shape]
     return tf.reshape(tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1), [-1, 3])
 
 
-def neighbours(shape, points):
+def neighbours(shape: tf.Tensor, points: tf.Tensor) -> Around:
     """The eight voxels around each of `(n, 3)` voxel coordinates, edges repeated, in a volume of `shape` `(3,)`, 2
     voxels a side or more: pairs of their places in the flattened volume and their trilinear weights, `(n,)` each."""
     last = shape - 1
@@ -52,13 +56,13 @@ def neighbours(shape, points):
     ]
 
 
-def sample_linear(volume, around):
+def sample_linear(volume: tf.Tensor, around: Around) -> tf.Tensor:
     """Trilinear samples `(n, channel)` of `(i, j, k, channel)` from its `neighbours`."""
     flat = tf.reshape(volume, [-1, volume.shape[-1]])
     return tf.add_n([weight[:, None] * tf.gather(flat, at) for at, weight in around])
 
 
-def sample_labels(volume, around):
+def sample_labels(volume: tf.Tensor, around: Around) -> tf.Tensor:
     """Labels `(n,)` of an `(i, j, k)` label map from its `neighbours`: those with most of the weight, so that a border
     is not as jagged as by the nearest voxel."""
     flat = tf.reshape(volume, [-1])
@@ -74,7 +78,7 @@ def sample_labels(volume, around):
     return chosen
 
 
-def unmask(masked, axis: int = -1):
+def unmask(masked: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Takes image × mask and mask, modality + 1 along `axis`, to the image with the background filled in.
 
     Dividing by the interpolated mask keeps the voxels at the brain's border free of the background's value.
@@ -83,12 +87,12 @@ def unmask(masked, axis: int = -1):
     return tf.where(mask >= 0.5, image / tf.maximum(mask, 0.5), BACKGROUND)
 
 
-def halve(masked):
+def halve(masked: tf.Tensor) -> tf.Tensor:
     """Halves the resolution of `(i, j, k, modality + 1)` by averaging 2×2×2 voxels; sizes are even."""
     return tf.nn.avg_pool3d(masked[None], 2, 2, "VALID")[0]
 
 
-def drop_modalities(images, chance: float, seed):
+def drop_modalities(images: list[tf.Tensor], chance: float, seed: tf.Tensor) -> list[tf.Tensor]:
     """Takes each modality away from a patch and its context, `(modality, i, j, k)`, with probability `chance`: it
     becomes the background, as one that a scan does not have. One that is drawn stays for sure."""
     modalities = images[0].shape[0]
@@ -98,7 +102,7 @@ def drop_modalities(images, chance: float, seed):
     return [tf.where(kept[:, None, None, None], image, BACKGROUND) for image in images]
 
 
-def change_intensities(images, augmentation: Augmentation, seed):
+def change_intensities(images: list[tf.Tensor], augmentation: Augmentation, seed: tf.Tensor) -> list[tf.Tensor]:
     """Applies one draw of bias field, contrast, brightness and gamma to a `(modality, i, j, k)` patch and to its
     context, if there is one, and noise to each."""
     modalities = images[0].shape[0]
@@ -110,7 +114,7 @@ def change_intensities(images, augmentation: Augmentation, seed):
     noise = augmentation.noise * (draws[3] + 1) / 2
     bias = augmentation.bias * tf.random.stateless_uniform([9, modalities, 1, 1], seeds[1], -1.0, 1.0)
 
-    def change(values, reach, noise_seed, noise_scale):
+    def change(values: tf.Tensor, reach: float, noise_seed: tf.Tensor, noise_scale: float) -> tf.Tensor:
         changed = values * (contrast * _bias_field(bias, values.shape[1:], reach)) + brightness
         unit = tf.clip_by_value((changed + 4) / 8, 1e-3, 1.0)
         # unit ** gamma, in half the time.
@@ -123,7 +127,7 @@ def change_intensities(images, augmentation: Augmentation, seed):
     return [change(image, *scale) for image, scale in zip(images, scales, strict=False)]
 
 
-def _bias_field(coefficients, shape, reach):
+def _bias_field(coefficients: tf.Tensor, shape: Shape, reach: float) -> tf.Tensor:
     """The `(modality, i, j, k)` exponential of a quadratic polynomial without constant, of `(9, modality, 1, 1)`
     coefficients, over a box of `(i, j, k)` voxels that is `reach` wide along every axis.
 

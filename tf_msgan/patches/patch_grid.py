@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from tf_msgan.io.volumes import Shape
+
 
 def grid_starts(size: int, patch: int, stride: int) -> list[int]:
-    """First voxels of patches that cover an axis of `size` voxels; the last patch ends where the axis ends.
+    """Returns the first voxels of patches that cover an axis of `size` voxels; the last patch ends where the axis ends.
 
     An axis shorter than the patch gives `[0]`: the patch is then as long as the axis.
     """
@@ -13,10 +15,12 @@ def grid_starts(size: int, patch: int, stride: int) -> list[int]:
     return [*range(0, size - patch, stride), size - patch]
 
 
-def grid_slices(shape, patch, stride) -> list[tuple[slice, slice, slice]]:
-    """Patches that together cover a volume of `shape`; each is `patch` voxels a side, or the volume's if that is less.
+def grid_slices(shape: Shape, patch: Shape, stride: Shape) -> list[tuple[slice, ...]]:
+    """Returns the patches that together cover a volume of `shape`; each is `patch` voxels a
+    side, or the volume's if that is less.
 
-    `patch` and `stride` are triples of voxels, with stride ≤ patch.
+    Raises:
+        ValueError: `stride` is not within 1..`patch` along every axis.
     """
     if any(not 0 < s <= p for s, p in zip(stride, patch, strict=True)):
         raise ValueError(f"stride must be in 1..patch; received stride={stride}, patch={patch}")

@@ -3,7 +3,7 @@
 A source is called in a tf.data graph with the number of a scan, and gives it as a `CroppedScan` of tensors.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
@@ -52,7 +52,7 @@ def hold_scans(scans: Iterable[Scan]) -> ScanSource:
     return ScanSource(crop_scan(scan) for scan in scans)
 
 
-def _tensor_list(tensors: list[tf.Tensor]) -> tf.Tensor:
+def _tensor_list(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """Tensors of one dtype and of any shapes, in one that a graph takes them from without a copy."""
     held = tf.raw_ops.TensorListReserve(element_shape=-1, num_elements=len(tensors), element_dtype=tensors[0].dtype)
     for number, tensor in enumerate(tensors):

@@ -4,10 +4,11 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from tf_msgan.config import read_schema
 from tf_msgan.errors import InputError
-from tf_msgan.runs.run_folder import CONFIG, read_run_config
+from tf_msgan.runs.run_record import CONFIG, read_run_record
 
 MODEL = "model.keras"
 # What zipfile, JSON and Keras raise at a damaged archive, or at one of something else.
@@ -31,8 +32,8 @@ def model_file(path: Path) -> Path:
     return file
 
 
-def read_model_config(path: Path) -> dict:
-    """What `model.keras` was built from: `schema`, `version`, `modalities`, `tissues`, `config` and
+def read_model_config(path: Path) -> dict[str, Any]:
+    """Returns what `model.keras` was built from: `schema`, `version`, `modalities`, `tissues`, `config` and
     `variables`, their paths in the order of the weights.
 
     Raises:
@@ -51,7 +52,7 @@ def read_model_config(path: Path) -> dict:
     return recorded
 
 
-def modalities_of(recorded: dict, path: Path) -> tuple[str, ...]:
+def modalities_of(recorded: dict[str, Any], path: Path) -> tuple[str, ...]:
     """The names of a model's modalities, in the order of its channels, by `read_model_config` of its file `path`. One
     of schema 0 leaves them to the `config.json` beside it.
 
@@ -63,7 +64,7 @@ def modalities_of(recorded: dict, path: Path) -> tuple[str, ...]:
     beside = path.with_name(CONFIG)
     if not beside.is_file():
         raise InputError(path, "a model of an early version, which names no modalities", f"its {CONFIG} beside it")
-    modalities = tuple(read_run_config(path.parent)["data"]["modalities"])
+    modalities = read_run_record(path.parent).data.modalities
     if len(modalities) != recorded.get("modalities"):
         raise InputError(
             path, f"a model of {recorded.get('modalities')} modalities", f"{len(modalities)} as in {beside}"
@@ -77,5 +78,6 @@ def read_modalities(path: Path) -> tuple[str, ...]:
     return modalities_of(read_model_config(file), file)
 
 
-def unreadable(path, error) -> InputError:
+def unreadable(path: Path, error: BaseException) -> InputError:
+    """Returns what a model file that cannot be read raises."""
     return InputError(path, f"a file that Keras cannot read ({error})", "a model saved by tf_msgan.train")

@@ -1,5 +1,7 @@
 """What a new run is to do."""
 
+from typing import Any
+
 from tf_msgan.config import Config
 from tf_msgan.datasets.check_scans import check_scans
 from tf_msgan.datasets.choose_preparation import prepare_config
@@ -15,7 +17,7 @@ def plan_run(
     split: str | None = None,
     labeled: int | None = None,
     progress: Progress = silent,
-    **asked,
+    **asked: Any,
 ) -> tuple[Split, Config]:
     """Chooses the roles of a cohort's subjects and what is done to their scans, and checks every scan.
 
