@@ -92,7 +92,7 @@ def main(options: argparse.Namespace) -> None:
         progress("reading", len(subjects), len(cohort.subjects))
     problems = [problem for facts in subjects for problem in facts.problems] + compare(cohort, subjects) + in_the_way
     errors = [problem for problem in problems if problem.severity == "error"]
-    preparation, memory = (None, {}) if errors else plan(cohort, split)
+    preparation, memory = (None, {}) if errors or split is None else plan(cohort, split)
     if options.json:
         report = {
             "layout": cohort.layout,

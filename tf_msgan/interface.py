@@ -4,6 +4,9 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import keras
 
 from tf_msgan.config import PRESETS, Config, choose_preset
 from tf_msgan.datasets.layouts import read_cohort
@@ -17,22 +20,22 @@ from tf_msgan.training.train_run import load_training_scans, train_run
 
 
 def fit(
-    data: str | os.PathLike | None,
-    out: str | os.PathLike,
+    data: str | os.PathLike[str] | None,
+    out: str | os.PathLike[str],
     *,
     layout: str | None = None,
     labels: str | None = None,
     modalities: Sequence[str] | None = None,
     split: str | None = None,
     labeled: int | None = None,
-    preparation: dict | None = None,
+    preparation: dict[str, Any] | None = None,
     config: Config | None = None,
     model: str | None = None,
     overwrite: bool = False,
     max_minutes: float | None = None,
-    callbacks: Sequence = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: Progress = silent,
-    **training,
+    **training: Any,
 ) -> Predictor:
     """Trains, evaluates and reports as `tf_msgan.train` does.
 
@@ -58,14 +61,22 @@ def fit(
         InputError: an option, a scan or the folder is wrong, or memory does not suffice.
     """
     run, root = Path(out), data if data is None else Path(data)
-    config = config or PRESETS[choose_preset(None, root)]
+    config = config or PRESETS[choose_preset(None, data)]
     config = dataclasses.replace(config, model=model or config.model).with_training(**training)
     check_run_folder(run, overwrite)
     cohort = read_cohort(root or embedded_cohort(progress), layout, labels, modalities)
     roles, config = plan_run(cohort, config, split, labeled, progress, **(preparation or {}))
     scans = load_training_scans(cohort, roles, config, progress=progress)
     begin_run(run, describe_run(cohort, roles, config, command=[]), overwrite)
-    train_run(run, scans, cohort.modalities, cohort.labels.tissues, config, callbacks, max_minutes=max_minutes)
+    train_run(
+        run,
+        scans,
+        modalities=cohort.modalities,
+        tissues=cohort.labels.tissues,
+        config=config,
+        callbacks=callbacks,
+        max_minutes=max_minutes,
+    )
     if roles.test:
         evaluate_and_report(run, cohort, roles, progress)
     return load(run)

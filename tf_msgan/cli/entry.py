@@ -17,11 +17,12 @@ COMMANDS = {
 
 
 def usage() -> str:
+    """Returns what `tf-msgan --help` prints."""
     lines = [f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items()]
     return "\n".join(["usage: tf-msgan COMMAND …    (tf-msgan COMMAND --help)", "", *lines, "", "  --version"])
 
 
-def main():
+def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(usage())

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet_import():
+def quiet_import() -> Iterator[None]:
     """Drops what C++ writes to standard error in the block; Python's own errors still surface.
 
     TensorFlow's libraries print notes while they load, before any log level applies, and a user's mistake must be the

@@ -1,5 +1,7 @@
 """Configs to start from."""
 
+import os
+
 from tf_msgan.config.config import Config
 from tf_msgan.config.loss_config import LossConfig
 from tf_msgan.config.network_config import NetworkConfig
@@ -27,6 +29,7 @@ PRESETS = {
 }
 
 
-def choose_preset(asked: str | None, data: str | None) -> str:
-    """The name of the preset that is asked for, or of the one for the folder `data`, or for the embedded phantoms."""
+def choose_preset(asked: str | None, data: str | os.PathLike[str] | None) -> str:
+    """Returns the name of the preset that is asked for, or of the one for the folder `data`, or for the embedded
+    phantoms."""
     return asked or ("best" if data else "demo")

@@ -136,7 +136,7 @@ def _read(image: Image, name: str, affine: np.ndarray | None) -> Volume:
             raise TypeError(f"{name}: an affine of shape {np.shape(affine)}; expected (4, 4)")
         if image.dtype.kind not in "iufb":
             raise TypeError(f"{name}: an array of {image.dtype}; expected real numbers")
-        image = nib.Nifti1Image(image.astype(np.float32), np.asarray(affine, np.float64))  # type: ignore[no-untyped-call]
+        image = nib.Nifti1Image(image.astype(np.float32), np.asarray(affine, np.float64))
     if not isinstance(image, nib.spatialimages.SpatialImage):
         raise TypeError(f"{name}: a {type(image).__name__}; expected a path, a nibabel image or an array")
     return volume_of_image(image, name)

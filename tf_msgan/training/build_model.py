@@ -1,5 +1,7 @@
 """What a run stands on: threads, seeds, determinism and optimisers."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -10,7 +12,7 @@ from tf_msgan.training.optimizers import make_optimizer
 from tf_msgan.training.schedule import make_schedule
 
 
-def build_model(modalities, tissues, config: Config) -> SegmentationModel:
+def build_model(modalities: Sequence[str], tissues: Sequence[str], config: Config) -> SegmentationModel:
     """Seeds every source of randomness, then builds and compiles the model. Call it in the strategy's scope."""
     training = config.training
     keras.utils.set_random_seed(training.seed)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -27,10 +28,10 @@ DIVERGED = "a lower --lr may help"
 class EpochFacts(keras.callbacks.Callback):
     """Adds the learning rate and the epoch's `seconds`, validation included, to its logs."""
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs["lr"] = float(self.model.optimizer.learning_rate.numpy())
         logs["seconds"] = time.monotonic() - self.begin
 
@@ -39,25 +40,25 @@ class StopAtNonFinite(keras.callbacks.Callback):
     """Raises `InputError` after a step with a loss that is not finite, or an epoch that leaves such a weight, before
     anything of it is saved."""
 
-    def __init__(self, run: Path):
+    def __init__(self, run: Path) -> None:
         super().__init__()
         self.run = run
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         for name in (term for term in self.model.loss_terms if term in logs):
             value = float(logs[name])
             if not math.isfinite(value):
                 self._stop(f"step {batch + 1}", f"{name} = {value}", "a finite loss")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for name, variable in {**self.model.model_variables(), **self.model.optimizer_variables()}.items():
             if not np.isfinite(variable.numpy()).all():
                 self._stop("its end", f"{name} with a value that is not finite", "finite weights")
 
-    def _stop(self, where, found, expected):
+    def _stop(self, where: str, found: str, expected: str) -> NoReturn:
         kept = f"the checkpoint of epoch {self.epoch} stands" if self.epoch else "no epoch was finished"
         raise InputError(f"{self.run}: epoch {self.epoch + 1}, {where}", found, f"{expected} ({DIVERGED}); {kept}")
 
@@ -73,15 +74,15 @@ class KeepRun(keras.callbacks.Callback):
         writes: whether this process writes to it; of several workers one does.
     """
 
-    def __init__(self, run: Path, writes: bool):
+    def __init__(self, run: Path, writes: bool) -> None:
         super().__init__()
         self.run = run
         self.writes = writes
         self.state = RunState()
-        self.best = {}
-        self.copy = None
+        self.best: dict[str, np.ndarray] = {}
+        self.copy: SegmentationModel | None = None
 
-    def restore(self, model: SegmentationModel, checkpoint: Checkpoint):
+    def restore(self, model: SegmentationModel, checkpoint: Checkpoint) -> None:
         """Puts `model` where the checkpoint stands, and writes the best model and the history again.
 
         Raises:
@@ -104,7 +105,7 @@ class KeepRun(keras.callbacks.Callback):
             self._write_best(model)
             self._write_history()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         # Without validation subjects the last epoch is the best.
         dice = float(logs.get("val_dice", 0))
@@ -122,7 +123,7 @@ class KeepRun(keras.callbacks.Callback):
             self._write_best(self.model)
         self._write_history()
 
-    def _write_best(self, model):
+    def _write_best(self, model: SegmentationModel) -> None:
         """A float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
         if self.copy is None:
             config = model.config.with_training(precision="float32")
@@ -132,7 +133,7 @@ class KeepRun(keras.callbacks.Callback):
         with atomic_write(self.run / MODEL) as temporary:
             self.copy.save(temporary)
 
-    def _write_history(self):
+    def _write_history(self) -> None:
         text = io.StringIO(newline="")
         # Some terms come with the adversarial phase only; the last row has them, if any has.
         columns = dict.fromkeys(name for row in reversed(self.state.history) for name in row)
@@ -145,12 +146,12 @@ class KeepRun(keras.callbacks.Callback):
 class StopEarly(keras.callbacks.Callback):
     """Ends the training where `reason_to_stop` says, and logs why."""
 
-    def __init__(self, state: RunState, max_minutes: float | None):
+    def __init__(self, state: RunState, max_minutes: float | None) -> None:
         super().__init__()
         self.state = state
         self.max_minutes = max_minutes
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         training = self.model.config.training
         reason = reason_to_stop(self.state, training, self.max_minutes)
         if reason:

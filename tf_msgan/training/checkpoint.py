@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ import tf_msgan
 from tf_msgan.config import SCHEMA, read_schema
 from tf_msgan.errors import InputError
 from tf_msgan.io.atomic_files import TEMPORARY, atomic_write
+from tf_msgan.records import read_record
 
 LOGGER = logging.getLogger(__name__)
 
@@ -72,18 +74,19 @@ class Checkpoint:
 
 
 def checkpoint_folder(run: Path) -> Path:
+    """Returns the folder of a run's checkpoints."""
     return run / "checkpoints"
 
 
-def write_checkpoint(run: Path, checkpoint: Checkpoint):
+def write_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     """Writes the newest generation, then drops those that are too old, and what a kill left half-written."""
-    arrays = {f"training/{name}": value for name, value in checkpoint.variables.items()}
+    arrays: dict[str, Any] = {f"training/{name}": value for name, value in checkpoint.variables.items()}
     arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
     # An archive's members carry checksums, but not its list of them.
-    state = {"schema": SCHEMA, "version": tf_msgan.__version__, **asdict(checkpoint.state), "names": sorted(arrays)}
-    state = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    facts = {"schema": SCHEMA, "version": tf_msgan.__version__, **asdict(checkpoint.state), "names": sorted(arrays)}
+    arrays["state"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with atomic_write(checkpoint_folder(run) / f"epoch-{checkpoint.state.epoch:04}.npz") as temporary:
-        np.savez(temporary, state=state, **arrays)
+        np.savez(temporary, **arrays)
     LOGGER.debug("wrote the checkpoint of epoch %d", checkpoint.state.epoch)
     for old in [*_generations(run)[GENERATIONS:], *checkpoint_folder(run).glob(f"{TEMPORARY}*")]:
         old.unlink()
@@ -116,22 +119,22 @@ def read_checkpoint(run: Path) -> Checkpoint | None:
     return None
 
 
-def _read(path):
+def _read(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     state = json.loads(arrays.pop("state").tobytes())
     schema = read_schema(state, path)
     if state["names"] != sorted(arrays):
         raise ValueError("other members than were written")
-    parts = {"training": {}, "best": {}}
+    parts: dict[str, dict[str, np.ndarray]] = {"training": {}, "best": {}}
     for name, value in arrays.items():
         part, _, variable = name.partition("/")
         parts[part][variable] = value
-    progress = RunState(**{name: state[name] for name in ("history", "best_epoch", "best_dice")})
-    return Checkpoint(progress, parts["training"], parts["best"], schema)
+    progress = read_record(RunState, state, path)
+    return Checkpoint(progress, variables=parts["training"], best=parts["best"], schema=schema)
 
 
-def _generations(run):
+def _generations(run: Path) -> list[Path]:
     """The checkpoints, newest first."""
     files = checkpoint_folder(run).glob("epoch-*.npz")
     return sorted(

@@ -1,5 +1,7 @@
 """Muon for the kernels of 3-D convolutions."""
 
+import keras
+import tensorflow as tf
 from keras import ops, optimizers
 
 # The layers that put out maps (`tf_msgan.networks.blocks.voxel_head`).
@@ -14,18 +16,20 @@ class KernelMuon(optimizers.Muon):
     Updates are as large as AdamW's (Liu et al. 2025, `rms_rate`), so both have one learning rate and one weight decay.
     """
 
-    def _should_use_adamw(self, variable):
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
         return len(variable.shape) != 5 or HEAD in variable.path
 
-    def _muon_update_step(self, gradient, variable, lr, m):
+    def _muon_update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, lr: tf.Tensor, m: keras.Variable
+    ) -> None:
         self.assign_add(m, ops.add(gradient, m * (self.momentum - 1)))
         ahead = ops.add(gradient, self.momentum * m)
         matrix = ops.reshape(ahead, (-1, ahead.shape[-1]))
         update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
         self.assign_sub(variable, lr * ops.reshape(update, variable.shape))
 
-    def zeropower_via_newtonschulz5(self, x, steps):
-        """The orthogonal factor of a matrix, roughly: what Keras's own gives, in a fraction of its operations.
+    def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
+        """Returns the orthogonal factor of a matrix, roughly: what Keras's own gives, in a fraction of its operations.
 
         Each step of Newton and Schulz multiplies x by a polynomial of its Gram matrix, which is small where a kernel is
         long; so the polynomials are multiplied with one another, and x by their product.

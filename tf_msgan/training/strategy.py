@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -49,7 +51,7 @@ def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribu
     return strategy
 
 
-def _check_tf_config():
+def _check_tf_config() -> None:
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         task = config["task"]
@@ -64,7 +66,7 @@ def _check_tf_config():
 
 
 @contextlib.contextmanager
-def lost_worker_named(several_workers: bool = True):
+def lost_worker_named(several_workers: bool = True) -> Iterator[None]:
     """Makes an `InputError` of what TensorFlow raises when one of several workers is gone."""
     try:
         yield
@@ -83,7 +85,7 @@ def lost_worker_named(several_workers: bool = True):
         ) from None
 
 
-def _devices(count):
+def _devices(count: int | None) -> list[str]:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         if count is None:
@@ -96,28 +98,29 @@ def _devices(count):
     return [f"GPU:{n}" for n in range(count or len(gpus))]
 
 
-def several_workers(strategy) -> bool:
+def several_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Says whether a strategy is one of several processes."""
     return strategy.cluster_resolver is not None
 
 
-def is_chief(strategy) -> bool:
-    """Whether this process writes the run folder."""
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Says whether this process writes the run folder."""
     resolver = strategy.cluster_resolver
     if resolver is None or resolver.task_type == "chief":
         return True
     return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
 
 
-def distribute(strategy, make_dataset):
+def distribute(strategy: tf.distribute.Strategy, make_dataset: Callable[[Share], tf.data.Dataset]) -> Any:
     """Gives every process and device its share of the dataset that `make_dataset(share)` makes."""
     if strategy.num_replicas_in_sync == 1:
         return make_dataset(WHOLE)
     return strategy.distribute_datasets_from_function(
         lambda context: make_dataset(
             Share(
-                context.input_pipeline_id,
-                context.num_input_pipelines,
-                context.num_replicas_in_sync // context.num_input_pipelines,
+                index=context.input_pipeline_id,
+                count=context.num_input_pipelines,
+                replicas=context.num_replicas_in_sync // context.num_input_pipelines,
             )
         )
     )

@@ -2,9 +2,10 @@
 
 import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -61,16 +62,18 @@ def load_training_scans(
         InputError: a file is wrong, or there is no memory left.
     """
 
-    def load(role, ids):
-        how = (role != "unlabelled", config.preparation)
-        if not ids:
-            return None
-        if cache is None:
-            with memory_named(cohort.root, "fewer scans, or --cache"):
-                return hold_scans(load_scan(cohort, id, *how) for id in ids)
-        return shard_scans(cache, cohort, ids, *how, progress)
+    def load(ids: tuple[str, ...], with_labels: bool) -> ScanSource:
+        if cache is not None:
+            return shard_scans(cache, cohort, ids, with_labels, config.preparation, progress)
+        with memory_named(cohort.root, "fewer scans, or --cache"):
+            return hold_scans(load_scan(cohort, subject_id, with_labels, config.preparation) for subject_id in ids)
 
-    return TrainingScans(**{role: load(role, ids) for role, ids in whose_scans(split, config).items()})
+    ids = whose_scans(split, config)
+    return TrainingScans(
+        labelled=load(ids["labelled"], with_labels=True),
+        unlabelled=load(ids["unlabelled"], with_labels=False),
+        validation=load(ids["validation"], with_labels=True) if ids["validation"] else None,
+    )
 
 
 def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
@@ -83,27 +86,35 @@ def phases(model: SegmentationModel) -> list[tuple[range, bool]]:
 
 def training_patches(
     model: SegmentationModel, scans: TrainingScans, adversarial: bool, first_batch: int = 0, share: Share = WHOLE
-):
-    """The `training_stream` that a model learns from in a phase, by its config; one without stages is given no
+) -> tf.data.Dataset:
+    """Returns the `training_stream` that a model learns from in a phase, by its config; one without stages is given no
     contexts."""
     config, training = model.config, model.config.training
     return training_stream(
-        *(
-            scans.labelled,
-            scans.unlabelled if adversarial else None,
-            config.patch,
-            training.batch_sizes,
-            training.foreground,
-        ),
-        *(config.augmentation, training.seed, first_batch, share, model.has_coarse_stage),
+        labelled=scans.labelled,
+        unlabelled=scans.unlabelled if adversarial else None,
+        patch=config.patch,
+        batch_sizes=training.batch_sizes,
+        foreground=training.foreground,
+        augmentation=config.augmentation,
+        seed=training.seed,
+        first_batch=first_batch,
+        share=share,
+        contexts=model.has_coarse_stage,
     )
+
+
+def validation_patches(model: SegmentationModel, scans: ScanSource, share: Share = WHOLE) -> tf.data.Dataset:
+    """Returns the `validation_stream` of a model, again and again."""
+    patch, contexts = model.config.patch, model.has_coarse_stage
+    return validation_stream(scans, patch, VALIDATION_BATCH, share, contexts=contexts).repeat()
 
 
 def train_run(
     run: Path,
     scans: TrainingScans,
-    modalities,
-    tissues,
+    modalities: Sequence[str],
+    tissues: Sequence[str],
     config: Config,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     resume: bool = False,
@@ -123,8 +134,7 @@ def train_run(
         strategy: of `make_strategy`; one device by default.
 
     Raises:
-        InputError: no checkpoint can be read, a loss is not finite, a worker is gone, or there is
-            no memory left.
+        InputError: no checkpoint can be read, a loss is not finite, a worker is gone, or there is no memory left.
     """
     training = config.training
     strategy = strategy or tf.distribute.get_strategy()
@@ -139,11 +149,6 @@ def train_run(
     if reason_to_stop(keep.state, training, max_minutes):
         return model
 
-    def validation_patches(share):
-        return validation_stream(
-            scans.validation, config.patch, VALIDATION_BATCH, share, model.has_coarse_stage
-        ).repeat()
-
     with (
         lost_worker_named(several_workers(strategy)),
         memory_named(run, "a smaller --patch or --batch-size"),
@@ -153,9 +158,11 @@ def train_run(
             KeepSamples(run, scans.unlabelled),
             keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         ]
-        validation = {}
+        validation: dict[str, Any] = {}
         if scans.validation:
-            validation["validation_data"] = distribute(strategy, validation_patches)
+            validation["validation_data"] = distribute(
+                strategy, functools.partial(validation_patches, model, scans.validation)
+            )
             # Keras cannot count the batches of several workers.
             validation["validation_steps"] = count_validation_batches(
                 scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync

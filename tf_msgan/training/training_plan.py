@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 
+import keras
 import tensorflow as tf
 
 from tf_msgan.config import Config
@@ -10,6 +12,7 @@ from tf_msgan.datasets.cohort import Cohort
 from tf_msgan.datasets.label_table import warn_of_sides
 from tf_msgan.datasets.splits import Split
 from tf_msgan.io.read_volumes import read_grid
+from tf_msgan.io.volumes import Shape
 from tf_msgan.models.make_model import make_model
 from tf_msgan.models.segmentation_model import SegmentationModel
 from tf_msgan.preprocessing.geometry import NetworkGrid
@@ -84,7 +87,7 @@ def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_m
     return {"scans": scans, "weights and optimisers": networks, "activations": activations}
 
 
-def _activations(network, patch):
+def _activations(network: keras.Model, patch: Shape) -> int:
     """Bytes of all that the graph of one patch computes."""
     specs = [tf.TensorSpec((1, *(patch if len(t.shape) == 5 else ()), t.shape[-1])) for t in network.inputs]
     graph = tf.function(network).get_concrete_function(specs if len(specs) > 1 else specs[0]).graph
@@ -92,5 +95,5 @@ def _activations(network, patch):
     return sum(t.shape.num_elements() * t.dtype.size for t in tensors if t.shape.rank == 5 and t.shape[0] == 1)
 
 
-def _shapes(tensors):
+def _shapes(tensors: Iterable[tf.Tensor]) -> str:
     return ", ".join("(" + ", ".join("·" if n is None else str(n) for n in t.shape) + ")" for t in tensors)
