@@ -213,8 +213,8 @@ def tiny_batch(tiny_cohort):
     from tf_msgan.patches.scan_source import hold_scans
     from tf_msgan.patches.streams import training_stream
 
-    labelled = hold_scans(load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2"))
-    unlabelled = hold_scans(load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7"))
+    labelled = hold_scans(load_scan(tiny_cohort, subject_id, with_labels=True) for subject_id in ("1", "2"))
+    unlabelled = hold_scans(load_scan(tiny_cohort, subject_id, with_labels=False) for subject_id in ("6", "7"))
     return next(iter(training_stream(labelled, unlabelled, (16, 16, 16), (2, 2), 1.0, Augmentation(), seed=0)))
 
 

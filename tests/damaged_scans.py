@@ -14,19 +14,19 @@ from tests.conftest import save_nifti, tiny_brain
 IDS = ("bad", "good_1", "good_2")
 
 
-def write_case(root, id, number):
+def write_case(root, subject_id, number):
     t1, t2, classes = tiny_brain(number, shape=(20, 22, 18))
-    save_nifti(root / f"imagesTr/{id}_0000.nii.gz", t1)
-    save_nifti(root / f"imagesTr/{id}_0001.nii.gz", t2)
-    save_nifti(root / f"labelsTr/{id}.nii.gz", classes)
+    save_nifti(root / f"imagesTr/{subject_id}_0000.nii.gz", t1)
+    save_nifti(root / f"imagesTr/{subject_id}_0001.nii.gz", t2)
+    save_nifti(root / f"labelsTr/{subject_id}.nii.gz", classes)
 
 
 def write_set(root):
     labels = {"background": 0, "CSF": 1, "GM": 2, "WM": 3}
     root.mkdir(parents=True)
     (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "T2"}, "labels": labels}))
-    for number, id in enumerate(IDS, start=1):
-        write_case(root, id, number)
+    for number, subject_id in enumerate(IDS, start=1):
+        write_case(root, subject_id, number)
     split = {"train": ["bad", "good_1"], "validation": [], "unlabeled": [], "test": ["good_2"]}
     (root / "split.json").write_text(json.dumps(split))
 

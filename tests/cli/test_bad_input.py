@@ -37,7 +37,7 @@ def test_doctor_lists(name, files, capfd):
     assert status == 2 and not err, out + err
     (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
     assert re.search(message, line), line
-    assert all(id in out for id in IDS)
+    assert all(subject_id in out for subject_id in IDS)
 
 
 @pytest.mark.integration
@@ -105,8 +105,8 @@ def test_training_on_scans_as_they_may_be(tmp_path, call):
     assert list(evaluation["subjects"]) == ids[:2]
     scores, distances = Page((tmp_path / "run/report.html").read_text()).tables
     assert [row[0] for row in scores] == ["subject", *ids[:2], "unet, mean", "QDA, mean"] and len(distances) == 5
-    for id, values in map(numbers, scores[1:3]):
-        dice = [evaluation["subjects"][id][tissue]["dice"] for tissue in ("CSF", "GM", "WM")]
+    for subject_id, values in map(numbers, scores[1:3]):
+        dice = [evaluation["subjects"][subject_id][tissue]["dice"] for tissue in ("CSF", "GM", "WM")]
         assert values == pytest.approx([*dice, sum(dice) / 3], abs=0.0006)
 
 

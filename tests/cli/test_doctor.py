@@ -19,10 +19,10 @@ def test_doctor_takes_scans_as_they_may_be(tmp_path, capfd):
     write_set(root)
     for number, (name, change) in enumerate(GOOD_SCANS.items(), start=10):
         # A name may hold blanks, letters of any script, and a line break.
-        id = f"{name} é 脳" + ("\nx" if name == "slope 0" else "")
-        write_case(root, id, number)
-        t1, t2 = (root / f"imagesTr/{id}_{channel:04}.nii.gz" for channel in (0, 1))
-        change(SimpleNamespace(root=root, t1=t1, t2=t2, label=root / f"labelsTr/{id}.nii.gz"))
+        subject_id = f"{name} é 脳" + ("\nx" if name == "slope 0" else "")
+        write_case(root, subject_id, number)
+        t1, t2 = (root / f"imagesTr/{subject_id}_{channel:04}.nii.gz" for channel in (0, 1))
+        change(SimpleNamespace(root=root, t1=t1, t2=t2, label=root / f"labelsTr/{subject_id}.nii.gz"))
     status = call_command(doctor, root, "--no-progress")
     out, err = capfd.readouterr()
     assert status == 1 and not err, out + err

@@ -117,8 +117,8 @@ def test_analyze_input(unet_run, tiny_cohort, tmp_path, predict):
 
 def test_a_folder_with_a_bad_case_then_the_rest(unet_run, tmp_path, predict):
     """nnU-Net's names; one case is truncated: the others are done, it is listed, exit 1; then only it is done."""
-    for number, id in enumerate(("a", "b", "c"), start=1):
-        write_case(tmp_path / "in", [f"{id}_0000.nii.gz", f"{id}_0001.nii.gz"], number)
+    for number, subject_id in enumerate(("a", "b", "c"), start=1):
+        write_case(tmp_path / "in", [f"{subject_id}_0000.nii.gz", f"{subject_id}_0001.nii.gz"], number)
     whole = (tmp_path / "in" / "b_0001.nii.gz").read_bytes()
     (tmp_path / "in" / "b_0001.nii.gz").write_bytes(whole[:2000])
     arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out")
@@ -274,15 +274,17 @@ def test_voxels_of_another_form_are_doubted(unet_run, tmp_path, predict):
 
 
 def test_bids_in_shards(unet_run, tmp_path, predict):
-    for number, id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
-        write_case(tmp_path / "in" / id / "anat", [f"{id}_T1w.nii.gz", f"{id}_T2w.nii.gz"], number)
+    for number, subject_id in enumerate(("sub-01", "sub-02", "sub-03"), start=1):
+        write_case(
+            tmp_path / "in" / subject_id / "anat", [f"{subject_id}_T1w.nii.gz", f"{subject_id}_T2w.nii.gz"], number
+        )
     for shard, count in (("1/2", 2), ("2/2", 1)):
         arguments = ("--input-dir", tmp_path / "in", "--output", tmp_path / "out", "--shard", shard, "--tta")
         status, output, error = predict(unet_run, *arguments)
         assert status == 0, error
         assert f"{count} segmented, 0 failed, of 3 cases" in output
-    for id in ("sub-01", "sub-02", "sub-03"):
-        assert (tmp_path / "out" / id / "anat" / f"{id}_dseg.nii.gz").is_file()
+    for subject_id in ("sub-01", "sub-02", "sub-03"):
+        assert (tmp_path / "out" / subject_id / "anat" / f"{subject_id}_dseg.nii.gz").is_file()
     description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative" and description["GeneratedBy"][0]["Name"] == "tf_msgan"
     assert len(Page((tmp_path / "out" / "qc.html").read_text()).pictures) == 3

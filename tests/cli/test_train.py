@@ -130,7 +130,7 @@ def test_evaluation_has_every_test_subject_and_the_reference(run):
     for scores in (evaluation, evaluation["references"]["qda"]):
         assert set(scores["subjects"]) == {"4", "5"}
         for tissue in ("CSF", "GM", "WM"):
-            dice = [scores["subjects"][id][tissue]["dice"] for id in ("4", "5")]
+            dice = [scores["subjects"][subject_id][tissue]["dice"] for subject_id in ("4", "5")]
             assert all(0 <= value <= 1 for value in dice)
             assert scores["mean"][tissue]["dice"] == pytest.approx(np.mean(dice))
     # Intensity tells the tiny brains' tissues apart.

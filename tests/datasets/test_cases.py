@@ -14,7 +14,7 @@ MODALITIES = ("T1", "T2")
 
 
 @pytest.mark.parametrize(
-    ("first", "id"),
+    ("first", "subject_id"),
     [
         ("ann_T1.nii.gz", "ann"),
         ("sub-01_ses-2_T1w.nii.gz", "sub-01_ses-2"),
@@ -27,9 +27,9 @@ MODALITIES = ("T1", "T2")
         ("ann_T1_brain.nii", "ann"),
     ],
 )
-def test_id_of_a_scan(tmp_path, first, id):
+def test_id_of_a_scan(tmp_path, first, subject_id):
     touch(tmp_path, first, "other.nii.gz")
-    assert case_of_files([tmp_path / first, tmp_path / "other.nii.gz"], MODALITIES).id == id
+    assert case_of_files([tmp_path / first, tmp_path / "other.nii.gz"], MODALITIES).id == subject_id
 
 
 def test_id_of_a_link_into_a_store(tmp_path):

@@ -17,8 +17,8 @@ from tf_msgan.io.write_volumes import write_nifti
 def fuzzed(tmp_path_factory):
     root = tmp_path_factory.mktemp("fuzz") / "set"
     write_set(root)
-    for id in ("good_1", "good_2"):
-        for path in root.glob(f"*Tr/{id}*"):
+    for subject_id in ("good_1", "good_2"):
+        for path in root.glob(f"*Tr/{subject_id}*"):
             path.unlink()
     data, _ = image_of(root / "imagesTr/bad_0000.nii.gz")
     (root / "imagesTr/bad_0000.nii.gz").unlink()

@@ -27,7 +27,7 @@ def test_named_splits_are_the_papers_protocol():
     }
     assert SPLITS["albert-few-shot"].train == ("01", "07")
     for split in SPLITS.values():
-        ids = [id for role in split.roles().values() for id in role]
+        ids = [subject_id for role in split.roles().values() for subject_id in role]
         assert len(ids) == len(set(ids))
 
 
@@ -58,7 +58,7 @@ def test_wrong_files(tiny_cohort, tmp_path, change, message):
 def cohort_of(labelled, unlabelled=2, held_out=0, root=Path("set")):
     """Subjects a, b, … with labels, then u0, u1, … without, then h0, … with labels that the layout holds out."""
     image, label = Path("image.nii.gz"), Path("label.nii.gz")
-    subjects = [Subject(id, (image,), label) for id in "abcdefghij"[:labelled]]
+    subjects = [Subject(subject_id, (image,), label) for subject_id in "abcdefghij"[:labelled]]
     subjects += [Subject(f"u{n}", (image,), None) for n in range(unlabelled)]
     subjects += [Subject(f"h{n}", (image,), label, held_out=True) for n in range(held_out)]
     return Cohort("nnunet", root, ("T1",), ISEG_LABELS, {subject.id: subject for subject in subjects})

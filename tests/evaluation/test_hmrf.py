@@ -16,7 +16,7 @@ from tf_msgan.preprocessing.reserved_values import BACKGROUND, IGNORE
 
 @pytest.fixture(scope="module")
 def tiny_scans(tiny_cohort):
-    return [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2", "4")]
+    return [load_scan(tiny_cohort, subject_id, with_labels=True) for subject_id in ("1", "2", "4")]
 
 
 def change(scan, modality=0, factor=1.0, value=None):
@@ -112,5 +112,5 @@ def test_hmrf_that_fails_names_no_tissue(tiny_scans):
 
 def test_order_in_the_real_neonates(albert):
     """Their white matter is not myelinated yet: darker than GM on T1, brighter on T2."""
-    labelled = (load_scan(albert, id, with_labels=True) for id in SPLITS["albert-few-shot"].train)
+    labelled = (load_scan(albert, subject_id, with_labels=True) for subject_id in SPLITS["albert-few-shot"].train)
     assert tissue_orders(labelled, STRIPPED) == {0: [1, 3, 2], 1: [2, 3, 1]}

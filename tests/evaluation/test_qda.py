@@ -14,7 +14,7 @@ from tf_msgan.preprocessing.reserved_values import IGNORE
 
 
 def test_it_is_bayes_rule_on_one_gaussian_a_tissue(tiny_cohort):
-    labelled = [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
+    labelled = [load_scan(tiny_cohort, subject_id, with_labels=True) for subject_id in ("1", "2")]
     scan = load_scan(tiny_cohort, "4", with_labels=True)
     probabilities = segment_by_intensity(fit_qda(labelled), scan, 4)
     assert probabilities.sum(axis=-1) == pytest.approx(np.ones(scan.mask.shape), abs=1e-5)
@@ -75,11 +75,11 @@ def test_air_of_one_value_is_a_class_like_another(tiny_cohort):
 def test_figures_on_the_real_neonates(albert):
     """The README that comes with the scans gives 0.729 CSF, 0.800 GM, 0.729 WM, a mean of 0.753, on this split."""
     split = SPLITS["albert-few-shot"]
-    qda = fit_qda([load_scan(albert, id, with_labels=True) for id in split.train])
+    qda = fit_qda([load_scan(albert, subject_id, with_labels=True) for subject_id in split.train])
     scores = {}
-    for id in split.test:
-        scan = load_scan(albert, id, with_labels=True)
-        scores[id] = score(
+    for subject_id in split.test:
+        scan = load_scan(albert, subject_id, with_labels=True)
+        scores[subject_id] = score(
             scan.labels, segment_by_intensity(qda, scan, 4).argmax(axis=-1), albert.labels.tissues, scan.spacing
         )
     mean = mean_scores(scores)

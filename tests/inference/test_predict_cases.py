@@ -37,7 +37,10 @@ def test_a_case_without_memory_does_not_stop_the_others(tmp_path):
 
 @pytest.mark.integration
 def test_memory_may_lack_where_a_case_is_written(unet_run, tmp_path, monkeypatch):
-    cases = [case_of_files(write_case(tmp_path, [f"{id}_T1.nii.gz", f"{id}_T2.nii.gz"]), ["T1", "T2"]) for id in "ab"]
+    cases = [
+        case_of_files(write_case(tmp_path, [f"{subject_id}_T1.nii.gz", f"{subject_id}_T2.nii.gz"]), ["T1", "T2"])
+        for subject_id in "ab"
+    ]
     write = Outputs.write
 
     def short_of_memory(self, case, *arguments):

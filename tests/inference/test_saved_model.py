@@ -36,14 +36,14 @@ def signatures(exported):
     return tf.saved_model.load(str(exported)).signatures
 
 
-def raw_image(cohort, id):
-    volumes = read_images(cohort.subjects[id].images)
+def raw_image(cohort, subject_id):
+    volumes = read_images(cohort.subjects[subject_id].images)
     return take_image(volumes, network_grid(volumes, STRIPPED), STRIPPED)
 
 
 def test_whole_scans_equal_the_local_ones(signatures, untrained_run, tiny_cohort):
     """A batch of two, in a field wider than the brain."""
-    images = [np.pad(raw_image(tiny_cohort, id), [(4, 0), (0, 6), (3, 3), (0, 0)]) for id in ("4", "5")]
+    images = [np.pad(raw_image(tiny_cohort, subject_id), [(4, 0), (0, 6), (3, 3), (0, 0)]) for subject_id in ("4", "5")]
     shape = np.max([image.shape for image in images], axis=0)
     images = [np.pad(i, [(0, n) for n in shape - i.shape]) for i in images]
     served = signatures["serving_default"](image=tf.stack(images))

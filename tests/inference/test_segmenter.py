@@ -50,8 +50,8 @@ class PointwiseModel:
         return tf.sigmoid(8 * (first - BACKGROUND - 0.5))
 
 
-def raw_image(cohort, id):
-    volumes = read_images(cohort.subjects[id].images)
+def raw_image(cohort, subject_id):
+    volumes = read_images(cohort.subjects[subject_id].images)
     return take_image(volumes, network_grid(volumes, STRIPPED), STRIPPED)
 
 

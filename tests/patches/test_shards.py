@@ -24,7 +24,7 @@ from tf_msgan.preprocessing.reserved_values import IGNORE
 
 def sources(cohort, cache):
     held = [
-        hold_scans([load_scan(cohort, id, with_labels) for id in ids])
+        hold_scans([load_scan(cohort, subject_id, with_labels) for subject_id in ids])
         for ids, with_labels in ((("1", "2"), True), (("6", "7"), False))
     ]
     sharded = [shard_scans(cache, cohort, ("1", "2"), True), shard_scans(cache, cohort, ("6", "7"), False)]

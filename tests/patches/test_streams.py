@@ -25,12 +25,12 @@ NONE = Augmentation(*[0.0] * len(dataclasses.fields(Augmentation)))
 
 @pytest.fixture(scope="module")
 def labelled(tiny_cohort):
-    return [load_scan(tiny_cohort, id, with_labels=True) for id in ("1", "2")]
+    return [load_scan(tiny_cohort, subject_id, with_labels=True) for subject_id in ("1", "2")]
 
 
 @pytest.fixture(scope="module")
 def unlabelled(tiny_cohort):
-    return [load_scan(tiny_cohort, id, with_labels=False) for id in ("6", "7")]
+    return [load_scan(tiny_cohort, subject_id, with_labels=False) for subject_id in ("6", "7")]
 
 
 def take(labelled, unlabelled, batches, seed=0, first=0, foreground=1.0, augmentation=None):

@@ -206,8 +206,8 @@ def test_unlabelled_patches_must_divide_only_where_some_are_looked_at(tmp_path, 
     assert "4 labelled a step" in result.stdout
 
 
-def tf_config(type, index):
-    return json.dumps({"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": type, "index": index}})
+def tf_config(kind, index):
+    return json.dumps({"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": kind, "index": index}})
 
 
 def test_a_lost_worker_is_named_of_several_only():

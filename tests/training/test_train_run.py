@@ -42,8 +42,8 @@ def test_no_test_subject_enters_training(tiny_folder, tmp_path, tiny_config, tin
         return [array for stream in streams for batch in stream for array in tf.nest.flatten(batch)]
 
     whole = patches(tmp_path / "with")
-    for id in tiny_split.test:
-        for path in tiny_folder.glob(f"subject-{id}-*.img"):
+    for subject_id in tiny_split.test:
+        for path in tiny_folder.glob(f"subject-{subject_id}-*.img"):
             path.write_bytes(b"")
     # Nor is anything made of an unlabelled subject's labels.
     (tiny_folder / "subject-6-label.hdr").write_bytes(b"not a label map")

@@ -10,7 +10,10 @@ def outcome(*dice, seed=0, **more):
     def scores(value):
         return {"dice": value, **{metric: 1.0 for metric in METRICS if metric != "dice"}}
 
-    subjects = {id: {"GM": scores(value), "WM": scores(value - 0.1)} for id, value in zip("abcdef", dice, strict=False)}
+    subjects = {
+        subject_id: {"GM": scores(value), "WM": scores(value - 0.1)}
+        for subject_id, value in zip("abcdef", dice, strict=False)
+    }
     return {
         "subjects": subjects,
         "volume_seconds": 2.0,

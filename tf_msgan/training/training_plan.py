@@ -41,8 +41,12 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
         lines.append(
             "            one subject trains; with --split all every labelled one does, and none is for the test"
         )
-    taken = {id for ids in split.roles().values() for id in ids}
-    lack = [id for id, subject in cohort.subjects.items() if id not in taken and None in subject.images]
+    taken = {subject_id for ids in split.roles().values() for subject_id in ids}
+    lack = [
+        subject_id
+        for subject_id, subject in cohort.subjects.items()
+        if subject_id not in taken and None in subject.images
+    ]
     if lack and not config.augmentation.may_lack_modality:
         lines.append(f"            left out for want of a modality: {len(lack)}, such as {lack[0]} (--drop-modality)")
     remarks = cohort.remarks() + (warn_of_sides(cohort.labels.tissues) if config.augmentation.mirror else [])
@@ -65,7 +69,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
         lines.append(f"{name:<16}{takes:<40}{gives:<40}{network.count_params():>12,}")
     lines.append(f"{'all':<96}{sum(n.count_params() for n in model.networks().values()):>12,}")
     lines.append("")
-    parts = {name: bytes / MIB for name, bytes in estimate_memory(model, cohort, split, in_memory).items()}
+    parts = {name: size / MIB for name, size in estimate_memory(model, cohort, split, in_memory).items()}
     lines.append(f"memory      about {sum(parts.values()):,.0f} MiB beyond TensorFlow itself:")
     lines.append("            " + ", ".join(f"{name} {size:,.0f}" for name, size in parts.items()))
     return "\n".join(lines)
@@ -74,7 +78,7 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
     """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
     held = itertools.chain(*whose_scans(split, model.config).values()) if in_memory else []
-    files = [cohort.subjects[id].reference() for id in held]
+    files = [cohort.subjects[subject_id].reference() for subject_id in held]
     resample = model.config.preparation.resample
     voxels = sum(math.prod(NetworkGrid(*read_grid(path), resample).shape) for path in files)
     scans = voxels * (4 * (len(cohort.modalities) + 1) + 4)

@@ -31,7 +31,11 @@ def test_bids(tmp_path):
     (root / "derivatives" / "manual" / "dataset_description.json").write_text('{"GeneratedBy": {"Name": "someone"}}')
     cohort = read_cohort(root)
     assert cohort.layout == "bids" and cohort.modalities == ("T1w", "T2w")
-    assert [id for id, subject in cohort.subjects.items() if subject.label] == ["sub-01", "sub-02", "sub-03"]
+    assert [subject_id for subject_id, subject in cohort.subjects.items() if subject.label] == [
+        "sub-01",
+        "sub-02",
+        "sub-03",
+    ]
     assert np.array_equal(load_scan(cohort, "sub-02", True).labels, tiny_brain(2)[2])
     split = read_split(None, cohort)
     assert [len(ids) for ids in split.roles().values()] == [2, 0, 2, 1]
@@ -46,13 +50,21 @@ def test_own_predictions_are_no_truth(tmp_path, where):
     save_nifti(plain / "sub-05_dseg.nii.gz", tiny_brain(5)[2])
     (described / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
     (plain / "sub-05_dseg.json").write_text('{"GeneratedBy": "the run x", "OutlineFailed": false}')
-    assert [id for id, s in read_cohort(root).subjects.items() if s.label] == ["sub-01", "sub-02", "sub-03"]
+    assert [subject_id for subject_id, s in read_cohort(root).subjects.items() if s.label] == [
+        "sub-01",
+        "sub-02",
+        "sub-03",
+    ]
 
 
 def test_a_description_of_all_derivatives_hides_no_label_map(tmp_path):
     root = write_bids(tmp_path)
     (root / "derivatives" / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tf_msgan"}]}')
-    assert [id for id, s in read_cohort(root).subjects.items() if s.label] == ["sub-01", "sub-02", "sub-03"]
+    assert [subject_id for subject_id, s in read_cohort(root).subjects.items() if s.label] == [
+        "sub-01",
+        "sub-02",
+        "sub-03",
+    ]
 
 
 def test_bids_subjects_called_as_in_no_bids(tmp_path):
@@ -62,7 +74,11 @@ def test_bids_subjects_called_as_in_no_bids(tmp_path):
     label = tmp_path / "derivatives/manual/sub-HC-02/anat/sub-HC-02_dseg.nii.gz"
     save_nifti(label, tiny_brain(1)[2])
     subjects = read_cohort(tmp_path).subjects
-    assert {id: s.label for id, s in subjects.items()} == {"sub-HC-01": None, "sub-HC-02": label, "sub-é1": None}
+    assert {subject_id: s.label for subject_id, s in subjects.items()} == {
+        "sub-HC-01": None,
+        "sub-HC-02": label,
+        "sub-é1": None,
+    }
     assert {s.person for s in subjects.values()} == set(subjects)
 
 
@@ -100,7 +116,7 @@ def test_all_scans_of_a_person_are_on_one_side(tmp_path):
     for name in ("few-shot", "fold:1/3", "fold:2/3", "fold:3/3", "leave-one-out:sub-1_ses-1", "all"):
         split = read_split(name, cohort)
         sides = ((*split.train, *split.unlabeled), split.validation, split.test)
-        train, validation, test = ({id[:5] for id in ids} for ids in sides)
+        train, validation, test = ({subject_id[:5] for subject_id in ids} for ids in sides)
         assert not (train & validation or train & test or validation & test), name
     split = tmp_path / "split.json"
     roles = {"train": ["sub-1_ses-1"], "validation": [], "unlabeled": ["sub-2_ses-2"], "test": ["sub-2_ses-1"]}

@@ -63,8 +63,11 @@ def test_some_modalities_of_every_layout(tmp_path, tiny_folder):
     ):
         whole, part = read_cohort(root), read_cohort(root, modalities=[asked])
         assert part.modalities == (name,) and list(part.subjects) == list(whole.subjects)
-        for id, subject in part.subjects.items():
-            assert subject.images == whole.subjects[id].images[1:] and subject.label == whole.subjects[id].label
+        for subject_id, subject in part.subjects.items():
+            assert (
+                subject.images == whole.subjects[subject_id].images[1:]
+                and subject.label == whole.subjects[subject_id].label
+            )
     turned = read_cohort(tiny_folder, modalities=["T2", "T1"])
     assert turned.subjects["1"].images == read_cohort(tiny_folder).subjects["1"].images[::-1]
 

@@ -21,7 +21,7 @@ def test_nnunet_folder(tmp_path, version):
     cohort = read_cohort(write_nnunet(tmp_path / "set", version=version))
     assert cohort.layout == "nnunet" and cohort.modalities == ("T1", "T2")
     assert cohort.labels.tissues == ("CSF", "GM", "WM")
-    assert [id for id, s in cohort.subjects.items() if s.held_out] == ["case_06", "case_07"]
+    assert [subject_id for subject_id, s in cohort.subjects.items() if s.held_out] == ["case_06", "case_07"]
     split = read_split(None, cohort)
     assert split.train == ("case_01", "case_02") and split.validation == ("case_03",)
     assert split.unlabeled == ("case_04", "case_05") and split.test == ("case_06",)
