@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -75,6 +76,38 @@ def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_c
         return float(losses.level_loss(logits))
 
     assert level(standard_gan.LEVEL) < 0.7 * level(0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, []) for name in MODELS),
+        ("multi-stage", ["network.outlines=false"]),
+        ("multi-stage", ["network.variants=false"]),
+    ],
+)
+def test_as_many_patches_run_through_a_network_as_it_declares(name, settings, tiny_config, tiny_batch, monkeypatch):
+    """By which the memory of a training is foretold."""
+    config = configured(tiny_config, name, unlabelled_share=0.5).with_fields(settings)
+    model = build_model(("T1", "T2"), TISSUES, config)
+    assert config.training.batch_sizes == (2, 1)
+    batch = {"labelled": tiny_batch["labelled"]}
+    if config.has_adversarial_phase:
+        batch["unlabelled"] = {key: value[:1] for key, value in tiny_batch["unlabelled"].items()}
+    networks = {id(network): name for name, network in model.networks().items()}
+    seen = dict.fromkeys(networks.values(), 0)
+    call = keras.Model.__call__
+
+    def counted(network, inputs, *arguments, **named):
+        if id(network) in networks:
+            seen[networks[id(network)]] += (inputs[0] if isinstance(inputs, list) else inputs).shape[0]
+        return call(network, inputs, *arguments, **named)
+
+    monkeypatch.setattr(keras.Model, "__call__", counted)
+    model.train_step(batch)
+    assert seen == {name: model.patches_seen(name) for name in seen}
+    unlabelled = [n.unlabelled for learner in model.learners.values() for n in learner.networks.values()]
+    assert any(unlabelled) == config.has_adversarial_phase
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "multi-stage"])
