@@ -1,10 +1,10 @@
 """How far a training has come, on the terminal."""
 
-import sys
 from typing import Any
 
 import keras
-from tqdm import tqdm
+
+from tf_msgan.cli.terminal_progress import draw_bar
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -20,9 +20,7 @@ class EpochProgress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.name = f"epoch {epoch + 1}/{self.model.config.training.epochs}"
         if self.bars:
-            self.bar = tqdm(
-                desc=self.name, total=self.params["steps"], unit="step", file=sys.stdout, dynamic_ncols=True
-            )
+            self.bar = draw_bar(self.name, self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.bars:

@@ -1,8 +1,15 @@
 """Progress on the terminal."""
 
+import shutil
 import sys
 
 from tqdm import tqdm
+
+
+def draw_bar(task: str, total: int) -> tqdm:
+    """Draws a bar on standard output, as wide as the terminal; 80 columns if that does not say."""
+    columns, lines = shutil.get_terminal_size()
+    return tqdm(desc=task, total=total, file=sys.stdout, ncols=columns, nrows=lines)
 
 
 class TerminalProgress:
@@ -15,7 +22,7 @@ class TerminalProgress:
     def __call__(self, task: str, done: int, total: int) -> None:
         if self.bars:
             if task not in self._bars:
-                self._bars[task] = tqdm(desc=task, total=total, file=sys.stdout)
+                self._bars[task] = draw_bar(task, total)
             bar = self._bars[task]
             bar.update(done - bar.n)
             if done == total:
