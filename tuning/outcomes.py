@@ -28,8 +28,9 @@ from tuning.launch import Training
 from tuning.plan import check_same, describe
 from tuning.step_seconds import StepSeconds, TimedModels, epochs_within, measure_in_turns, seconds_of_steps
 
-# Files of a comparison's folder.
+# What must not change, in a comparison's folder.
 PLAN = "plan.json"
+# What steps take, beside it.
 STEP_SECONDS = "step-seconds.json"
 
 

@@ -22,15 +22,16 @@ from tf_msgan.io.atomic_files import atomic_write
 from tf_msgan.io.volumes import Volume
 from tf_msgan.preprocessing.reserved_values import IGNORE
 
+# Of tissues, one after the other.
 COLOURS = ("#3b7dd8", "#e8a33d", "#f5f1e6", *map(to_hex, matplotlib.colormaps["tab20"](np.arange(4, 20))))
 # Of the background and the tissues 1, 2, …, up to as many as there may be: more than nineteen share them.
 TISSUE_COLOURS = ("#000000", *itertools.islice(itertools.cycle(COLOURS), IGNORE - 1))
 # The third's own colour would be lost on a bright image.
 CONTOUR_COLOURS = (*TISSUE_COLOURS[:3], "#3fd07a", *TISSUE_COLOURS[4:])
+# Of voxels that do not count.
 IGNORED_COLOUR = "#4a4a4a"
+# Of voxels that are wrong.
 ERROR_COLOUR = "#e0245e"
-
-
 # Cuts a plane `(row, column)` out of a canonical volume `(i, j, k)`.
 Cut = Callable[[np.ndarray], np.ndarray]
 

@@ -17,6 +17,7 @@ from tf_msgan.inference.tissue_maps import TissueMaps
 MOST_BYTES = 2**31 - 1
 # Seconds between tries of a server that is away or busy; it may be starting again.
 WAITS = (0.5, 1, 2, 4, 8, 16)
+# What such a server answers.
 PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
 
 

@@ -7,9 +7,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# Whose versions may change a figure.
 LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "nibabel", "nilearn", "scikit-learn")
-
-
 # Where Linux lists NVIDIA's GPUs.
 DRIVERS = Path("/proc/driver/nvidia/gpus")
 
