@@ -65,7 +65,7 @@ def fit(
     config = dataclasses.replace(config, model=model or config.model).with_training(**training)
     check_run_folder(run, overwrite)
     cohort = read_cohort(root or embedded_cohort(progress), layout, labels, modalities)
-    roles, config = plan_run(cohort, config, split, labeled, progress, **(preparation or {}))
+    roles, config = plan_run(cohort, config, split=split, labeled=labeled, progress=progress, **(preparation or {}))
     scans = load_training_scans(cohort, roles, config, progress=progress)
     begin_run(run, describe_run(cohort, roles, config, command=[]), overwrite)
     train_run(

@@ -38,7 +38,14 @@ def main(options: argparse.Namespace) -> None:
     if options.seed < 0:
         raise OptionError("seed", options.seed, "0 or more")
     progress = TerminalProgress(not options.no_progress)
-    write_cohort(options.preset, options.folder, subjects, options.spacing, options.seed, progress)
+    write_cohort(
+        options.preset,
+        options.folder,
+        subjects=subjects,
+        spacing=options.spacing,
+        seed=options.seed,
+        progress=progress,
+    )
     print(f"{subjects} {options.preset} phantoms at spacing {options.spacing} in {options.folder}")
 
 

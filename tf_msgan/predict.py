@@ -120,7 +120,13 @@ def main(options: argparse.Namespace) -> None:
         from tf_msgan.inference.predict_cases import predict_cases
     if not options.serving:
         print(describe_device(), flush=True)
-    outputs = Outputs(options.output, found.naming, predictor.tissues, predictor.source, options.entropy)
+    outputs = Outputs(
+        options.output,
+        naming=found.naming,
+        tissues=predictor.tissues,
+        source=predictor.source,
+        with_entropy=options.entropy,
+    )
     outputs.begin()
     if options.skip_existing:
         maps = {"entropy.nii.gz": options.entropy, "preal.nii.gz": options.p_real, "figure.png": options.figure}

@@ -130,7 +130,9 @@ def main(options: argparse.Namespace) -> None:
         root = options.data or embedded_cohort(progress)
         cohort = read_cohort(root, options.layout, options.labels, options.modalities)
         asked = asked_preparation(options)
-        split, config = plan_run(cohort, config, options.split, options.labeled, progress, **asked)
+        split, config = plan_run(
+            cohort, config, split=options.split, labeled=options.labeled, progress=progress, **asked
+        )
     with quiet_import():
         from tf_msgan.cli.device import describe_device
         from tf_msgan.cli.epoch_progress import EpochProgress
@@ -144,15 +146,15 @@ def main(options: argparse.Namespace) -> None:
     if options.dry_run:
         return
 
-    scans = load_training_scans(cohort, split, config, options.cache, progress)
+    scans = load_training_scans(cohort, split, config, cache=options.cache, progress=progress)
     if is_chief(strategy) and not options.resume:
         begin_run(run, describe_run(cohort, split, config, options.arguments), options.overwrite)
     model = train_run(
         run,
         scans,
-        cohort.modalities,
-        cohort.labels.tissues,
-        config,
+        modalities=cohort.modalities,
+        tissues=cohort.labels.tissues,
+        config=config,
         callbacks=[EpochProgress(progress.bars)],
         resume=options.resume,
         max_minutes=options.max_minutes,

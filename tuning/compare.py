@@ -83,7 +83,14 @@ def main(options: argparse.Namespace) -> None:
     if config.preparation.crop == "brain":
         require("dipy", "references", "the reference HMRF")
     parts = parts_of(config) if options.ablate else ()
-    cells = plan_cells(options.models, labeled, options.shots, options.seeds, parts, ablated_seeds=options.ablate or 0)
+    cells = plan_cells(
+        options.models,
+        labeled=labeled,
+        shots=options.shots,
+        seeds=options.seeds,
+        parts=parts,
+        ablated_seeds=options.ablate or 0,
+    )
     splits = [split_of(cell, cohort, split) for cell in cells]
     comparison = Comparison(
         folder=options.out,

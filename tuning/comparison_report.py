@@ -107,7 +107,15 @@ def _draw(
         volumes = read_images(comparison.cohort.subjects[subject].images)
         reference = reference_of(volumes)
         truth = read_labels(comparison.cohort, subject, volumes)
-        draw_models(comparison.folder / MODELS, reference.data, truth, maps, reference.affine, tissues, subject)
+        draw_models(
+            comparison.folder / MODELS,
+            image=reference.data,
+            truth=truth,
+            predictions=maps,
+            affine=reference.affine,
+            tissues=tissues,
+            subject=subject,
+        )
     # The runs may be gone, and the picture be kept.
     if (comparison.folder / MODELS).exists():
         pictures[MODELS] = f"What the models draw of test subject {subject}, seed 0"

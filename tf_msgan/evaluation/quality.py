@@ -37,7 +37,15 @@ def draw(prediction: Prediction, outputs: Outputs, figure: bool) -> None:
     assert reference is not None and result is not None
 
     def draw_to(path: Path, dpi: int) -> None:
-        draw_prediction(path, reference.data, result.labels, reference.affine, outputs.tissues, title=case.id, dpi=dpi)
+        draw_prediction(
+            path,
+            image=reference.data,
+            labels=result.labels,
+            affine=reference.affine,
+            tissues=outputs.tissues,
+            title=case.id,
+            dpi=dpi,
+        )
 
     draw_to(outputs.thumbnail(case), dpi=70)
     if figure:

@@ -50,5 +50,5 @@ def read_tested(cohort: Cohort, split: Split, preparation: Preparation) -> Itera
         images = read_images(cohort.subjects[subject_id].images)
         truth, grid = read_labels(cohort, subject_id, images), network_grid(images, preparation)
         raw = take_image(images, grid, preparation)
-        scan = make_scan(subject_id, raw, None, grid, preparation)
-        yield Tested(subject_id, images, truth, grid, raw, scan)
+        scan = make_scan(subject_id, raw, labels=None, grid=grid, preparation=preparation)
+        yield Tested(subject_id, images=images, truth=truth, grid=grid, raw=raw, scan=scan)

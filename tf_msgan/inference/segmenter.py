@@ -192,7 +192,7 @@ class Segmenter:
             _cut(sought, first, size),
         )
         gates = self.tiling.halved().largest(sought) >= GATE
-        return LaidTiles(first, size, masked, coarse, gates)
+        return LaidTiles(first=first, size=size, masked=masked, coarse=coarse, gates=gates)
 
     def _refine_tiles(self, tiles: LaidTiles) -> tf.Tensor:
         """Refines the tiles that the gates let pass, averages them, and fuses them with the coarse map. Returns

@@ -187,13 +187,15 @@ class MultiStageGAN(SegmentationModel):
         count = tf.shape(xu)[0]
         z, other_z = (self.normal(count, (self.config.network.latent,), seed) for seed in z_seeds)
         both = self.noise([tf.concat([xu, xu], 0), tf.concat([z, other_z], 0)], training=True)
-        return Variants(both[:count], both[count:], z, naming_seed, penalty_seed)
+        return Variants(
+            first=both[:count], second=both[count:], z=z, naming_seed=naming_seed, penalty_seed=penalty_seed
+        )
 
     def discriminate(self, x: tf.Tensor, y: tf.Tensor, xu: tf.Tensor, variants: Variants | None) -> Judgement:
         """D judges labelled and unlabelled patches, and variants of the latter."""
         count = tf.shape(x)[0]
         logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
-        judged = Judgement(logits[:count], logits[count:], features[count:])
+        judged = Judgement(labelled=logits[:count], unlabelled=logits[count:], unlabelled_features=features[count:])
         if variants is None:
             return judged
         fake, fake_features = self.discriminator(variants.first, training=True)

@@ -87,12 +87,21 @@ def training_stream(
 
     def batches(number: int, source: ScanSource, batch_size: int, changed: bool) -> tf.data.Dataset:
         numbers = _element_numbers(batch_size, first_batch, share)
-        elements = _stream(numbers, source, patch, foreground, augmentation, changed, (seed, number), contexts)
+        elements = _stream(
+            numbers,
+            source,
+            patch=patch,
+            foreground=foreground,
+            augmentation=augmentation,
+            changed=changed,
+            key=(seed, number),
+            contexts=contexts,
+        )
         return elements.batch(batch_size // (share.count * share.replicas), drop_remainder=True)
 
-    streams = {"labelled": batches(0, labelled, batch_sizes[0], True)}
+    streams = {"labelled": batches(0, labelled, batch_sizes[0], changed=True)}
     if unlabelled:
-        streams["unlabelled"] = batches(1, unlabelled, batch_sizes[1], False)
+        streams["unlabelled"] = batches(1, unlabelled, batch_sizes[1], changed=False)
     return tf.data.Dataset.zip(streams).prefetch(2).with_options(OPTIONS)
 
 
