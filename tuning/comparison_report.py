@@ -23,8 +23,9 @@ from tuning.say_provenance import say_provenance
 from tuning.statistics import METRICS, Groups, summary, trained_by_shots
 from tuning.tables import format_tables
 
-# Names of the pictures.
+# The picture of Dice by the number of labelled subjects.
 SHOTS = "shots.png"
+# The picture of what the models draw.
 MODELS = "models.png"
 
 
