@@ -60,7 +60,7 @@ def paired(outcomes: Sequence[Outcome], others: Sequence[Outcome], tissue: str, 
 
 
 def same_seeds(groups: Mapping[Key, list[Outcome]]) -> dict[Key, list[Outcome]]:
-    """Returns, of each list of outcomes, those with the seeds that all lists have, so that rows of a table may be
+    """Returns those outcomes of each list with the seeds that all lists have, so that rows of a table may be
     compared while some are still being made; outcomes without a seed, of references, stay. Empty if the lists have no
     seed in common.
     """
@@ -75,7 +75,7 @@ def same_seeds(groups: Mapping[Key, list[Outcome]]) -> dict[Key, list[Outcome]]:
 
 
 def trained_by_shots(groups: Groups) -> dict[tuple[str, int], list[Outcome]]:
-    """Returns, by (model, labelled), the outcomes of whole models, and no references, with seeds that all have."""
+    """Returns the outcomes of whole models by (model, labelled), and no references, with seeds that all have."""
     return same_seeds({key[:2]: found for key, found in groups.items() if not key[2] and "steps" in found[0]})
 
 

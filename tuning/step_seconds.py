@@ -53,7 +53,7 @@ def epochs_within(minutes: float, config: Config, seconds: StepSeconds) -> int:
 
 
 def measure_in_turns(jobs: Mapping[str, Callable[[], StepSeconds]], progress: Progress) -> dict[str, StepSeconds]:
-    """Returns, by name of a job, the seconds that it returns: each the fastest of all rounds, since whatever else the
+    """Returns the seconds that each job returns, by its name: each the fastest of all rounds, since whatever else the
     machine does only slows it. Jobs take turns, A B A B …; the `progress` is told of every turn."""
     turns = list(jobs) * ROUNDS
     rounds: dict[str, list[StepSeconds]] = {name: [] for name in jobs}

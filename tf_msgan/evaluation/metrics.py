@@ -15,7 +15,7 @@ Scores = dict[str, dict[str, float]]
 
 
 def dice(truth: np.ndarray, prediction: np.ndarray, tissue: int) -> float:
-    """Eq. 15: 2 · overlap / (sum of sizes) of one tissue in one subject, 0..1.
+    """Returns eq. 15: 2 · overlap / (sum of sizes) of one tissue in one subject, 0..1.
 
     Args:
         truth: `(i, j, k)` integer classes; voxels that are `IGNORE` do not count.

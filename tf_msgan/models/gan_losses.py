@@ -24,7 +24,7 @@ def fake_loss(scores: tf.Tensor) -> tf.Tensor:
 
 
 def agreement(logits: tf.Tensor, log_prediction: tf.Tensor) -> tf.Tensor:
-    """The score of an image with a prediction p: the log-odds of D(x, p), `(batch, i, j, k)`.
+    """Returns the score of an image with a prediction p: the log-odds of D(x, p), `(batch, i, j, k)`.
 
     Args:
         logits: D's of the image, `(batch, i, j, k, K)`.
@@ -122,7 +122,7 @@ GAN_LOSSES = {
 
 
 def feature_matching_loss(real_features: tf.Tensor, fake_features: tf.Tensor) -> tf.Tensor:
-    """Squared distance between the mean features of real and generated patches, `(batch, features)` each
+    """Returns the squared distance between the mean features of real and generated patches, `(batch, features)` each
     (Salimans et al. 2016, as in Mondal et al. 2018)."""
     gap = batch_mean(tf.stop_gradient(real_features)) - batch_mean(fake_features)
     return tf.reduce_mean(tf.square(gap))

@@ -17,12 +17,12 @@ TINY = 1e-7
 
 
 def total(values: tf.Tensor, axis: tuple[int, ...] | None = None) -> tf.Tensor:
-    """The sum over `axis` and over all replicas."""
+    """Returns the sum over `axis` and over all replicas."""
     return sum_replicas(tf.reduce_sum(values, axis))
 
 
 def batch_mean(values: tf.Tensor) -> tf.Tensor:
-    """The mean over the first axis, of the whole batch: replicas have equal parts of it."""
+    """Returns the mean over the first axis, of the whole batch: replicas have equal parts of it."""
     return sum_replicas(tf.reduce_mean(values, axis=0)) / tf.distribute.get_strategy().num_replicas_in_sync
 
 
@@ -33,7 +33,7 @@ def real_log_odds(logits: tf.Tensor) -> tf.Tensor:
 
 
 def real_shares(**logits: tf.Tensor) -> dict[str, tf.Tensor]:
-    """P(real) = Z / (Z + 1), a mean over voxels, in 0..1, of each of several logits: NAME becomes real_NAME."""
+    """Returns P(real) = Z / (Z + 1), a mean over voxels, in 0..1, of each of several logits: NAME becomes real_NAME."""
     return {f"real_{name}": tf.reduce_mean(tf.sigmoid(real_log_odds(values))) for name, values in logits.items()}
 
 
@@ -44,7 +44,7 @@ def valid_one_hot(labels: tf.Tensor, classes: int) -> tuple[tf.Tensor, tf.Tensor
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """The mean of `values` where `mask` is 1; 0 where it is nowhere."""
+    """Returns the mean of `values` where `mask` is 1; 0 where it is nowhere."""
     return tf.math.divide_no_nan(total(values * mask), total(mask))
 
 
@@ -72,12 +72,12 @@ def prediction_loss(logits: tf.Tensor, prediction: tf.Tensor) -> tf.Tensor:
 
 
 def brain_labels(labels: tf.Tensor) -> tf.Tensor:
-    """Labels whose classes are background and brain."""
+    """Returns labels whose classes are background and brain."""
     return tf.where(labels == IGNORE, labels, tf.cast(labels != 0, labels.dtype))
 
 
 def brain_logits(logits: tf.Tensor) -> tf.Tensor:
-    """D's logits of (background, brain), `(batch, i, j, k, 2)`, from those of its classes."""
+    """Returns D's logits of (background, brain), `(batch, i, j, k, 2)`, from those of its classes."""
     return tf.stack([logits[..., 0], tf.reduce_logsumexp(logits[..., 1:], axis=-1)], axis=-1)
 
 
@@ -89,13 +89,13 @@ def latent_recovery_loss(z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor)
 
 
 def difference(one: tf.Tensor, other: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """How far two variants `(batch, i, j, k, modality)` of an image lie apart: the mean of |x̃₁ − x̃₂| over the brain, in
-    standard deviations of its intensity, in 0..∞."""
+    """Returns how far two variants `(batch, i, j, k, modality)` of an image lie apart: the mean of |x̃₁ − x̃₂| over the
+    brain, in standard deviations of its intensity, in 0..∞."""
     return masked_mean(tf.abs(one - other), tf.cast(image != BACKGROUND, tf.float32))
 
 
 def diversity_loss(apart: tf.Tensor, wanted: float) -> tf.Tensor:
-    """How much less than `wanted` two variants differ, in 0..`wanted`.
+    """Returns how much less than `wanted` two variants differ, in 0..`wanted`.
 
     Without it G2 returns the image itself, whatever z: nothing fools D better (docs/decisions.md).
     """
@@ -103,14 +103,14 @@ def diversity_loss(apart: tf.Tensor, wanted: float) -> tf.Tensor:
 
 
 def segmentation_loss(prediction: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy plus `overlap_loss` of a generator's prediction on labelled voxels, in 0..∞."""
+    """Returns cross-entropy plus `overlap_loss` of a generator's prediction on labelled voxels, in 0..∞."""
     target, valid = valid_one_hot(labels, prediction.shape[-1])
     cross_entropy = masked_mean(-tf.reduce_sum(target * tf.math.log(prediction + TINY), axis=-1), valid)
     return cross_entropy + overlap_loss(prediction, labels)
 
 
 def overlap_loss(prediction: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """1 − Dice of a prediction on labelled voxels, in 0..1.
+    """Returns 1 − Dice of a prediction on labelled voxels, in 0..1.
 
     Dice is taken over the batch, for each tissue that is in it; the background, most of a patch, is left to the
     cross-entropy.

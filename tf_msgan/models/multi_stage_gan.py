@@ -182,7 +182,7 @@ class MultiStageGAN(SegmentationModel):
         return "noise" in self.learners
 
     def make_variants(self, xu: tf.Tensor) -> Variants:
-        """Stage 2: x̃ = G2(xᵤ, z), for two z."""
+        """Makes the variants of stage 2: x̃ = G2(xᵤ, z), for two z."""
         *z_seeds, naming_seed, penalty_seed = self.seeds(4)
         count = tf.shape(xu)[0]
         z, other_z = (self.normal(count, (self.config.network.latent,), seed) for seed in z_seeds)
@@ -192,7 +192,7 @@ class MultiStageGAN(SegmentationModel):
         )
 
     def discriminate(self, x: tf.Tensor, y: tf.Tensor, xu: tf.Tensor, variants: Variants | None) -> Judgement:
-        """D judges labelled and unlabelled patches, and variants of the latter."""
+        """Has D judge labelled and unlabelled patches, and variants of the latter."""
         count = tf.shape(x)[0]
         logits, features = self.discriminator(tf.concat([x, xu], 0), training=True)
         judged = Judgement(labelled=logits[:count], unlabelled=logits[count:], unlabelled_features=features[count:])
@@ -208,8 +208,8 @@ class MultiStageGAN(SegmentationModel):
         return judged._replace(fake=fake, fake_log_odds=log_odds, fake_features=fake_features, named=named)
 
     def discriminator_terms(self, y: tf.Tensor, xu: tf.Tensor, variants: Variants | None, judged: Judgement) -> Terms:
-        """D's loss, eq. 9: it names labelled patches (eq. 10), holds unlabelled ones for real (eq. 11), and variants
-        for fake (eq. 12)."""
+        """Returns D's loss, eq. 9, and its terms: D names labelled patches (eq. 10), holds unlabelled ones for real
+        (eq. 11), and variants for fake (eq. 12)."""
         weight = self.config.loss
         labelled = self.naming_loss(judged.labelled, y)
         if variants is None:
@@ -237,8 +237,8 @@ class MultiStageGAN(SegmentationModel):
         }
 
     def noise_terms(self, xu: tf.Tensor, variants: Variants, judged: Judgement) -> Terms:
-        """G2's loss, eq. 14: D holds its variants for real, with features as of scans; each tells its z, and two of an
-        image differ."""
+        """Returns G2's loss, eq. 14, and its terms: D holds its variants for real, with features as of scans; each
+        tells its z, and two of an image differ."""
         weight = self.config.loss
         mean, log_variance = self.encoder(variants.first, training=True)
         recovery = losses.latent_recovery_loss(variants.z, mean, log_variance)
@@ -285,14 +285,14 @@ class MultiStageGAN(SegmentationModel):
         return refined, terms, self.update(tape, objectives)
 
     def training_guide(self, image: tf.Tensor, half: tf.Tensor | None, count: tf.Tensor) -> tf.Tensor:
-        """What guides stage 3 in training, `(batch, i, j, k, guides)`: the coarse maps `half`, made worse, through
-        which no gradient passes; without stage 1, that all is brain."""
+        """Returns what guides stage 3 in training, `(batch, i, j, k, guides)`: the coarse maps `half`, made worse,
+        through which no gradient passes; without stage 1, that all is brain."""
         if half is None:
             return tf.ones_like(image[..., :1])
         return tf.stop_gradient(upsample(self.perturb(half, count), 2)[..., 1:])
 
     def coarse_terms(self, coarse: tf.Tensor, y: tf.Tensor, logits_u: tf.Tensor | None) -> Terms:
-        """G1's loss: the labels', and eq. 14 on unlabelled patches."""
+        """Returns G1's loss and its terms: the labels', and eq. 14 on unlabelled patches."""
         count, draws_tissues = tf.shape(y)[0], self.config.network.coarse_tissues
         loss = labelled = losses.segmentation_loss(coarse[:count], y if draws_tissues else losses.brain_labels(y))
         terms = {"g1_labelled": labelled}
@@ -305,7 +305,7 @@ class MultiStageGAN(SegmentationModel):
         return terms | {"g1_loss": loss}
 
     def refine_terms(self, refined: tf.Tensor, y: tf.Tensor, logits_u: tf.Tensor | None) -> Terms:
-        """G3's loss: the labels', and eq. 14 on unlabelled patches."""
+        """Returns G3's loss and its terms: the labels', and eq. 14 on unlabelled patches."""
         count = tf.shape(y)[0]
         loss = labelled = losses.segmentation_loss(refined[:count], y)
         terms = {"g3_labelled": labelled}

@@ -367,8 +367,8 @@ class SegmentationModel(keras.Model):
         return by_path(self._optimizer_paths())
 
     def numbered_paths(self) -> dict[str, str]:
-        """Returns, by the names that variables have in a checkpoint of schema 0, `NETWORK/N` and `OPTIMIZER/N`, their
-        paths."""
+        """Returns the variables' paths by the names that they have in a checkpoint of schema 0, `NETWORK/N` and
+        `OPTIMIZER/N`."""
         return {**numbered_paths({**self._network_paths(), **self._optimizer_paths()}), "steps": "steps"}
 
     def _network_paths(self) -> dict[str, list[tuple[str, keras.Variable]]]:

@@ -34,14 +34,15 @@ def random_affine(augmentation: Augmentation, spacing: tf.Tensor, seed: tf.Tenso
 
 
 def offsets(shape: Shape) -> tf.Tensor:
-    """The `(voxels, 3)` float32 offsets of a patch's voxels from its centre."""
+    """Returns the `(voxels, 3)` float32 offsets of a patch's voxels from its centre."""
     axes = [tf.range(size, dtype=tf.float32) - (size - 1) / 2 for size in shape]
     return tf.reshape(tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1), [-1, 3])
 
 
 def neighbours(shape: tf.Tensor, points: tf.Tensor) -> Around:
-    """The eight voxels around each of `(n, 3)` voxel coordinates, edges repeated, in a volume of `shape` `(3,)`, 2
-    voxels a side or more: pairs of their places in the flattened volume and their trilinear weights, `(n,)` each."""
+    """Returns the eight voxels around each of `(n, 3)` voxel coordinates, edges repeated, in a volume of `shape`
+    `(3,)`, 2 voxels a side or more: pairs of their places in the flattened volume and their trilinear weights, `(n,)`
+    each."""
     last = shape - 1
     points = tf.clip_by_value(points, 0.0, tf.cast(last, tf.float32))
     # The lower neighbour along every axis; at the last voxel the one before it, whose weight is then 0.
@@ -57,14 +58,14 @@ def neighbours(shape: tf.Tensor, points: tf.Tensor) -> Around:
 
 
 def sample_linear(volume: tf.Tensor, around: Around) -> tf.Tensor:
-    """Trilinear samples `(n, channel)` of `(i, j, k, channel)` from its `neighbours`."""
+    """Returns trilinear samples `(n, channel)` of `(i, j, k, channel)` from its `neighbours`."""
     flat = tf.reshape(volume, [-1, volume.shape[-1]])
     return tf.add_n([weight[:, None] * tf.gather(flat, at) for at, weight in around])
 
 
 def sample_labels(volume: tf.Tensor, around: Around) -> tf.Tensor:
-    """Labels `(n,)` of an `(i, j, k)` label map from its `neighbours`: those with most of the weight, so that a border
-    is not as jagged as by the nearest voxel."""
+    """Returns labels `(n,)` of an `(i, j, k)` label map from its `neighbours`: those with most of the weight, so that a
+    border is not as jagged as by the nearest voxel."""
     flat = tf.reshape(volume, [-1])
     labels, weights = zip(*((tf.gather(flat, at), weight) for at, weight in around), strict=True)
     votes = list(weights)

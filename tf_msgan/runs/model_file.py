@@ -19,7 +19,7 @@ UNREADABLE = (
 
 
 def model_file(path: Path) -> Path:
-    """The file of a model, for which its run's folder may stand.
+    """Returns the file of a model, for which its run's folder may stand.
 
     Raises:
         InputError: there is neither.
@@ -53,8 +53,8 @@ def read_model_config(path: Path) -> dict[str, Any]:
 
 
 def modalities_of(recorded: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """The names of a model's modalities, in the order of its channels, by `read_model_config` of its file `path`. One
-    of schema 0 leaves them to the `config.json` beside it.
+    """Returns the names of a model's modalities, in the order of its channels, by `read_model_config` of its file
+    `path`. One of schema 0 leaves them to the `config.json` beside it.
 
     Raises:
         InputError: a file of schema 0 stands alone, or its `config.json` is another's.
@@ -73,7 +73,8 @@ def modalities_of(recorded: dict[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def read_modalities(path: Path) -> tuple[str, ...]:
-    """`modalities_of` a run's folder, or of a model's file; raises as that, `model_file` and `read_model_config`."""
+    """Returns `modalities_of` a run's folder, or of a model's file; raises as that, `model_file` and
+    `read_model_config`."""
     file = model_file(path)
     return modalities_of(read_model_config(file), file)
 

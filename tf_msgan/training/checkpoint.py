@@ -62,7 +62,7 @@ class Checkpoint:
     schema: int = SCHEMA
 
     def migrated(self, paths: dict[str, str]) -> "Checkpoint":
-        """The checkpoint in the present schema; `paths` are those of numbered variables.
+        """Returns the checkpoint in the present schema; `paths` are those of numbered variables.
 
         Raises:
             KeyError: a number is not among them.

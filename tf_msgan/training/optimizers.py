@@ -7,7 +7,7 @@ from tf_msgan.training.muon import KernelMuon
 
 
 def make_optimizer(training: TrainingConfig, against_discriminator: bool = False) -> optimizers.Optimizer:
-    """The optimiser of a network; loss-scaled under mixed_float16. The model clips gradients and sets the rate.
+    """Returns the optimiser of a network; loss-scaled under mixed_float16. The model clips gradients and sets the rate.
 
     Without normalisation the networks need warm-up, decay and clipping. One that makes images to fool D has AdamW in
     any case, with less momentum (Radford et al. 2016).

@@ -15,7 +15,8 @@ from tf_msgan.patches.streams import WHOLE, Share
 
 
 def make_strategy(name: str, devices: int | None, config: Config) -> tf.distribute.Strategy:
-    """Call it before anything else of TensorFlow. With several workers it waits for all of them.
+    """Returns the strategy that spreads a training; with several workers it waits for all of them. Call it before
+    anything else of TensorFlow.
 
     Args:
         name: `one` device; `mirrored`, over the devices of this machine; `multiworker`, over the processes that the

@@ -44,7 +44,7 @@ class TrainingScans:
 
 
 def whose_scans(split: Split, config: Config) -> dict[str, tuple[str, ...]]:
-    """The ids of `TrainingScans`, by role."""
+    """Returns the ids of `TrainingScans`, by role."""
     # The adversarial phase needs scans without labels; without any, those of the training subjects serve.
     unlabelled = split.unlabeled or split.train
     if not config.has_adversarial_phase:

@@ -76,7 +76,8 @@ def describe_plan(cohort: Cohort, split: Split, config: Config, in_memory: bool)
 
 
 def estimate_memory(model: SegmentationModel, cohort: Cohort, split: Split, in_memory: bool) -> dict[str, int]:
-    """Bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's activations."""
+    """Returns the bytes of the scans held, of weights with their gradients and optimiser slots, and of a step's
+    activations."""
     held = itertools.chain(*whose_scans(split, model.config).values()) if in_memory else []
     files = [cohort.subjects[subject_id].reference() for subject_id in held]
     resample = model.config.preparation.resample
