@@ -164,11 +164,11 @@ def test_every_gan_loss_trains_without_diverging(name, gan, tiny_config, tiny_ba
 
 
 @pytest.mark.parametrize("gan", GANS)
-def test_a_step_of_every_game_has_its_own_terms(gan, tiny_config, tiny_batch):
+def test_a_step_with_every_gan_loss_has_its_own_terms(gan, tiny_config, tiny_batch):
     """That trainings do not diverge is for `test_every_gan_loss_trains_without_diverging`."""
     model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", gan))
     logs = train(model, tiny_batch)
-    assert all(np.isfinite(logs[term][0]) for term in model.TERMS)
+    assert all(np.isfinite(logs[term][0]) for term in model.loss_terms)
     assert (logs["d_penalty"][0] > 0) == GAN_LOSSES[gan].penalised
     assert (logs["d_named"][0] > 0) == GAN_LOSSES[gan].names_fakes
     bound = tiny_config.loss.clip_weights + 1e-6
