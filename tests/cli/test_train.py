@@ -240,7 +240,7 @@ def test_equal_seeds_give_equal_weights_from_memory_and_from_a_cache(run, tiny_f
     assert again.returncode == 0, again.stderr
     assert weights_digest(again) == weights_digest(run[1])
     # Two labelled, one validation, two unlabelled; none of a test subject.
-    assert len(list(cache.glob("*.tfrecord"))) == 5
+    assert len(list(cache.glob("iseg-*/shard.json"))) == 5
     assert not list(cache.glob("iseg-[45]-*"))
 
 

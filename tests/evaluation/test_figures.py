@@ -174,7 +174,7 @@ def test_curves_are_those_of_the_history(tmp_path, drawn):
     assert list(lines_of(drawn[1].axes[0])) == ["training patches"]
 
 
-def test_a_game_of_one_epoch_is_seen(tmp_path, drawn):
+def test_an_adversarial_phase_of_one_epoch_is_seen(tmp_path, drawn):
     def pixels(real_fake):
         history = {"epoch": [0, 1, 2], "lr": [3.0, 2.0, 1.0], "real_fake": [float("nan")] * 2 + [real_fake]}
         draw_health(tmp_path / "health.png", {**history, "refine_gradient": [3.0, 2.0, 1.0]})

@@ -81,7 +81,7 @@ def test_prediction_term_ramps_up(tiny_config):
     assert weights == pytest.approx([0.05, 0.1, 0.1, 0.1])
 
 
-def test_prediction_term_waits_for_the_game(tiny_config):
+def test_prediction_term_waits_for_the_adversarial_phase(tiny_config):
     loss = dataclasses.replace(tiny_config.loss, prediction=0.1, prediction_ramp_steps=4)
     config = dataclasses.replace(tiny_config, loss=loss).with_training(epochs=4, steps_per_epoch=5, labels_first=0.5)
     model = build_model(("T1", "T2"), TISSUES, config)
@@ -89,7 +89,7 @@ def test_prediction_term_waits_for_the_game(tiny_config):
     assert float(model.prediction_weight()) == pytest.approx(0.025)
 
 
-def test_who_begins_with_the_game_has_the_whole_schedule_and_a_young_average(tiny_config, monkeypatch):
+def test_who_begins_with_the_adversarial_phase_has_the_whole_schedule_and_a_young_average(tiny_config, monkeypatch):
     config = tiny_config.with_training(epochs=4, steps_per_epoch=5, labels_first=0.5, lr=0.1)
     model = build_model(("T1", "T2"), TISSUES, config)
 

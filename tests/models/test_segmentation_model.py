@@ -49,14 +49,14 @@ def test_segmenters_have_equal_size():
     assert all(abs(size / sizes["multi-stage"] - 1) < 0.05 for size in sizes.values()), sizes
 
 
-def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_game_too(tiny_config, tiny_batch):
+def test_wgan_keeps_a_segmenting_d_within_bounds_before_the_adversarial_phase_too(tiny_config, tiny_batch):
     loss = dataclasses.replace(tiny_config.loss, gan="wgan", clip_weights=0.05)
     model = build_model(("T1", "T2"), TISSUES, dataclasses.replace(tiny_config, model="standard-gan", loss=loss))
     train(model, {"labelled": tiny_batch["labelled"]})
     assert max(np.abs(weight).max() for weight in model.discriminator.get_weights()) <= np.float32(0.05)
 
 
-def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
+def test_a_segmenting_d_has_judged_nothing_before_the_adversarial_phase(tiny_config):
     model = build_model(
         ("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", epochs=4, steps_per_epoch=5, labels_first=0.5)
     )
@@ -65,7 +65,9 @@ def test_a_segmenting_d_has_judged_nothing_before_the_game(tiny_config):
         assert model.has_adversarial_steps == judged
 
 
-def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_game(tiny_config, tiny_batch, monkeypatch):
+def test_a_segmenting_d_is_kept_from_holding_all_for_real_before_the_adversarial_phase(
+    tiny_config, tiny_batch, monkeypatch
+):
     def level(weight):
         monkeypatch.setattr(standard_gan, "LEVEL", weight)
         model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, "standard-gan", lr=3e-2, epochs=99))
@@ -230,7 +232,7 @@ def test_p_real_is_that_of_ds_average(name, tiny_config, tiny_batch):
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
-def test_before_the_game_only_who_segments_learns(name, tiny_config, tiny_batch):
+def test_before_the_adversarial_phase_only_who_segments_learns(name, tiny_config, tiny_batch):
     model = build_model(("T1", "T2"), TISSUES, configured(tiny_config, name))
     before = trainable(model)
     logs = train(model, {"labelled": tiny_batch["labelled"]}, steps=2)

@@ -38,8 +38,10 @@ def sketched(in_this_process, monkeypatch):
     """Subjects are a few voxels and take no time, for what is said of whole cohorts."""
     voxels = np.ones((2, 3, 4), np.int16)
     codes = voxels.astype(np.uint8)
-    monkeypatch.setattr(cohorts, "make_infant", lambda *_: InfantPhantom(voxels, voxels, codes))
-    monkeypatch.setattr(cohorts, "make_adult", lambda *_: AdultPhantom(voxels, voxels, voxels, voxels, codes))
+    monkeypatch.setattr("tf_msgan.phantoms.infant.make_infant", lambda *_: InfantPhantom(voxels, voxels, codes))
+    monkeypatch.setattr(
+        "tf_msgan.phantoms.adult.make_adult", lambda *_: AdultPhantom(voxels, voxels, voxels, voxels, codes)
+    )
 
 
 def test_infants_lie_as_in_iseg(sketched, tmp_path):
@@ -106,7 +108,7 @@ def test_a_killed_drawing_process_is_named(in_this_process, monkeypatch, tmp_pat
     def killed(*_):
         raise BrokenProcessPool("a process was terminated abruptly")
 
-    monkeypatch.setattr(cohorts, "make_infant", killed)
+    monkeypatch.setattr("tf_msgan.phantoms.infant.make_infant", killed)
     with pytest.raises(InputError, match="infants: found a process killed while it drew; expected memory"):
         write_cohort("infant", tmp_path / "infants", subjects=1, spacing=2, seed=3)
     assert not list(tmp_path.iterdir())
