@@ -84,7 +84,7 @@ def test_a_trial_that_goes_wrong_is_recorded_and_the_others_go_on(whole):
 def test_trials_see_the_scans_as_the_study_was_told(whole):
     run = read_run_record(whole[0] / "runs" / "lr-0.001-seed-0")
     assert run.data.labels.tissues == ("CSF", "brain")
-    assert run["config"]["preparation"]["normalise"] == "percentile"
+    assert run.config["preparation"]["normalise"] == "percentile"
 
 
 def test_a_study_in_the_way(whole, data, call):
