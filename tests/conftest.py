@@ -1,8 +1,10 @@
 """Tiny cohorts on disk, and tiny configs."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -80,6 +82,19 @@ def assert_refused(capfd, status, message):
     assert len(err.strip().splitlines()) == 1 and "Traceback" not in err, err
     assert re.search(f"found .*({message})|({message}).*expected", err), err
     assert "expected" in err
+
+
+@contextlib.contextmanager
+def logged(name):
+    """Gives the warnings that the packages called `name` log in the block."""
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logging.getLogger(name).removeHandler(handler)
 
 
 def flip_bit(path, at=None):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import flip_bit
+from tests.conftest import flip_bit, logged
 from tf_msgan.errors import InputError
 from tf_msgan.training.checkpoint import Checkpoint, RunState, checkpoint_folder, read_checkpoint, write_checkpoint
 
@@ -54,8 +54,8 @@ def test_a_damaged_one_is_known_wherever_the_damage_is(tmp_path_factory, at, cut
         newest.write_bytes(newest.read_bytes()[:place])
     else:
         flip_bit(newest, place)
-    said = []
-    read = read_checkpoint(run, said.append)
+    with logged("tf_msgan") as said:
+        read = read_checkpoint(run)
     if said:
         assert "epoch-0002.npz is damaged" in said[0]
         assert read.state == checkpoint(1).state
@@ -70,9 +70,9 @@ def test_none_that_can_be_read_is_an_error(tmp_path):
         write_checkpoint(tmp_path, checkpoint(epochs))
     for path in checkpoint_folder(tmp_path).iterdir():
         path.write_bytes(b"")
-    said = []
-    with pytest.raises(InputError, match=r"no checkpoint that can be read; expected one to resume from"):
-        read_checkpoint(tmp_path, said.append)
+    expected = r"no checkpoint that can be read; expected one to resume from"
+    with logged("tf_msgan") as said, pytest.raises(InputError, match=expected):
+        read_checkpoint(tmp_path)
     assert len(said) == 2
 
 
@@ -124,8 +124,8 @@ def test_no_flipped_bit_goes_unseen(tmp_path):
         content = bytearray(whole)
         content[bit // 8] ^= 1 << bit % 8
         newest.write_bytes(content)
-        said = []
-        read = read_checkpoint(tmp_path, said.append)
+        with logged("tf_msgan") as said:
+            read = read_checkpoint(tmp_path)
         same = expected[1 if said else 2]
         assert read.state == same.state, bit
         for got, wanted in ((read.variables, same.variables), (read.best, same.best)):
