@@ -61,7 +61,7 @@ def fit(
         InputError: an option, a scan or the folder is wrong, or memory does not suffice.
     """
     run, root = Path(out), data if data is None else Path(data)
-    config = config or PRESETS[choose_preset(None, data)]
+    config = config or PRESETS[choose_preset(asked=None, data=root)]
     config = dataclasses.replace(config, model=model or config.model).with_training(**training)
     check_run_folder(run, overwrite)
     cohort = read_cohort(root or embedded_cohort(progress), layout, labels, modalities)

@@ -92,7 +92,7 @@ def main(options: argparse.Namespace) -> None:
     progress = TerminalProgress(bars=not options.no_progress)
     root = options.data or embedded_cohort(progress)
     cohort = read_cohort(root, options.layout, options.labels, options.modalities)
-    preset = options.preset or ("paper" if options.factor else choose_preset(None, options.data))
+    preset = options.preset or ("paper" if options.factor else choose_preset(asked=None, data=options.data))
     # What is recorded must repeat.
     settings = (*scale_settings(PRESETS[preset], options.scale), *options.set, "training.deterministic=true")
     config = dataclasses.replace(PRESETS[preset].with_fields(settings), model=options.model)

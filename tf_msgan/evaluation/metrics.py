@@ -39,7 +39,7 @@ def volume_difference(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def score(truth: np.ndarray, prediction: np.ndarray, tissues: Sequence[str], spacing: Sequence[float]) -> Scores:
-    """Returns, for one subject, `{tissue: {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}}`.
+    """Returns `{tissue: {"dice", "hd95_mm", "mhd_mm", "asd_mm", "avd_percent"}}` of one subject.
 
     Args:
         truth, prediction: `(i, j, k)` integer classes; voxels that are `IGNORE` in the truth belong to neither's masks.

@@ -118,13 +118,13 @@ class KeepRun(keras.callbacks.Callback):
         if better:
             self.best = values
         slots = {name: variable.numpy() for name, variable in self.model.optimizer_variables().items()}
-        write_checkpoint(self.run, Checkpoint(self.state, {**values, **slots}, self.best))
+        write_checkpoint(self.run, Checkpoint(self.state, variables={**values, **slots}, best=self.best))
         if better:
             self._write_best(self.model)
         self._write_history()
 
     def _write_best(self, model: SegmentationModel) -> None:
-        """A float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
+        """Writes a float32 rebuild without optimisers: whoever uses it needs neither, whatever it was trained with."""
         if self.copy is None:
             config = model.config.with_training(precision="float32")
             self.copy = make_model(model.modalities, model.tissues, config)
