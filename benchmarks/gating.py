@@ -15,7 +15,7 @@ from tf_msgan.evaluation.metrics import mean_scores, score
 from tf_msgan.inference.own_grid import segment_volumes
 from tf_msgan.inference.segmenter import Segmenter
 from tf_msgan.io.images import read_images, reference_of
-from tf_msgan.runs.run_folder import read_run_config, recorded_cohort, recorded_split
+from tf_msgan.runs.run_record import read_run_record, recorded_cohort, recorded_split
 from tf_msgan.runs.trained_model import load_model
 
 
@@ -29,7 +29,7 @@ def parse(argv):
 @exit_on_input_error
 def main(argv=None):
     options = parse(argv)
-    recorded = read_run_config(options.run)
+    recorded = read_run_record(options.run)
     cohort = recorded_cohort(recorded, options.data)
     subjects = recorded_split(recorded, options.run, cohort).test
     model = load_model(options.run)
@@ -51,7 +51,7 @@ def main(argv=None):
         dice = "  ".join(f"{tissue} {value:.4f}" for tissue, value in means[name].items())
         print(f"{name:<10}{dice}  {sum(seconds) / len(seconds):.1f} s a scan", flush=True)
     apart = max(abs(means["gated"][tissue] - means["all tiles"][tissue]) for tissue in model.tissues)
-    print(f"largest difference {apart:.5f} (target under 0.001)", "on phantoms" if recorded["data"]["phantoms"] else "")
+    print(f"largest difference {apart:.5f} (target under 0.001)", "on phantoms" if recorded.data.phantoms else "")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,25 @@ def test_a_full_disk_leaves_no_shard(tiny_cohort, tmp_path, monkeypatch):
     assert str(tmp_path) in raised.value.filename and not any(tmp_path.iterdir())
 
 
+def test_a_whole_shard_of_another_worker_is_not_replaced(tiny_cohort, tmp_path, monkeypatch):
+    """It appears while this worker converts the scan, and may be mapped already."""
+    shard_scans(tmp_path / "other", tiny_cohort, ("1",), True)
+    (made,) = (tmp_path / "other").iterdir()
+    theirs = tmp_path / "cache" / made.name
+
+    copied = []
+
+    def load_slowly(*arguments):
+        shutil.copytree(made, theirs)
+        copied.append((theirs / "volume").stat().st_ino)
+        return load_scan(*arguments)
+
+    monkeypatch.setattr("tf_msgan.patches.shards.load_scan", load_slowly)
+    shard_scans(tmp_path / "cache", tiny_cohort, ("1",), True)
+    assert list((tmp_path / "cache").iterdir()) == [theirs]
+    assert [(theirs / "volume").stat().st_ino] == copied
+
+
 def test_two_workers_may_make_one_shard(tiny_cohort, tmp_path, monkeypatch):
     """The slower one takes what the faster one made."""
     shard_scans(tmp_path / "other", tiny_cohort, ("1",), True)

@@ -6,6 +6,7 @@ what was done to them. It appears whole or not at all, so that a conversion that
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import logging
@@ -66,6 +67,8 @@ def shard_scans(
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         shard = Path(cache) / f"{cohort.layout}-{subject_id}-{kind}-{digest}-v{VERSION}"
         if not _is_whole(shard):
+            if shard.exists():
+                LOGGER.warning("%s is damaged: making it again", shard)
             LOGGER.debug("converting subject %s to %s", subject_id, shard)
             _write(shard, crop_scan(load_scan(cohort, subject_id, with_labels, preparation)))
         scans.append(_map(shard))
@@ -79,11 +82,10 @@ def _is_whole(shard: Path) -> bool:
         return False
     try:
         described = json.loads((shard / DESCRIPTION).read_text(encoding="utf-8"))
-        whole = all(digest_file(shard / name) == array["sha256"] for name, array in described.items())
+        whole = "volume" in described
+        whole &= all(digest_file(shard / name) == array["sha256"] for name, array in described.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        LOGGER.warning("%s is damaged: making it again", shard)
+        return False
     return whole
 
 
@@ -100,17 +102,28 @@ def _write(shard: Path, scan: CroppedScan) -> None:
                 described[name] = facts
         (temporary / DESCRIPTION).write_text(json.dumps(described, indent=2), encoding="utf-8")
         sync(temporary / DESCRIPTION)
-        # A damaged one, if any.
-        shutil.rmtree(shard, ignore_errors=True)
-        os.replace(temporary, shard)
+        _put(temporary, shard)
         sync(shard.parent)
     except OSError as error:
-        # A full disk is reported by calls that know no name; and another worker may have made the shard meanwhile.
+        # A full disk is reported by calls that know no name.
         error.filename = error.filename or str(shard)
-        if not _is_whole(shard):
-            raise
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(temporary: Path, shard: Path) -> None:
+    """Puts a new shard into its place, unless another worker has put a whole one there meanwhile, which may be in use
+    already."""
+    try:
+        os.replace(temporary, shard)
+    except OSError:
+        if _is_whole(shard):
+            return
+        damaged = temporary.with_name(f"{temporary.name}-damaged")
+        os.replace(shard, damaged)
+        shutil.rmtree(damaged)
+        os.replace(temporary, shard)
 
 
 def _map(shard: Path) -> CroppedScan:
@@ -124,4 +137,7 @@ def _map(shard: Path) -> CroppedScan:
         with tf.device("CPU:0"):
             return tf.raw_ops.ImmutableConst(dtype=dtype, shape=shape, memory_region_name=str(shard / name))
 
-    return CroppedScan(*(mapped(name) for name in CroppedScan._fields))
+    try:
+        return CroppedScan(*(mapped(name) for name in CroppedScan._fields))
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message, str(shard)) from None
