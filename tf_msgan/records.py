@@ -54,10 +54,16 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise InputError(where, _shown(value), "a JSON object")
         return {_read_key(inner[0], key, where): _read(inner[1], v, f"{where}.{key}") for key, v in value.items()}
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (is_number if kind is float else type(value) is kind):
+    if not is_of_type(value, kind):
         raise InputError(where, _shown(value), NAMES[kind])
     return value
+
+
+def is_of_type(value: Any, kind: type) -> bool:
+    """Says whether a value is of a type as JSON has them: a whole number is a number too, and true is none."""
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is kind
 
 
 def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -64,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def read_config(options: argparse.Namespace) -> Config:
     """Returns the config that is asked for, but for its preparation."""
-    asked = {name: value for name, value in asked_values(options).items() if not name.startswith("preparation.")}
+    asked = asked_values(options, of_preparation=False)
     config = PRESETS[choose_preset(options.preset, options.data)].with_values(asked)
     if "loss.gan" in asked and not config.has_adversarial_phase:
         raise OptionError("loss.gan", config.loss.gan, "an adversarial --model: the U-Net has no adversarial phase")
@@ -90,8 +90,7 @@ def check_options(options: argparse.Namespace) -> None:
 def check_unchanged(options: argparse.Namespace, run: Path, config: Config, cohort: Cohort, split: Split) -> None:
     """Refuses options that would make a resumed run another one."""
     preparation = {f"preparation.{name}": value for name, value in asked_preparation(options).items()}
-    fields = {name: value for name, value in asked_values(options).items() if not name.startswith("preparation.")}
-    for name, value in (fields | preparation).items():
+    for name, value in (asked_values(options, of_preparation=False) | preparation).items():
         if value != config.value(name):
             raise OptionError(name, value, f"{config.value(name)}, as {run} began")
     if options.layout is not None and options.layout != cohort.layout:

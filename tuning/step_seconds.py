@@ -88,9 +88,8 @@ def _measure(cohort: Cohort, split: Split, config: Config) -> StepSeconds:
 def _measure_phases(cohort: Cohort, split: Split, config: Config) -> StepSeconds:
     import tensorflow as tf
 
-    from tf_msgan.patches.streams import validation_stream
     from tf_msgan.training.build_model import build_model
-    from tf_msgan.training.train_run import VALIDATION_BATCH, load_training_scans, phases, training_patches
+    from tf_msgan.training.train_run import load_training_scans, phases, training_patches, validation_patches
 
     scans = load_training_scans(cohort, split, config)
     # So many epochs that both phases have some.
@@ -114,9 +113,7 @@ def _measure_phases(cohort: Cohort, split: Split, config: Config) -> StepSeconds
         times = []
         for _ in range(1 + VALIDATIONS):
             start = time.perf_counter()
-            for batch in validation_stream(
-                scans.validation, config.patch, VALIDATION_BATCH, contexts=model.has_coarse_stage
-            ):
+            for batch in validation_patches(model, scans.validation):
                 test(batch)["dice"].numpy()
             times.append(time.perf_counter() - start)
         return statistics.mean(times[1:])

@@ -17,6 +17,10 @@ def parser_of(*names):
     return parser
 
 
+def asked_of(options):
+    return asked_values(options, of_preparation=True) | asked_values(options, of_preparation=False)
+
+
 def test_every_flag_sets_its_field():
     for name, declared in every_option().items():
         if declared.flag is None:
@@ -24,18 +28,18 @@ def test_every_flag_sets_its_field():
         default = Config().value(name)
         value = declared.choices[-1] if declared.choices else default
         given = [declared.flag] if isinstance(default, bool) else [declared.flag, str(value)]
-        asked = asked_values(parser_of().parse_args(given))
+        asked = asked_of(parser_of().parse_args(given))
         assert asked == {name: True if isinstance(default, bool) else value}
         assert type(asked[name]) is type(default)
 
 
 def test_nothing_is_asked_for_by_default():
-    assert asked_values(parser_of().parse_args([])) == {}
-    assert asked_values(make_parser().parse_args([])) == {}
+    assert asked_of(parser_of().parse_args([])) == {}
+    assert asked_of(make_parser().parse_args([])) == {}
 
 
 def test_parts_alone():
-    assert asked_values(parser_of("preparation").parse_args(["--crop", "brain"])) == {"preparation.crop": "brain"}
+    assert asked_of(parser_of("preparation").parse_args(["--crop", "brain"])) == {"preparation.crop": "brain"}
     with pytest.raises(SystemExit):
         parser_of("preparation").parse_args(["--lr", "1"])
 

@@ -13,10 +13,11 @@ def add_config_options(groups: dict[str, argparse._ArgumentGroup], *names: str) 
         groups: of the parser; fields of others are left out.
         names: the parts, and `model`, to add; by default all.
     """
+    defaults = Config()
     for name, declared in every_option().items():
         if declared.flag is None or declared.group not in groups or (names and name.partition(".")[0] not in names):
             continue
-        default = Config().value(name)
+        default = defaults.value(name)
         kind: dict[str, Any] = {"type": type(default), "metavar": declared.metavar or name.rpartition(".")[2].upper()}
         if declared.choices:
             kind = {"choices": declared.choices}
@@ -49,6 +50,11 @@ def _default(name: str, default: Any, chosen: str) -> str:
     return f" (default: {', '.join(f'{preset} {value:g}' for preset, value in by_preset.items())})"
 
 
-def asked_values(options: argparse.Namespace) -> dict[str, Any]:
-    """Returns the fields of a config that were asked for by flags, `PART.FIELD` or `model`, with their values."""
-    return {name: value for name, value in vars(options).items() if name in every_option() and value is not None}
+def asked_values(options: argparse.Namespace, of_preparation: bool) -> dict[str, Any]:
+    """Returns the fields of a config that were asked for by flags, `PART.FIELD` or `model`, with their values: those of
+    its preparation, or all others."""
+    return {
+        name: value
+        for name in every_option()
+        if name.startswith("preparation.") == of_preparation and (value := getattr(options, name, None)) is not None
+    }

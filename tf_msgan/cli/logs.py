@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from tqdm import tqdm
+
 PACKAGES = ("tf_msgan", "tuning")
 
 
@@ -10,8 +12,6 @@ class TerminalHandler(logging.Handler):
     """Prints each message as a line on standard output, above progress bars that are drawn."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        from tqdm import tqdm
-
         kind = "warning: " if record.levelno >= logging.WARNING else ""
         tqdm.write(f"{kind}{record.getMessage()}", file=sys.stdout)
         sys.stdout.flush()

@@ -47,8 +47,8 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> argparse._Argume
 
 def asked_preparation(options: argparse.Namespace) -> dict[str, Any]:
     """Returns the fields of a `Preparation` that were asked for; says so if one is left out."""
-    values = asked_values(options).items()
-    asked = {name.partition(".")[2]: value for name, value in values if name.startswith("preparation.")}
+    values = asked_values(options, of_preparation=True)
+    asked = {name.partition(".")[2]: value for name, value in values.items()}
     if "n4" in asked and not can_correct_bias():
         print("note: --n4 is left out: SimpleITK is not installed (pip install 'tf_msgan[n4]')")
         del asked["n4"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 from tf_msgan.errors import OptionError
+from tf_msgan.records import NAMES, is_of_type
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ SHARE = Bounds("within 0..1", lambda x: 0 <= x <= 1)
 SHARE_BELOW_1 = Bounds("within 0..1, below 1", lambda x: 0 <= x < 1)
 
 # What a value of a type is called.
-TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a name", tuple: "a list"}
+TYPES = {**NAMES, str: "a name", tuple: "a list"}
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,7 @@ def check_value(name: str, value: Any, default: Any, declared: Option) -> None:
     Raises:
         OptionError: it is of another type than `default`, or `declared` does not allow it.
     """
-    kind = type(default)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (is_number if kind is float else type(value) is kind):
-        raise OptionError(name, repr(value), TYPES[kind])
+    if not is_of_type(value, type(default)):
+        raise OptionError(name, repr(value), TYPES[type(default)])
     if not declared.allows(value):
         raise OptionError(name, value, declared.expected)

@@ -288,7 +288,7 @@ class MultiStageGAN(SegmentationModel):
         """Returns what guides stage 3 in training, `(batch, i, j, k, guides)`: the coarse maps `half`, made worse,
         through which no gradient passes; without stage 1, that all is brain."""
         if half is None:
-            return tf.ones_like(image[..., :1])
+            return all_brain(image)
         return tf.stop_gradient(upsample(self.perturb(half, count), 2)[..., 1:])
 
     def coarse_terms(self, coarse: tf.Tensor, y: tf.Tensor, logits_u: tf.Tensor | None) -> Terms:
@@ -336,7 +336,7 @@ class MultiStageGAN(SegmentationModel):
         return self.coarse_average(half_image, training=False)[..., 1:]
 
     def draw(self, image: tf.Tensor, coarse: tf.Tensor | None) -> tf.Tensor:
-        guide = coarse if self.has_coarse_stage else tf.ones_like(image[..., :1])
+        guide = coarse if self.has_coarse_stage else all_brain(image)
         return self.refine_average([image, guide], training=False)
 
     def fuse(self, coarse: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
@@ -361,7 +361,7 @@ class MultiStageGAN(SegmentationModel):
             variants = self.noise([tf.repeat(image, 2, axis=0), z], training=False)[..., :1]
             maps |= {"variant": variants[:1], "other_variant": variants[1:]}
         if not self.has_coarse_stage:
-            return maps | {"refined": self.refine([image, tf.ones_like(image[..., :1])], training=False)}
+            return maps | {"refined": self.refine([image, all_brain(image)], training=False)}
         coarse = self._sample_coarse_map(patch)
         guide = coarse[..., 1:]
         refined = self.refine([image, guide], training=False)
@@ -375,6 +375,12 @@ class MultiStageGAN(SegmentationModel):
         return upsample(self.coarse(context, training=False), 2)
 
 
+def all_brain(image: tf.Tensor) -> tf.Tensor:
+    """Returns the guide `(batch, i, j, k, 1)` of stage 3 without stage 1: P(brain) is 1 everywhere."""
+    return tf.ones_like(image[..., :1])
+
+
 # What an earlier version called the model without a stage; its files say so, and their config leaves the stage out.
-for name in ("WithoutOutlines", "WithoutVariants"):
-    keras.saving.get_custom_objects()[f"tf_msgan>{name}"] = MultiStageGAN
+keras.saving.get_custom_objects().update(
+    {f"tf_msgan>{name}": MultiStageGAN for name in ("WithoutOutlines", "WithoutVariants")}
+)

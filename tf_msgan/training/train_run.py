@@ -105,9 +105,9 @@ def training_patches(
 
 
 def validation_patches(model: SegmentationModel, scans: ScanSource, share: Share = WHOLE) -> tf.data.Dataset:
-    """Returns the `validation_stream` of a model, again and again."""
+    """Returns the `validation_stream` of a model."""
     patch, contexts = model.config.patch, model.has_coarse_stage
-    return validation_stream(scans, patch, VALIDATION_BATCH, share, contexts=contexts).repeat()
+    return validation_stream(scans, patch, VALIDATION_BATCH, share, contexts=contexts)
 
 
 def train_run(
@@ -159,13 +159,13 @@ def train_run(
             keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         ]
         validation: dict[str, Any] = {}
-        if scans.validation:
+        if held_out := scans.validation:
             validation["validation_data"] = distribute(
-                strategy, functools.partial(validation_patches, model, scans.validation)
+                strategy, lambda share: validation_patches(model, held_out, share).repeat()
             )
             # Keras cannot count the batches of several workers.
             validation["validation_steps"] = count_validation_batches(
-                scans.validation, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
+                held_out, config.patch, VALIDATION_BATCH * strategy.num_replicas_in_sync
             )
         for epochs, adversarial in phases(model):
             first = keep.state.epoch
